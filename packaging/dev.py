@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""One script for the whole development set-up: `python3 packaging/dev.py --help`.
+
+Standard library only. Makes a virtual environment with the pinned dependencies, builds the package
+into it, and runs the program, the checks, the benchmarks or the screenshots there.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):
+    import subprocess
+
+    def _runs(name: str) -> bool:
+        try:
+            return subprocess.run([name, "-V"], capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+    _newer = [name for name in ("python3.13", "python3.12", "python3.11") if _runs(name)]
+    sys.exit(
+        "Model Lab needs Python 3.11 or later; this is {}.{}. {}".format(
+            *sys.version_info[:2],
+            "Run it with {} instead.".format(_newer[0])
+            if _newer
+            else "Install a newer Python and run this again with it.",
+        )
+    )
+
+import argparse
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import setup_env
+from setup_env import SetupError, child_environment, say
+from stamp import LOCK, ROOT, venv_python
+
+LOCK_HEADER = """\
+# Every dependency, pinned: names, versions and hashes, for every system and Python from 3.11 on.
+# Made from pyproject.toml by `python3 packaging/dev.py lock`; not edited by hand.
+"""
+EXPERIMENTS = (".toml", ".mlab")
+
+
+def call(command: list[str], **environment: str) -> int:
+    """Run `command` with the environment's settings; its exit status, 130 when interrupted."""
+    try:
+        return subprocess.run(command, env=child_environment(**environment), check=False).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+# ---------------------------------------------------------------- run
+def has_display() -> bool:
+    """Whether a window can be opened here."""
+    if not sys.platform.startswith("linux"):
+        return True
+    if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+        return False
+    wayland = os.environ.get("WAYLAND_DISPLAY")
+    if wayland:
+        path = Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere")) / wayland
+        if path.exists():
+            return True
+    display = os.environ.get("DISPLAY", "")
+    if not display:
+        return False
+    return not display.startswith(":") or _answers(display[1:].split(".")[0])
+
+
+def _answers(number: str) -> bool:
+    """Whether the local X server of that number takes connections."""
+    path = f"/tmp/.X11-unix/X{number}"  # where every X server listens
+    for address in (path, "\0" + path):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(address)
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def run_command(python: str, display: bool, files: list[str]) -> list[str]:
+    """What `run` starts: the window with `files` or the sample; headless, its replay."""
+    program = [python, "-m", "modellab"]
+    if display:
+        return program + (files or ["--sample", "flights", "--page", "deploy"])
+    if not files:
+        return [*program, "demo", "--out", str(ROOT / "artifacts" / "demo")]
+    if files[0].lower().endswith(EXPERIMENTS):
+        return [*program, "run", *files]
+    return [*program, "profile", *files]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the window; without a display, replay without one."""
+    python = str(setup_env.ensure())
+    display = has_display()
+    if not display:
+        say("There is no display here, so this runs without a window.")
+    return call(run_command(python, display, arguments.files))
+
+
+# ---------------------------------------------------------------- checks
+def lint_steps(python: str) -> list[tuple[str, list[str]]]:
+    """The linters, import contracts and types, each with its command."""
+    contracts = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    # The build hook subclasses what setuptools and hatchling leave untyped.
+    found = sorted((ROOT / "packaging").glob("*.py"))
+    scripts = [str(path) for path in found if path.name != "build_hook.py"]
+    return [
+        ("style (ruff check)", [python, "-m", "ruff", "check"]),
+        ("format (ruff format)", [python, "-m", "ruff", "format", "--check"]),
+        ("import contracts", [python, "-c", contracts]),
+        ("types (mypy)", [python, "-m", "mypy"]),
+        ("types of packaging/", [python, "-m", "mypy", *scripts]),
+    ]
+
+
+def run_steps(steps: list[tuple[str, list[str]]], **environment: str) -> int:
+    """Run every step, whatever the ones before it said; sum up; 1 when any failed."""
+    results: list[tuple[str, int, float]] = []
+    for title, command in steps:
+        say(f"\n== {title}")
+        started = time.monotonic()
+        code = call(command, **environment)
+        results.append((title, code, time.monotonic() - started))
+        if code == 130:
+            say("Interrupted.")
+            return 130
+    say("\n== summary")
+    for title, code, seconds in results:
+        say(f"  {'ok    ' if code == 0 else 'FAILED'}  {title:<24} {seconds:7.1f} s")
+    return int(any(code for _, code, _ in results))
+
+
+def offscreen() -> dict[str, str]:
+    """Qt draws into memory unless told otherwise."""
+    return {"QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM") or "offscreen"}
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Linters, import contracts, types and all tests."""
+    python = str(setup_env.ensure(tests=True))
+    os.chdir(ROOT)
+    tests = ("tests (pytest)", [python, "-m", "pytest", *arguments.pytest])
+    return run_steps([*lint_steps(python), tests], **offscreen())
+
+
+def lint(_arguments: argparse.Namespace) -> int:
+    """Linters, import contracts and types."""
+    python = str(setup_env.ensure())
+    os.chdir(ROOT)
+    return run_steps(lint_steps(python))
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Run the benchmarks in turn."""
+    python = str(setup_env.ensure())
+    os.chdir(ROOT)
+    scripts = sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))
+    chosen = [path for path in scripts if not arguments.names or _named(path, arguments.names)]
+    if not chosen:
+        known = ", ".join(path.stem.removeprefix("bench_") for path in scripts) or "none"
+        raise SetupError(f"There is no such benchmark. Known: {known}.")
+    return run_steps([(path.stem, [python, str(path)]) for path in chosen], **offscreen())
+
+
+def _named(path: Path, names: list[str]) -> bool:
+    return any(path.stem in (name, f"bench_{name}") for name in names)
+
+
+def shots(arguments: argparse.Namespace) -> int:
+    """Take pictures of every page."""
+    python = str(setup_env.ensure())
+    folder = Path(arguments.folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return call([python, "-m", "modellab.gui.shots", str(folder)], **offscreen())
+
+
+# ---------------------------------------------------------------- set-up and lock
+def setup(_arguments: argparse.Namespace) -> int:
+    """Bring the environment up to date and do nothing else."""
+    python = setup_env.ensure(tests=True)
+    say(f"Ready: {python}")
+    return 0
+
+
+def lock(arguments: argparse.Namespace) -> int:
+    """Pin every dependency anew from pyproject.toml, keeping the versions that still fit."""
+    with tempfile.TemporaryDirectory() as folder:
+        tool = Path(folder) / "venv"
+        subprocess.run([sys.executable, "-m", "venv", str(tool)], check=True)
+        python = str(venv_python(tool))
+        subprocess.run([python, "-m", "pip", "install", "-q", "uv"], check=True)
+        draft = Path(folder) / "constraints.txt"
+        if LOCK.exists():
+            draft.write_bytes(LOCK.read_bytes())
+        command = [python, "-m", "uv", "pip", "compile", str(ROOT / "pyproject.toml")]
+        command += ["--group", "build", "--group", "test", "--group", "lint"]
+        command += ["--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"]
+        command += ["--no-header", "--no-annotate", "--no-emit-index-url", "-o", str(draft)]
+        command += ["--upgrade"] if arguments.upgrade else []
+        done = subprocess.run(command, cwd=ROOT, check=False)
+        if done.returncode != 0:
+            raise SetupError("uv could not find versions that fit together; it says why above.")
+        LOCK.write_text(LOCK_HEADER + draft.read_text(encoding="utf-8"), encoding="utf-8")
+    say(f"Written: {LOCK.relative_to(ROOT)}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = argparse.ArgumentParser(prog="dev.py", description="Model Lab's development commands.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, does: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=does, description=does)
+        command.set_defaults(do=globals()[name])
+        return command
+
+    add("setup", "make or update the environment, nothing else")
+    one = add("run", "open Model Lab on the flights sample, or on FILES")
+    one.add_argument("files", nargs="*", metavar="FILE", help="a data set or an experiment")
+    one = add("test", "linters, import contracts, types and all tests")
+    one.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
+    add("lint", "linters, import contracts and types")
+    one = add("bench", "run the benchmarks in turn")
+    one.add_argument("names", nargs="*", metavar="NAME", help="only these")
+    one = add("shots", "screenshots of every page, light and dark, into a folder")
+    one.add_argument("folder", nargs="?", default=str(ROOT / "artifacts" / "shots"))
+    one = add("lock", "pin every dependency anew (needs the package index)")
+    one.add_argument("--upgrade", action="store_true", help="also take newer versions that fit")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Do what the command line says."""
+    arguments = parser().parse_args(argv)
+    try:
+        return int(arguments.do(arguments))
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; run it again to go on.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
