@@ -1,0 +1,34 @@
+"""Fonts and heights of widgets that follow the text size when it is changed."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QApplication, QWidget
+
+from modellab.gui.theme.fonts import font, px
+
+_FONT = "labFont"
+_HEIGHT = "labHeight"
+
+
+def set_font(widget: QWidget, size: int, weight: int = 400) -> None:
+    """Give `widget` Inter at `size` and `weight`, kept at that role when the text size changes."""
+    widget.setProperty(_FONT, f"{size}/{weight}")
+    widget.setFont(font(size, weight))
+
+
+def set_height(widget: QWidget, height: int) -> None:
+    """Fix the height of `widget` to `height` pixels of 100 % text."""
+    widget.setProperty(_HEIGHT, height)
+    widget.setFixedHeight(px(height))
+
+
+def rescale() -> None:
+    """Give every widget of the process its font and height again, at the current text scale."""
+    for widget in QApplication.allWidgets():
+        role = widget.property(_FONT)
+        if role:
+            size, weight = str(role).split("/")
+            widget.setFont(font(int(size), int(weight)))
+        height = widget.property(_HEIGHT)
+        if height:
+            widget.setFixedHeight(px(int(height)))
