@@ -88,7 +88,7 @@ def ensure(tests: bool = False) -> Path:
     if not installed:
         say(
             f"Installing the pinned dependencies into {venv} "
-            "(about 250 MB to download the first time) ..."
+            "(about 270 MB to download the first time) ..."
         )
         _pip(venv, ["install", "--require-hashes", "-r", str(LOCK)], "install the dependencies")
         Stamp(wanted.interpreter, wanted.dependencies, "", wanted.missing).write(venv)
@@ -182,8 +182,8 @@ _PIP_TROUBLE = (
     ),
     (
         r"No matching distribution found for (\S+)",
-        "There is no pinned build for this Python and system. Python 3.11 to 3.13 are expected "
-        "to work.",
+        "There is no pinned build for this Python and system. Python 3.11 to 3.13 on Windows, "
+        "macOS 13 or Linux with glibc 2.34 (Debian 12) or later have one.",
     ),
 )
 
@@ -202,12 +202,11 @@ _WHEEL = re.compile(
 
 
 def progress_line(line: str) -> Optional[str]:
-    """Shorten a line of pip's output to what a person waits for, or None."""
+    """Shorten a line of pip's output to what a person waits for (a megabyte or more), or None."""
     found = _WHEEL.match(line.rstrip())
-    if found:
-        name, version, size = found.groups()
-        return f"  {name} {version}" + (f" ({size})" if size else "")
-    if line.startswith("Installing collected packages"):
+    if found and (found.group(3) or "").endswith("MB"):
+        return "  {} {} ({})".format(*found.groups())
+    if line.startswith("Installing collected packages") and line.count(",") > 5:
         return "  unpacking ..."
     return None
 
