@@ -1,0 +1,49 @@
+"""Where the program begins: ``python -m modellab``, the window's launcher, and frozen builds.
+
+Worker processes are told apart before anything heavy, or Qt, is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run what the command line asks for; return the exit status."""
+    if sys.argv[1:2] == ["--worker"]:
+        return _work(sys.argv[2:])
+    from modellab.cli import main as command_line
+
+    return command_line()
+
+
+def _work(arguments: list[str]) -> int:
+    from modellab.replay.process import limit_threads
+
+    limit_threads()
+    kind = arguments[0] if arguments else ""
+    if kind == "engine":
+        from modellab.replay.engine import main as engine
+
+        return engine(_write_results)
+    if kind == "task":
+        from modellab.replay.task import main as task
+
+        return task()
+    if kind == "host":
+        from modellab.replay.host_worker import main as host
+
+        return host()
+    print(f"There is no worker {kind!r}.", file=sys.stderr)  # noqa: T201
+    return 2
+
+
+def _write_results(*arguments: object, **named: object) -> list[str]:
+    """Write a results folder: given to the engine, which may not import the rooms above it."""
+    from modellab.export.results import write_results
+
+    return write_results(*arguments, **named)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
