@@ -1,0 +1,92 @@
+"""The lanes that an experiment has when nobody chose any: one of each way to keep a model alive."""
+
+from __future__ import annotations
+
+from modellab.experiment import (
+    Experiment,
+    LaneSpec,
+    LearnerSpec,
+    OnlinePolicy,
+    ScheduledPolicy,
+    StaticPolicy,
+    replace,
+)
+
+_NICE_SPANS = (("1h", 1), ("6h", 6), ("1d", 24), ("7d", 168), ("30d", 720), ("90d", 2160))
+_HOUR_NS = 3600 * 10**9
+
+MAJORITY, NO_CHANGE = "Majority class", "No change"
+MEAN, LAST = "Running mean", "Last value"
+
+
+def default_learner(task: str) -> LearnerSpec:
+    """Return the learner that is trained when nobody chose one."""
+    return LearnerSpec("logistic_regression" if task == "classification" else "ridge")
+
+
+def default_lanes(
+    task: str, learner: LearnerSpec | None = None, *, stream_rows: int, span_ns: int = 0
+) -> list[LaneSpec]:
+    """Return the default lanes: static, retrained, online linear, online tree.
+
+    Parameters
+    ----------
+    task
+        ``"classification"`` or ``"regression"``.
+    learner
+        The trained learner that goes live (else `default_learner`).
+    stream_rows
+        Rows of the stream: the retrained lane retrains about ten times.
+    span_ns
+        Event time from the first to the last row of the stream, 0 if there is no time column.
+    """
+    learner = learner or default_learner(task)
+    every = _interval(stream_rows, span_ns)
+    online = LearnerSpec(
+        "linear",
+        params={
+            "loss": "log" if task == "classification" else "squared",
+            "learning_rate": 0.05 if task == "classification" else 0.001,
+            "scale": "online",
+        },
+    )
+    return [
+        LaneSpec("Static", StaticPolicy(), learner),
+        LaneSpec("Retrained", ScheduledPolicy(every=every), learner),
+        LaneSpec("Online", OnlinePolicy(), online),
+        LaneSpec("Online tree", OnlinePolicy(), LearnerSpec("hoeffding_adaptive_tree")),
+    ]
+
+
+def _interval(stream_rows: int, span_ns: int) -> int | str:
+    hours = span_ns / _HOUR_NS
+    for text, length in _NICE_SPANS:
+        if 4 <= hours / length <= 16:
+            return text
+    rows = max(stream_rows // 10, 1)
+    unit = 10 ** max(len(str(rows)) - 1, 0)
+    return max(rows // unit * unit, 1)
+
+
+def baseline_lanes(task: str, taken: list[str]) -> list[LaneSpec]:
+    """Return the baselines for a task, renamed where their names are taken."""
+    wanted = (
+        [(MAJORITY, "majority_class"), (NO_CHANGE, "no_change")]
+        if task == "classification"
+        else [(MEAN, "running_mean"), (LAST, "last_value")]
+    )
+    lanes = []
+    for name, kind in wanted:
+        free = name if name not in taken else f"{name} (baseline)"
+        lanes.append(LaneSpec(free, OnlinePolicy(), LearnerSpec(kind)))
+    return lanes
+
+
+def with_default_lanes(
+    experiment: Experiment, task: str, *, stream_rows: int, span_ns: int
+) -> Experiment:
+    """Return the experiment with the default lanes, if it lists none of its own."""
+    if experiment.lane:
+        return experiment
+    lanes = default_lanes(task, stream_rows=stream_rows, span_ns=span_ns)
+    return replace(experiment, lane=lanes)  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""When a lane's model learns, retrains, is tested and redeployed."""

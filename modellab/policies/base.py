@@ -1,0 +1,262 @@
+"""What every policy has in common: predictions piece by piece, clocks, counters and state."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from modellab.data.stream import BLOCK
+from modellab.errors import ExperimentError, nearest, quote
+from modellab.experiment import Policy as PolicySpec
+from modellab.experiment import Scalar, replace
+from modellab.learners.base import Floats, Ints, Learner, Prediction, Rows, Task, View, join
+
+NEVER = 1 << 62
+
+
+class Surroundings(Protocol):
+    """What a policy may ask of the replay that it runs in; positions are absolute."""
+
+    task: Task
+    train_rows: int
+
+    def rows(self, view: View, start: int, stop: int) -> Rows:
+        """Encoded rows [start, stop)."""
+        ...
+
+    def labels(self, start: int, stop: int) -> NDArray[Any]:
+        """Labels of rows [start, stop), missing ones as -1 or NaN."""
+        ...
+
+    def label_upto(self, start: int, stop: int) -> Ints:
+        """For each row: the exclusive end of the labels known once it was predicted."""
+        ...
+
+    def position_at(self, start: int, rows: int, span_ns: int) -> int:
+        """First position that is `rows` rows, or `span_ns` of event time, after `start`."""
+        ...
+
+    def build(self) -> Learner:
+        """Build a new, untrained learner of this lane's settings."""
+        ...
+
+    def fit(self, learner: Learner, start: int, stop: int) -> int:
+        """Fit offline on the labelled rows of [start, stop); return how many."""
+        ...
+
+    def loss(self, learner: Learner, start: int, stop: int) -> float:
+        """Error rate or mean absolute error of a model on the labelled rows of [start, stop)."""
+        ...
+
+
+@dataclass
+class Counters:
+    """What a lane did so far. CPU seconds are measured (thread clock), all else is exact."""
+
+    updates: int = 0
+    retrains: int = 0
+    redeploys: int = 0
+    rejected: int = 0
+    rollbacks: int = 0
+    downtime_rows: int = 0
+    cpu_predict: float = 0.0
+    cpu_learn: float = 0.0
+    cpu_fit: float = 0.0
+
+    @contextmanager
+    def clock(self, name: str) -> Iterator[None]:
+        """Add the CPU time of this thread to `cpu_<name>`."""
+        begin = time.thread_time()
+        try:
+            yield
+        finally:
+            key = f"cpu_{name}"
+            setattr(self, key, getattr(self, key) + time.thread_time() - begin)
+
+
+@dataclass
+class PolicyEvent:
+    """Something a policy did, at a position."""
+
+    position: int
+    kind: str
+    text: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class PieceCache:
+    """Predictions of one piece of the stream, computed whole and handed out row by row.
+
+    Linear algebra rounds differently for different shapes of the same call. A piece therefore ends
+    at a multiple of `BLOCK` or where the model changes, never where a chunk happens to end.
+    """
+
+    def __init__(self) -> None:
+        self.start = 0
+        self.stop = 0
+        self.prediction: Prediction | None = None
+
+    def forget(self) -> None:
+        """The model has changed: what was computed ahead is void."""
+        self.start = self.stop = 0
+        self.prediction = None
+
+    def get(self, start: int, stop: int) -> Prediction | None:
+        """Return the predictions for [start, stop) as far as this piece holds them."""
+        if self.prediction is None or not self.start <= start < self.stop:
+            return None
+        return self.prediction[start - self.start : min(stop, self.stop) - self.start]
+
+    def put(self, start: int, prediction: Prediction) -> None:
+        """Keep the piece that begins at `start`."""
+        self.start = start
+        self.stop = start + len(prediction)
+        self.prediction = prediction
+
+
+def block_end(position: int) -> int:
+    """End of the aligned block that holds `position`."""
+    return (position // BLOCK + 1) * BLOCK
+
+
+class Policy(ABC):
+    """A policy at work on one lane.
+
+    Parameters
+    ----------
+    spec
+        The policy's settings.
+    learner
+        The deployed model, already trained on the training window if there is one.
+    around
+        The replay that it runs in.
+    """
+
+    live: ClassVar[frozenset[str]] = frozenset()
+    """Settings that can be changed during a replay."""
+
+    def __init__(self, spec: PolicySpec, learner: Learner, around: Surroundings) -> None:
+        self.spec: Any = spec
+        self.learner = learner
+        self.around = around
+        self.counters = Counters()
+        self.events: list[PolicyEvent] = []
+        self.version = 0
+        self.cache = PieceCache()
+
+    @abstractmethod
+    def step(self, start: int, stop: int) -> Prediction:
+        """Predict rows [start, stop), then do all learning whose labels have arrived by then.
+
+        Both lie in one block. The rows come in order, each once.
+        """
+
+    def set(self, name: str, value: Scalar) -> None:
+        """Change a setting of the policy or of the learner from the next row on.
+
+        Raises
+        ------
+        ExperimentError, LearnerError
+            If there is no such setting, or the value is not allowed.
+        """
+        if name in self.live:
+            self.spec = self._changed(name, value)
+            return
+        self.learner.set(name, value)
+        self.version += 1
+
+    def _changed(self, name: str, value: Scalar) -> PolicySpec:
+        try:
+            built = msgspec.convert(
+                {**msgspec.to_builtins(self.spec), name: value}, type(self.spec), strict=False
+            )
+        except msgspec.ValidationError as error:
+            raise ExperimentError(
+                f"The setting {name} cannot be {quote(value)}: {error}."
+            ) from error
+        return replace(built)  # type: ignore[no-any-return]
+
+    def settings(self) -> dict[str, Scalar]:
+        """Present values of the settings that can be changed."""
+        return {name: getattr(self.spec, name) for name in sorted(self.live)}
+
+    def predict_piece(self, start: int, stop: int, change: int) -> Prediction:
+        """Predict [start, stop) of the unchanged model; `change`: where it changes next."""
+        parts: list[Prediction] = []
+        at = start
+        while at < stop:
+            part = self.cache.get(at, stop)
+            if part is None:
+                end = min(block_end(at), change)
+                with self.counters.clock("predict"):
+                    whole = self.learner.predict(self.around.rows(self.learner.view, at, end))
+                self.cache.put(at, whole)
+                continue
+            parts.append(part)
+            at += len(part)
+        return join(parts)
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the learner."""
+        return {
+            "spec": msgspec.to_builtins(self.spec),
+            "counters": dict(vars(self.counters)),
+            "version": self.version,
+            "cache": (self.cache.start, self.cache.prediction),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `state`."""
+        self.spec = msgspec.convert(state["spec"], type(self.spec))
+        self.counters = Counters(**state["counters"])
+        self.version = state["version"]
+        start, prediction = state["cache"]
+        self.cache.forget()
+        if prediction is not None:
+            self.cache.put(start, prediction)
+
+
+def unknown_setting(name: str, known: frozenset[str]) -> ExperimentError:
+    """Error for a setting that a policy does not have."""
+    near = nearest(name, known)
+    hint = f" Did you mean {near}?" if near else ""
+    return ExperimentError(f"There is no setting {quote(name)} that can be changed here.{hint}")
+
+
+def labelled(task: Task, labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows have a label."""
+    if task.kind == "classification":
+        return np.asarray(labels >= 0)
+    return ~np.isnan(labels)
+
+
+def pick(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
+    """Return the rows where `mask` is true, for any view."""
+    if mask.all():
+        return rows
+    if isinstance(rows, np.ndarray):
+        return rows[mask]
+    return [row for row, keep in zip(rows, mask, strict=True) if keep]
+
+
+__all__ = [
+    "NEVER",
+    "Counters",
+    "Floats",
+    "PieceCache",
+    "Policy",
+    "PolicyEvent",
+    "Surroundings",
+    "block_end",
+    "labelled",
+    "pick",
+    "unknown_setting",
+]

@@ -1,0 +1,174 @@
+"""The online policy: every row is first predicted, then, once its label has arrived, learned."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import numpy as np
+
+from modellab.errors import ExperimentError
+from modellab.experiment import OnlinePolicy, Scalar
+from modellab.learners.base import Learner, Prediction, TestThenTrain, join
+from modellab.policies.base import Policy, Surroundings, block_end, labelled, pick
+
+
+class Online(Policy):
+    """Learns after every `every` labelled rows, in mini-batches of `batch`.
+
+    Labels are taken in order of arrival. `next_row` is the first row whose label has not been taken
+    yet, `waiting` how many taken rows wait for the next update (they start at `first_waiting`).
+    While frozen, labels that arrive are passed over for good.
+    """
+
+    live = frozenset({"every", "batch", "frozen"})
+
+    def __init__(self, spec: OnlinePolicy, learner: Learner, around: Surroundings) -> None:
+        super().__init__(spec, learner, around)
+        self.next_row = around.train_rows
+        self.first_waiting = around.train_rows
+        self.waiting = 0
+
+    def set(self, name: str, value: Scalar) -> None:
+        """Change cadence, mini-batch or freezing; anything else is the learner's."""
+        if name in ("every", "batch") and (isinstance(value, (bool, str)) or value < 1):
+            raise ExperimentError(f"The setting {name} must be a whole number of at least 1.")
+        super().set(name, value)
+
+    def step(self, start: int, stop: int) -> Prediction:
+        """Test, then train, row by row."""
+        if isinstance(self.learner, TestThenTrain):
+            return self._step_compiled(start, stop)
+        return self._step_plain(start, stop)
+
+    def _arrivals(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Labels that arrive during [start, stop): mask over rows from `next_row`, counts, end."""
+        upto = self.around.label_upto(start, stop)
+        end = max(int(upto[-1]), self.next_row)
+        mask = labelled(self.around.task, self.around.labels(self.next_row, end))
+        counts = np.concatenate([[0], np.cumsum(mask)])
+        return mask, counts[np.maximum(upto - self.next_row, 0)], end
+
+    def _step_compiled(self, start: int, stop: int) -> Prediction:
+        learner: Any = self.learner
+        rows = self.around.rows(learner.view, start, stop)
+        mask, counts, end = self._arrivals(start, stop)
+        if (self.next_row, end) == (start, stop) and mask.all():
+            learn_rows = rows
+        else:
+            learn_rows = pick(self.around.rows(learner.view, self.next_row, end), mask)
+        learn_y = self.around.labels(self.next_row, end)[mask]
+        spec: OnlinePolicy = self.spec
+        with self.counters.clock("learn"):
+            prediction, updates = cast("TestThenTrain", learner).run(
+                rows,
+                learn_rows,
+                learn_y,
+                counts.astype(np.int64),
+                spec.every,
+                spec.batch,
+                spec.frozen,
+            )
+        self.next_row = end
+        self.counters.updates += updates
+        self.version += 1
+        return prediction
+
+    def _step_plain(self, start: int, stop: int) -> Prediction:
+        if self._row_by_row(start, stop):
+            return self._step_rows(start, stop)
+        parts = []
+        at = start
+        while at < stop:
+            update = self._next_update(at)
+            piece_end = min(stop, update)
+            parts.append(self.predict_piece(at, piece_end, min(update, block_end(at))))
+            self._take_until(piece_end)
+            at = piece_end
+        return join(parts)
+
+    def _row_by_row(self, start: int, stop: int) -> bool:
+        """Each row's own label arrives at once and is learned at once: no look-ahead is needed."""
+        if self.spec.every != 1 or self.spec.frozen or self.waiting or self.next_row != start:
+            return False
+        if self.cache.get(start, stop) is not None:
+            return False
+        mask, counts, end = self._arrivals(start, stop)
+        return end == stop and bool(mask.all()) and int(counts[0]) == 1
+
+    def _step_rows(self, start: int, stop: int) -> Prediction:
+        """The common case of `_step_plain` without its bookkeeping: the same pieces, one row each."""
+        rows = self.around.rows(self.learner.view, start, stop)
+        labels = self.around.labels(start, stop)
+        predict, learn, batch = self.learner.predict, self.learner.learn, self.spec.batch
+        clock = time.thread_time
+        parts = []
+        for i in range(stop - start):
+            row = rows[i : i + 1]
+            begin = clock()
+            parts.append(predict(row))
+            between = clock()
+            self.counters.updates += learn(row, labels[i : i + 1], batch)
+            self.counters.cpu_predict += between - begin
+            self.counters.cpu_learn += clock() - between
+        self.next_row = self.first_waiting = stop
+        self.version += 1
+        self.cache.forget()
+        return join(parts)
+
+    def _next_update(self, at: int) -> int:
+        """First position after `at` before which an update falls due, or the block's end."""
+        end = block_end(at)
+        if self.spec.frozen:
+            return end
+        _, counts, _ = self._arrivals(at, end)
+        due = np.flatnonzero(self.waiting + counts >= self.spec.every)
+        return at + int(due[0]) + 1 if len(due) else end
+
+    def _take_until(self, position: int) -> None:
+        """Take the labels known once row `position - 1` was predicted, and learn what is due."""
+        end = max(int(self.around.label_upto(position - 1, position)[-1]), self.next_row)
+        if end == self.next_row:
+            return
+        mask = labelled(self.around.task, self.around.labels(self.next_row, end))
+        if self.spec.frozen:
+            self.next_row = self.first_waiting = end
+            self.waiting = 0
+            return
+        self.waiting += int(mask.sum())
+        self.next_row = end
+        while self.waiting >= self.spec.every:
+            self._learn(self.spec.every)
+
+    def _learn(self, count: int) -> None:
+        """Learn the first `count` waiting rows."""
+        labels = self.around.labels(self.first_waiting, self.next_row)
+        known = np.flatnonzero(labelled(self.around.task, labels))[:count]
+        stop = self.first_waiting + int(known[-1]) + 1
+        rows = self.around.rows(self.learner.view, self.first_waiting, stop)
+        mask = np.zeros(stop - self.first_waiting, dtype=bool)
+        mask[known] = True
+        with self.counters.clock("learn"):
+            self.counters.updates += self.learner.learn(
+                pick(rows, mask), labels[known], self.spec.batch
+            )
+        self.first_waiting = stop
+        self.waiting -= count
+        self.version += 1
+        self.cache.forget()
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the learner."""
+        own = {
+            "next_row": self.next_row,
+            "first_waiting": self.first_waiting,
+            "waiting": self.waiting,
+        }
+        return {**super().state(), **own}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `state`."""
+        super().load_state(state)
+        self.next_row = state["next_row"]
+        self.first_waiting = state["first_waiting"]
+        self.waiting = state["waiting"]

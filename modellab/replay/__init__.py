@@ -1,0 +1,1 @@
+"""The engine: a deterministic replay of an ordered stream through lanes."""

@@ -1,0 +1,301 @@
+"""Where lanes run: in this process, or in a worker process; the same code and the same numbers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+
+from modellab.data.store import Store
+from modellab.errors import LabError
+from modellab.evaluation.history import SeriesDelta
+from modellab.experiment import Experiment, Intervention, LaneSpec, Scalar
+from modellab.learners.base import Prediction, Progress, no_progress
+from modellab.policies.base import PolicyEvent
+from modellab.replay.context import Context, build_context
+from modellab.replay.lane import LaneRunner, LaneState
+
+Pieces = list[tuple[int, NDArray[Any], Prediction]]
+
+
+class LaneHost:
+    """The lanes of one process. All arguments and results can be pickled."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.lanes: dict[str, LaneRunner] = {}
+
+    def add(self, spec: LaneSpec, baseline: bool, journal: list[Intervention]) -> None:
+        """Add an untrained lane at the deployment point."""
+        self.lanes[spec.name] = LaneRunner(spec, self.context, baseline=baseline, journal=journal)
+
+    def prepare(self, name: str, progress: Progress = no_progress) -> None:
+        """Train a lane's first model."""
+        self.lanes[name].prepare(progress)
+
+    def advance(
+        self, stop: int, names: list[str] | None = None, collect: bool = False
+    ) -> dict[str, Pieces]:
+        """Replay lanes up to `stop`; with `collect`, return their predictions piece by piece."""
+        out: dict[str, Pieces] = {}
+        for name in list(self.lanes) if names is None else names:
+            pieces: Pieces = []
+
+            def sink(at: int, y: NDArray[Any], p: Prediction, pieces: Pieces = pieces) -> None:
+                pieces.append((at, y, p))
+
+            self.lanes[name].advance(stop, sink if collect else None)
+            if collect:
+                out[name] = pieces
+        return out
+
+    def intervene(self, name: str, changes: dict[str, Scalar]) -> Intervention:
+        """Change settings of a lane at its position."""
+        return self.lanes[name].intervene(changes)
+
+    def fork(
+        self, state: dict[str, bytes], spec: LaneSpec, journal: list[Intervention], whole: bool
+    ) -> None:
+        """Add a lane that begins with the state of another, or (`whole`) goes on from its own."""
+        lane = LaneRunner(spec, self.context)
+        lane.load_state(state)
+        lane.journal = list(journal)
+        if not whole:
+            lane.applied = 0
+        self.lanes[spec.name] = lane
+
+    def settle(self, name: str, count: int) -> None:
+        """Apply a lane's first `count` journal entries now (they fall due at its position)."""
+        self.lanes[name].settle(count)
+
+    def remove(self, name: str) -> None:
+        """Remove a lane."""
+        self.lanes.pop(name, None)
+
+    def state(self, name: str) -> dict[str, bytes]:
+        """Whole state of a lane."""
+        return self.lanes[name].state()
+
+    def load(self, name: str, state: dict[str, bytes], journal: list[Intervention]) -> int:
+        """Put a lane into a former state, with the journal as it is now; return its position."""
+        lane = self.lanes[name]
+        lane.load_state(state)
+        lane.journal = list(journal)
+        return lane.position
+
+    def describe(self, metrics: bool = False, size: bool = True) -> dict[str, LaneState]:
+        """Tell the present state of all lanes."""
+        return {n: lane.describe(metrics=metrics, size=size) for n, lane in self.lanes.items()}
+
+    def curves(self, since: dict[str, dict[str, int]]) -> dict[str, dict[str, SeriesDelta]]:
+        """News of the curves of all lanes since the versions that the asker has."""
+        out = {}
+        for name, lane in self.lanes.items():
+            have = since.get(name, {})
+            out[name] = {
+                "error": lane.error.delta(have.get("error", 0)),
+                "cumulative": lane.cumulative.delta(have.get("cumulative", 0)),
+            }
+        return out
+
+    def parameters(self, name: str) -> tuple[list[str], NDArray[Any], NDArray[Any]]:
+        """Snapshots of a lane's parameters: names, positions (m,), values (m, p)."""
+        return self.lanes[name].parameters.arrays()
+
+    def metric_samples(self, name: str) -> tuple[list[str], NDArray[Any], NDArray[Any]]:
+        """Samples of a lane's window metrics: names, positions (m,), values (m, p)."""
+        return self.lanes[name].samples.arrays()
+
+    def series(self, name: str) -> dict[str, Any]:
+        """Bucketed curves of a lane as arrays."""
+        lane = self.lanes[name]
+        return {"error": lane.error.arrays(), "cumulative": lane.cumulative.arrays()}
+
+    def events(self, name: str, start: int = 0) -> list[PolicyEvent]:
+        """Events of a lane from index `start` on."""
+        return self.lanes[name].events[start:]
+
+    # -- the same interface as a remote host
+
+    def begin(self, method: str, *args: Any) -> None:
+        """Do `method` now; `finish` returns its result."""
+        self._result = getattr(self, method)(*args)
+
+    def finish(self, progress: Progress = no_progress) -> Any:
+        """Return the result of what was begun."""
+        return self._result
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Do `method` and return its result."""
+        return getattr(self, method)(*args)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def send(stream: BinaryIO, message: Any) -> None:
+    """Write one pickled frame between our own processes."""
+    body = pickle.dumps(message, protocol=5)
+    stream.write(struct.pack(">Q", len(body)) + body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Any:
+    """Read one frame; raises `EOFError` when the other side is gone."""
+    head = stream.read(8)
+    if len(head) < 8:
+        raise EOFError
+    (length,) = struct.unpack(">Q", head)
+    body = stream.read(length)
+    if len(body) < length:
+        raise EOFError
+    return pickle.loads(body)
+
+
+def worker_command(kind: str) -> list[str]:
+    """Command line that starts a worker process of this program."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--worker", kind]
+    return [sys.executable, "-m", "modellab", "--worker", kind]
+
+
+def worker_environment() -> dict[str, str]:
+    """Environment of a worker process: one thread for linear algebra, unbuffered errors."""
+    single = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB")}
+    return {**os.environ, **single, "PYTHONUNBUFFERED": "1"}
+
+
+class RemoteHost:
+    """Lanes in a worker process that maps the same store.
+
+    Parameters
+    ----------
+    experiment
+        The experiment.
+    store
+        The store, mapped anew by the worker.
+    encoder_state
+        The encoder fitted by this process.
+    """
+
+    def __init__(self, experiment: Experiment, store: Store, encoder_state: dict[str, Any]) -> None:
+        self.process = subprocess.Popen(
+            worker_command("host"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=worker_environment(),
+        )
+        assert self.process.stdin and self.process.stdout and self.process.stderr
+        self._in: BinaryIO = self.process.stdin  # type: ignore[assignment]
+        self._out: BinaryIO = self.process.stdout  # type: ignore[assignment]
+        self._errors: deque[str] = deque(maxlen=20)
+        self._drain = threading.Thread(target=self._read_errors, daemon=True)
+        self._drain.start()
+        self.begin("open", experiment, str(store.path), encoder_state)
+        self.finish()
+
+    def _read_errors(self) -> None:
+        stream = self.process.stderr
+        if stream is not None:
+            for line in stream:
+                self._errors.append(line.decode(errors="replace").rstrip())
+
+    def begin(self, method: str, *args: Any) -> None:
+        """Start `method` in the worker."""
+        try:
+            send(self._in, (method, args))
+        except OSError as error:
+            raise self._died() from error
+
+    def finish(self, progress: Progress = no_progress) -> Any:
+        """Wait for the result of what was begun."""
+        while True:
+            try:
+                kind, value = receive(self._out)
+            except (EOFError, OSError) as error:
+                raise self._died() from error
+            if kind == "progress":
+                progress(*value)
+            elif kind == "failed":
+                raise value
+            else:
+                return value
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Do `method` in the worker and wait."""
+        self.begin(method, *args)
+        return self.finish()
+
+    def close(self) -> None:
+        """End the worker process."""
+        for stream in (self._in, self._out):
+            try:
+                stream.close()
+            except OSError:
+                pass
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._drain.join(2)
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+    def _died(self) -> LabError:
+        return LabError(
+            "A process that computes lanes has ended unexpectedly.", detail="\n".join(self._errors)
+        )
+
+
+Host = LaneHost | RemoteHost
+
+
+def serve(source: BinaryIO, sink: BinaryIO, open_store: Callable[[Path], Store]) -> None:
+    """Serve one `RemoteHost` until it goes away (the body of ``--worker host``)."""
+    host: LaneHost | None = None
+
+    def progress(done: float, total: float, text: str = "") -> None:
+        send(sink, ("progress", (done, total, text)))
+
+    while True:
+        try:
+            method, args = receive(source)
+        except (EOFError, OSError):
+            return
+        try:
+            if method == "open":
+                experiment, path, encoder_state = args
+                context = build_context(
+                    experiment, open_store(Path(path)), encoder_state=encoder_state
+                )
+                host = LaneHost(context)
+                result = None
+            elif method == "prepare" and host is not None:
+                result = host.prepare(*args, progress)
+            else:
+                result = getattr(host, method)(*args)
+        except LabError as error:
+            send(sink, ("failed", error))
+        except Exception as error:  # noqa: BLE001  # told to the engine, which tells the person
+            import traceback
+
+            wrong = LabError(
+                f"A lane failed: {type(error).__name__}: {error}", detail=traceback.format_exc()
+            )
+            send(sink, ("failed", wrong))
+        else:
+            send(sink, ("done", result))
+
+
+__all__ = ["Host", "LaneHost", "Pieces", "RemoteHost", "serve", "worker_command"]

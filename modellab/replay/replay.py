@@ -1,0 +1,428 @@
+"""The replay: all lanes over the stream, with journal, checkpoints, seeking and forking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modellab.data.store import Store
+from modellab.errors import ExperimentError, quote
+from modellab.experiment import (
+    Experiment,
+    Intervention,
+    LaneSpec,
+    LearnerSpec,
+    Scalar,
+    replace,
+)
+from modellab.lanes import baseline_lanes
+from modellab.learners.base import Progress, no_progress
+from modellab.learners.catalogue import entry
+from modellab.policies.base import PolicyEvent
+from modellab.replay.checkpoints import CheckpointStore
+from modellab.replay.context import build_context
+from modellab.replay.hosts import Host, LaneHost, Pieces, RemoteHost
+from modellab.replay.lane import LaneState, check_lane
+
+Collect = Callable[[dict[str, Pieces]], None]
+
+
+class Replay:
+    """A deployment: a deterministic replay of the stream through several lanes.
+
+    Parameters
+    ----------
+    experiment
+        What is replayed; without lanes, the default ones for the task are taken.
+    store
+        The data.
+    workers
+        Processes that compute lanes, this one included. Changes no number.
+    session_dir
+        Folder for checkpoints; None keeps them in memory.
+    checkpoints
+        Whether to keep any (a headless run that never seeks needs none).
+
+    Raises
+    ------
+    DataError, ExperimentError, LearnerError
+        When the experiment does not fit the data.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        store: Store,
+        *,
+        workers: int = 1,
+        session_dir: Path | None = None,
+        checkpoints: bool = True,
+        progress: Progress = no_progress,
+    ) -> None:
+        self.store = store
+        self.context = build_context(experiment, store, progress=progress)
+        self.experiment = self.context.experiment
+        self.journal: list[Intervention] = list(self.experiment.intervention)
+        self.checkpoints = CheckpointStore(session_dir) if checkpoints else None
+        self.baselines: list[str] = []
+        self.order: list[tuple[LaneSpec, bool]] = [(s, False) for s in self.experiment.lane]
+        if self.experiment.baselines:
+            taken = [s.name for s in self.experiment.lane]
+            for spec in baseline_lanes(self.context.task.kind, taken):
+                self.order.append((spec, True))
+                self.baselines.append(spec.name)
+        for spec, _ in self.order:
+            check_lane(spec, self.context)
+        self.position = self.context.train_rows
+        self.home: dict[str, int] = {}
+        self.forked: dict[str, Intervention] = {}
+        self.hosts: list[Host] = [LaneHost(self.context)]
+        self._workers = max(1, workers)
+        self._prepared = False
+
+    # -- facts
+
+    @property
+    def train_rows(self) -> int:
+        """The deployment point T."""
+        return self.context.train_rows
+
+    @property
+    def stop(self) -> int:
+        """End of the replay, exclusive."""
+        return self.context.stop
+
+    @property
+    def finished(self) -> bool:
+        """Whether all rows were replayed."""
+        return self.position >= self.stop
+
+    def names(self) -> list[str]:
+        """Lanes in order: the experiment's, the baselines, the forks."""
+        return list(self.home)
+
+    # -- preparation
+
+    def prepare(self, progress: Progress = no_progress, *, resume: bool = False) -> None:
+        """Train the first models, offline; with `resume`, go on from the newest checkpoint.
+
+        Raises
+        ------
+        LearnerError
+            When a model cannot be trained.
+        """
+        self._start_hosts()
+        resume = resume and self.checkpoints is not None and self.checkpoints.load_index()
+        for spec, baseline in self.order:
+            self._call(spec.name, "add", spec, baseline, self._entries(spec.name))
+        if resume and self._resume():
+            self._prepared = True
+            return
+        for number, (spec, baseline) in enumerate(self.order):
+            if not baseline:
+                progress(number, len(self.order), f"Training {spec.learner.kind} for {spec.name}")
+            self._begin(spec.name, "prepare", spec.name)
+            self._finish(spec.name, _nested(progress, number, len(self.order), spec.name))
+        self._prepared = True
+        self._fork_due()
+        self._save_checkpoint()
+
+    def _start_hosts(self) -> None:
+        heavy = [s for s, base in self.order if not base and _holds_the_gil(s.learner)]
+        count = min(self._workers - 1, len(heavy))
+        if count > 0:
+            state = self.context.encoder.state()
+            for _ in range(count):
+                self.hosts.append(RemoteHost(self.experiment, self.store, state))
+        groups: dict[bytes, int] = {}
+        for spec in heavy:
+            key = msgspec.msgpack.encode(spec.learner)
+            groups.setdefault(key, len(groups))
+        for spec, _ in self.order:
+            key = msgspec.msgpack.encode(spec.learner)
+            place = 1 + groups[key] % count if count and key in groups else 0
+            self.home[spec.name] = place
+
+    def _resume(self) -> bool:
+        assert self.checkpoints is not None
+        if self.checkpoints.holding(self.stop, [s.name for s, _ in self.order]) is None:
+            return False
+        self._restore(self.stop)
+        return True
+
+    # -- playing
+
+    def advance(self, to: int, collect: Collect | None = None) -> None:
+        """Replay up to position `to` (not beyond the end), journal entries included."""
+        to = min(to, self.stop)
+        while self.position < to:
+            end = min(to, self._next_fork())
+            if self.checkpoints is not None:
+                end = min(end, self.checkpoints.next_due(self.position))
+            self._advance_all(end, collect)
+            self.position = end
+            self._fork_due()
+            if self.checkpoints is not None and self.checkpoints.due(end, self.train_rows):
+                self._save_checkpoint()
+
+    def _advance_all(self, end: int, collect: Collect | None) -> None:
+        busy = [h for i, h in enumerate(self.hosts) if i in self.home.values()]
+        wanted = collect is not None
+        remote = [h for h in busy if isinstance(h, RemoteHost)]
+        for host in remote:
+            host.begin("advance", end, None, wanted)
+        pieces: dict[str, Pieces] = {}
+        for host in busy:
+            if not isinstance(host, RemoteHost):
+                pieces.update(host.call("advance", end, None, wanted))
+        for host in remote:
+            pieces.update(host.finish())
+        if collect is not None:
+            collect({name: pieces[name] for name in self.home if name in pieces})
+
+    def _next_fork(self) -> int:
+        waiting = [
+            e.position
+            for e in self.journal
+            if e.fork is not None and e.fork not in self.home and e.position > self.position
+        ]
+        return min(waiting, default=self.stop)
+
+    def _fork_due(self) -> None:
+        for made in self.journal:
+            if made.fork and made.fork not in self.home and made.position <= self.position:
+                self._make_fork(made)
+
+    def _make_fork(self, made: Intervention) -> None:
+        index = next(i for i, e in enumerate(self.journal) if e is made)
+        before = sum(1 for e in self.journal[:index] if e.lane == made.lane and e.fork is None)
+        self._call(made.lane, "settle", made.lane, before)
+        self._add_fork(made, self._call(made.lane, "state", made.lane), whole=False)
+
+    def _add_fork(self, made: Intervention, state: dict[str, bytes], *, whole: bool) -> None:
+        assert made.fork is not None
+        spec = replace(self._spec(made.lane), name=made.fork)
+        self.home[made.fork] = self.home[made.lane]
+        self.forked[made.fork] = made
+        self._call(made.fork, "fork", state, spec, self._entries(made.fork), whole)
+
+    # -- what a person does
+
+    def intervene(self, lane: str, changes: dict[str, Scalar]) -> Intervention:
+        """Change settings of a lane from the present position on; return the journal entry.
+
+        Raises
+        ------
+        LabError
+            If there is no such lane or setting, or the value is not allowed.
+        """
+        self._known(lane)
+        made: Intervention = self._call(lane, "intervene", lane, changes)
+        self._insert(made)
+        return made
+
+    def fork(self, lane: str, name: str, changes: dict[str, Scalar] | None = None) -> Intervention:
+        """Begin a new lane here with the state of `lane`; its past equals its parent's."""
+        self._known(lane)
+        if not name.strip() or name in self.home or any(e.fork == name for e in self.journal):
+            raise ExperimentError(f"The fork needs a name of its own; {quote(name)} is taken.")
+        made = Intervention(self.position, lane, fork=name)
+        self._insert(made)
+        self._make_fork(made)
+        if changes:
+            try:
+                self.intervene(name, changes)
+            except Exception:
+                self.remove_lane(name)
+                raise
+        return made
+
+    def add_lane(self, spec: LaneSpec, progress: Progress = no_progress) -> None:
+        """Add a lane and replay it from the deployment point up to the present position."""
+        if spec.name in self.home:
+            raise ExperimentError(f"There is already a lane called {quote(spec.name)}.")
+        check_lane(spec, self.context)
+        place = 0
+        if _holds_the_gil(spec.learner) and len(self.hosts) > 1:
+            load = [list(self.home.values()).count(i) for i in range(1, len(self.hosts))]
+            place = 1 + load.index(min(load))
+        self.home[spec.name] = place
+        try:
+            self._call(spec.name, "add", spec, False, self._entries(spec.name))
+            self._begin(spec.name, "prepare", spec.name)
+            self._finish(spec.name, progress)
+            if self.checkpoints is not None:
+                blobs = self._call(spec.name, "state", spec.name)
+                self.checkpoints.add_lane(self.train_rows, spec.name, blobs)
+            self._catch_up(spec.name, progress)
+        except BaseException:
+            self._call(spec.name, "remove", spec.name)
+            del self.home[spec.name]
+            raise
+        self.order.append((spec, False))
+        self.experiment = replace(self.experiment, lane=[*self.experiment.lane, spec])
+
+    def _catch_up(self, name: str, progress: Progress) -> None:
+        at = self.train_rows
+        total = self.position - at
+        saved = [p.position for p in self.checkpoints.points] if self.checkpoints else []
+        while at < self.position:
+            ends = [p for p in saved if p > at]
+            at = min(at + 4096, self.position, *ends)
+            self._call(name, "advance", at, [name], False)
+            if self.checkpoints is not None and at in saved:
+                self.checkpoints.add_lane(at, name, self._call(name, "state", name))
+            progress(at - self.train_rows, total, f"Replaying {name} up to the present row")
+
+    def remove_lane(self, name: str) -> None:
+        """Remove a lane and its journal entries.
+
+        Raises
+        ------
+        ExperimentError
+            If other lanes were forked from it: their past needs it.
+        """
+        self._known(name)
+        forks = [f for f, made in self.forked.items() if made.lane == name]
+        if forks:
+            raise ExperimentError(
+                f"{quote(name)} cannot be removed while its fork {quote(forks[0])} is there: "
+                "remove the fork first, or hide the lane."
+            )
+        self._call(name, "remove", name)
+        del self.home[name]
+        self.forked.pop(name, None)
+        self.order = [(s, b) for s, b in self.order if s.name != name]
+        self.baselines = [b for b in self.baselines if b != name]
+        self.journal = [e for e in self.journal if name not in (e.lane, e.fork)]
+        lanes = [s for s in self.experiment.lane if s.name != name]
+        self.experiment = replace(self.experiment, lane=lanes)
+        if self.checkpoints is not None:
+            self.checkpoints.forget_lane(name)
+
+    # -- time travel
+
+    def seek(self, position: int, progress: Progress = no_progress) -> None:
+        """Go to `position`: the nearest checkpoint before it, then replay; as if never sought."""
+        if self.checkpoints is None:
+            raise ExperimentError("This replay keeps no checkpoints, so it can't go back.")
+        position = min(max(position, self.train_rows), self.stop)
+        if position < self.position:
+            self._restore(position)
+        begin = self.position
+        while self.position < position:
+            self.advance(min(self.position + 4096, position))
+            progress(self.position - begin, position - begin, "Replaying")
+
+    def _restore(self, position: int) -> None:
+        """Load the newest checkpoint at or before `position` that holds every lane."""
+        assert self.checkpoints is not None
+        plain = [n for n in self.home if n not in self.forked]
+        point = self.checkpoints.holding(position, plain)
+        if point is None:
+            raise ExperimentError("There is no checkpoint to go back to.")
+        for name in list(self.forked):
+            self._call(name, "remove", name)
+            del self.home[name], self.forked[name]
+        for name in plain:
+            self._call(name, "load", name, self.checkpoints.blobs(point, name), self._entries(name))
+        for made in self.journal:
+            if made.fork and made.fork in point.lanes:
+                self._add_fork(made, self.checkpoints.blobs(point, made.fork), whole=True)
+        self.position = point.position
+        self._fork_due()
+
+    def _save_checkpoint(self) -> None:
+        if self.checkpoints is None:
+            return
+        states = {name: self._call(name, "state", name) for name in self.home}
+        self.checkpoints.save(self.position, states)
+
+    def checkpoint(self) -> None:
+        """Save a checkpoint here, now."""
+        self._save_checkpoint()
+
+    # -- telling
+
+    def lanes(self, *, metrics: bool = False, size: bool = True) -> dict[str, LaneState]:
+        """Present state of all lanes, in order."""
+        found: dict[str, LaneState] = {}
+        for host in self.hosts:
+            found.update(host.call("describe", metrics, size))
+        return {name: found[name] for name in self.home}
+
+    def curves(self, since: dict[str, dict[str, int]]) -> dict[str, dict[str, Any]]:
+        """News of all lanes' curves since the versions given."""
+        found: dict[str, dict[str, Any]] = {}
+        for host in self.hosts:
+            found.update(host.call("curves", since))
+        return {name: found[name] for name in self.home}
+
+    def ask(self, name: str, method: str, *args: Any) -> Any:
+        """Ask one lane's host (``parameters``, ``series``, ``metric_samples``, ``events``)."""
+        self._known(name)
+        return self._call(name, method, name, *args)
+
+    def events(self, start: dict[str, int] | None = None) -> list[tuple[str, PolicyEvent]]:
+        """Events of all lanes in order of position, with the lane's name."""
+        found: list[tuple[str, PolicyEvent]] = []
+        for name in self.home:
+            first = (start or {}).get(name, 0)
+            found += [(name, e) for e in self._call(name, "events", name, first)]
+        for name, made in self.forked.items():
+            if not start or name not in start:
+                text = f"You forked {made.lane}"
+                found.append((name, PolicyEvent(made.position, "fork", text)))
+        order = list(self.home)
+        return sorted(found, key=lambda p: (p[1].position, order.index(p[0])))
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for host in self.hosts:
+            host.close()
+
+    # -- inside
+
+    def _entries(self, name: str) -> list[Intervention]:
+        return [e for e in self.journal if e.lane == name and e.fork is None]
+
+    def _insert(self, made: Intervention) -> None:
+        at = sum(1 for e in self.journal if e.position <= made.position)
+        self.journal.insert(at, made)
+        if self.checkpoints is not None:
+            self.checkpoints.forget_after(made.position)
+
+    def _spec(self, name: str) -> LaneSpec:
+        for spec, _ in self.order:
+            if spec.name == name:
+                return spec
+        made = self.forked[name]
+        return replace(self._spec(made.lane), name=name)  # type: ignore[no-any-return]
+
+    def _known(self, name: str) -> None:
+        if name not in self.home:
+            raise ExperimentError(f"There is no lane called {quote(name)}.")
+
+    def _call(self, lane: str, method: str, *args: Any) -> Any:
+        return self.hosts[self.home[lane]].call(method, *args)
+
+    def _begin(self, lane: str, method: str, *args: Any) -> None:
+        self.hosts[self.home[lane]].begin(method, *args)
+
+    def _finish(self, lane: str, progress: Progress) -> Any:
+        return self.hosts[self.home[lane]].finish(progress)
+
+
+def _holds_the_gil(learner: LearnerSpec) -> bool:
+    return entry(learner).family in ("river", "scikit-learn")
+
+
+def _nested(progress: Progress, number: int, count: int, name: str) -> Progress:
+    def tell(done: float, total: float, text: str = "") -> None:
+        share = done / total if total else 0.0
+        progress(number + share, count, text or f"Training {name}")
+
+    return tell
