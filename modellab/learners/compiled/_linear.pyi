@@ -1,0 +1,26 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Core:
+    def __init__(self, state: dict[str, NDArray[Any]]) -> None: ...
+    def run(
+        self,
+        rows: NDArray[np.float64],
+        learn_rows: NDArray[np.float64],
+        learn_y: NDArray[np.float64],
+        upto: NDArray[np.int64],
+        every: int,
+        batch: int,
+        frozen: bool,
+        scores: NDArray[np.float64],
+    ) -> None: ...
+    def learn(
+        self,
+        rows: NDArray[np.float64],
+        y: NDArray[np.float64],
+        batch: int,
+        hold_scaler: bool,
+    ) -> None: ...
+    def predict(self, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> None: ...

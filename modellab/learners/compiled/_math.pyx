@@ -1,0 +1,65 @@
+"""Elementary functions that give the same bits on every system and processor.
+
+The C libraries' `exp` and `log` differ between systems, and even between processors of one system;
+the compiled learners must not. These need additions, multiplications, one division and a table.
+"""
+
+
+def exp(const double[::1] x, double[::1] out):
+    """Write e to the power `x` into `out` (same length); error at most 0.504 ulp for normal results."""
+    if x.shape[0] != out.shape[0]:
+        raise ValueError("x and out differ in length")
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(x.shape[0]):
+            out[i] = exp_(x[i])
+
+
+def log(const double[::1] x, double[::1] out):
+    """Write the natural logarithm of `x` into `out` (same length); error below 1 ulp."""
+    if x.shape[0] != out.shape[0]:
+        raise ValueError("x and out differ in length")
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(x.shape[0]):
+            out[i] = log_(x[i])
+
+
+def class_probabilities(const double[:, ::1] scores, double[:, ::1] out, bint huber):
+    """Turn decision values into class probabilities.
+
+    Parameters
+    ----------
+    scores
+        (n, 1) for two classes (the second one is positive), else (n, K), one against the rest.
+    out
+        (n, 2) or (n, K), written.
+    huber
+        True: modified Huber loss, ``(clip(s, -1, 1) + 1) / 2`` (Zhang and Elkan 2002; the formula of
+        scikit-learn's SGDClassifier), equal shares where all are 0. False: log loss, the logistic
+        function of `s`, one-against-rest values divided by their sum.
+    """
+    cdef Py_ssize_t n = scores.shape[0], k = scores.shape[1], i, c
+    cdef double p, total
+    if out.shape[0] != n or out.shape[1] != (2 if k == 1 else k):
+        raise ValueError("out has the wrong shape")
+    with nogil:
+        for i in range(n):
+            total = 0.0
+            for c in range(k):
+                p = scores[i, c]
+                if huber:
+                    p = (min(max(p, -1.0), 1.0) + 1.0) / 2.0
+                else:
+                    p = sigmoid_(p)
+                total += p
+                out[i, c] = p
+            if k == 1:
+                out[i, 0] = 1.0 - p
+                out[i, 1] = p
+            elif total > 0.0:
+                for c in range(k):
+                    out[i, c] = out[i, c] / total
+            else:
+                for c in range(k):
+                    out[i, c] = 1.0 / k

@@ -1,0 +1,580 @@
+"""Linear models learned row by row: settings, state and calls of the compiled loops.
+
+What is computed, for the row *x* with label *y*, step number *t* (from 1) and step size *eta*:
+
+1. *Predict*: ``score = w . z + b`` where *z* is *x*, or *x* standardised with the running mean and
+   (population) deviation of the rows learned so far (``scale="online"``); a column whose deviation is
+   still 0 counts as 0.
+2. *Scale*: when the row is to be learned, mean and variance take it in first (Welford 1962); the step
+   uses *z* on the new statistics. This is the order of river's ``StandardScaler | LogisticRegression``.
+3. *Step*: ``w <- w max(0, 1 - eta l2) - eta g z``, ``b <- b - eta g`` with *g* the slope of the loss at
+   the score, cut off at 1e12 as in scikit-learn; the intercept is not penalised. Then L1: every weight
+   moves towards 0 by ``eta l1`` and stops there (truncated gradient, Langford et al. 2009). This is
+   Tsuruoka's cumulative penalty with its state (u, q) reset at every row: scikit-learn resets it at
+   every call of ``partial_fit``, so that feeding it one row at a time is the same thing.
+   ``l2 = alpha (1 - l1_ratio)``, ``l1 = alpha l1_ratio`` (1 for "l1", 0 for "l2").
+
+A mini-batch of *b* rows is one step: the scaler takes in all *b* rows, then the mean gradient of the
+rows on the new statistics is followed, and the penalty applied once (river's ``learn_many``).
+
+Step sizes: *constant* ``eta0``; *invscaling* ``eta0 / t^power_t``; *optimal* ``1 / (alpha (t0 + t - 1))``
+with ``t0 = 1 / (alpha sqrt(1 / sqrt(alpha)))`` (Bottou's heuristic, scikit-learn's definition: eta0 is not
+used); *adagrad* ``eta0 / sqrt(G_j + 1e-8)`` with ``G_j`` the sum of the squared gradients of weight *j*,
+the L2 part included (Duchi et al. 2011, river's ``optim.AdaGrad``); the intercept is one more weight,
+and L1 uses each weight's own step size.
+
+Several classes: one weight vector for each, taught one against the rest; two classes share one.
+The derivative of the squared loss is ``p - y`` (scikit-learn's half squared error; river's is twice that).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from modellab.learners.compiled._linear import Core
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+CLASSIFICATION_LOSSES = ("log", "hinge", "squared_hinge", "modified_huber", "perceptron")
+REGRESSION_LOSSES = ("squared", "huber", "epsilon_insensitive")
+LOSSES = CLASSIFICATION_LOSSES + REGRESSION_LOSSES
+SCHEDULES = ("constant", "invscaling", "optimal", "adagrad")
+PENALTIES = ("none", "l2", "l1", "elasticnet")
+SCALES = ("none", "online")
+
+RATES: tuple[float, ...] = (
+    0.0001,
+    0.00031622776601683794,
+    0.001,
+    0.0031622776601683794,
+    0.01,
+    0.031622776601683794,
+    0.1,
+    0.31622776601683794,
+    1.0,
+)
+"""The step sizes carried along with `track_rates`: powers of ten and the points half-way."""
+
+RATES_WINDOW = 5000
+"""The carried rates are compared over so many rows, the last ones whose label has come."""
+
+ASKED_MOST = 65536
+"""So many rows may wait for their label before the oldest is left out of that comparison."""
+
+_LANES = 10
+# Places in the arrays `counters`, `choices` and `settings`, as in _linear.pyx.
+_COUNTERS = ("steps", "scaled", "waiting", "skipped", "asked_first", "asked", "errors_next", "errors")
+_CHOICES = ("loss", "schedule", "penalty", "scale", "fit_intercept", "regression", "track_rates")
+_SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start")
+_WORDS = {"loss": LOSSES, "schedule": SCHEDULES, "penalty": PENALTIES, "scale": SCALES}
+_FLAGS = ("fit_intercept", "track_rates")
+_NUMBERS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t")
+_FIXED = ("loss", "scale", "fit_intercept")
+# What a state carries, with the arrays that only AdaGrad or the carried rates need.
+_MODEL = ("weights", "squares", "mean", "variance", "inverse")
+_RATE_ARRAYS = ("rate_weights", "rate_bias", "rate_squares", "rate_bias_squares")
+
+
+class LinearKernel:
+    """A linear model and everything needed to go on learning it.
+
+    Parameters
+    ----------
+    features
+        Number of columns *d*, at least 1.
+    outputs
+        Number of weight vectors *K*: 1 for regression and for two classes, else the number of classes.
+    loss, schedule, penalty, scale
+        Words from `LOSSES`, `SCHEDULES`, `PENALTIES`, `SCALES`.
+    learning_rate
+        *eta0*, above 0.
+    alpha, l1_ratio
+        Strength of the penalty (0 or more; above 0 for the schedule "optimal") and its L1 share.
+    epsilon
+        Where "huber" turns linear; half the width of the tube of "epsilon_insensitive".
+    power_t
+        Exponent of "invscaling", 0 or more.
+    fit_intercept
+        False keeps the intercept at 0.
+    track_rates
+        Carry the step sizes `RATES` along: each has weights of its own, learned from the same rows by
+        the same rule. They never touch the model's own weights. Not with "optimal", which has no rate.
+    rates_window
+        Over how many rows the carried rates are compared.
+
+    Raises
+    ------
+    ValueError
+        For a word, number or combination that is not allowed; the text names it.
+
+    Notes
+    -----
+    Rows are float64 (n, d), C order. A row with a value that is not finite, or beyond 1e100 in size,
+    is predicted as if that value were average (0 without scaling), and never learned; so is a row
+    whose label is not finite or not a class code. `skipped` counts them.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        outputs: int = 1,
+        *,
+        loss: str = "log",
+        learning_rate: float = 0.05,
+        schedule: str = "constant",
+        penalty: str = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float = 0.15,
+        epsilon: float = 0.1,
+        power_t: float = 0.5,
+        fit_intercept: bool = True,
+        scale: str = "none",
+        track_rates: bool = False,
+        rates_window: int = RATES_WINDOW,
+    ) -> None:
+        if features < 1:
+            raise ValueError("features is below 1")
+        if outputs < 1:
+            raise ValueError("outputs is below 1")
+        if rates_window < 1:
+            raise ValueError("rates_window is below 1")
+        self.features = features
+        self.outputs = outputs
+        self.rates_window = rates_window
+        self._parameters: dict[str, Any] = {
+            "loss": loss,
+            "learning_rate": learning_rate,
+            "schedule": schedule,
+            "penalty": penalty,
+            "alpha": alpha,
+            "l1_ratio": l1_ratio,
+            "epsilon": epsilon,
+            "power_t": power_t,
+            "fit_intercept": fit_intercept,
+            "scale": scale,
+            "track_rates": track_rates,
+        }
+        self._parameters = _checked(self._parameters, outputs)
+        self._core: Core | None = None
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self.reset()
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def regression(self) -> bool:
+        """Whether the loss is for numbers, not classes."""
+        return self._parameters["loss"] in REGRESSION_LOSSES
+
+    @property
+    def weights(self) -> Floats:
+        """Copy of the weights, (K, d)."""
+        return self._arrays["weights"][:, : self.features].copy()
+
+    @property
+    def intercept(self) -> Floats:
+        """Copy of the intercepts, (K,)."""
+        return self._arrays["bias"].copy()
+
+    @property
+    def scaler(self) -> tuple[int, Floats, Floats]:
+        """Rows seen by the scaler, and copies of its means and (population) variances, (d,)."""
+        d = self.features
+        return (
+            self._count("scaled"),
+            self._arrays["mean"][:d].copy(),
+            self._arrays["variance"][:d].copy(),
+        )
+
+    @property
+    def steps(self) -> int:
+        """Steps made so far."""
+        return self._count("steps") - 1
+
+    @property
+    def waiting(self) -> int:
+        """Labelled rows collected for the next update."""
+        return self._count("waiting")
+
+    @property
+    def skipped(self) -> int:
+        """Rows that could not be learned: a value or label that is not finite or not in range."""
+        return self._count("skipped")
+
+    @property
+    def step_size(self) -> float:
+        """*eta* of the next step (with "adagrad": before it is divided for each weight)."""
+        p = self._parameters
+        t = self._count("steps")
+        if p["schedule"] == "optimal":
+            return float(1.0 / (p["alpha"] * (self._setting("optimal_start") + t - 1.0)))
+        if p["schedule"] == "invscaling":
+            return float(p["learning_rate"] / t ** p["power_t"])
+        return float(p["learning_rate"])
+
+    def parameter(self, name: str) -> Any:
+        """Return a setting's value."""
+        return self._parameters[name]
+
+    def set_parameter(self, name: str, value: object) -> None:
+        """Change a setting between two rows; weights, step count and scaler stay.
+
+        Parameters
+        ----------
+        name
+            Any of the constructor's settings but `loss`, `scale` and `fit_intercept`, which say what
+            the weights mean. `track_rates` true starts every carried rate from the weights of now.
+        value
+            The new value.
+
+        Raises
+        ------
+        ValueError
+            If there is no such setting, it cannot change, or the value is not allowed.
+        """
+        if name not in self._parameters:
+            raise ValueError(f"there is no setting {name}")
+        if name in _FIXED:
+            raise ValueError(f"{name} cannot change once weights have been learned")
+        before = self._parameters
+        self._parameters = _checked({**before, name: value}, self.outputs)
+        if self._carried(before) != self._carried(self._parameters):
+            self._make_rates(from_weights=True)
+        self._write_settings()
+
+    # ------------------------------------------------------------------ learning
+
+    def reset(self) -> None:
+        """Forget everything learned."""
+        k, d = self.outputs, self.features
+        width = -(-d // 8) * 8
+        self._arrays = {
+            "counters": np.zeros(len(_COUNTERS), np.int64),
+            "choices": np.zeros(len(_CHOICES), np.int64),
+            "settings": np.zeros(len(_SETTINGS)),
+            "weights": np.zeros((k, width)),
+            "squares": np.zeros((k, width)),
+            "bias": np.zeros(k),
+            "bias_squares": np.zeros(k),
+            "mean": np.zeros(width),
+            "variance": np.zeros(width),
+            "inverse": np.zeros(width),
+            "waiting": np.zeros((1, d)),
+            "waiting_y": np.zeros(1),
+            "z": np.zeros(width),
+            "score": np.zeros(k),
+            "gradient": np.zeros((k, width)),
+            "bias_gradient": np.zeros(k),
+        }
+        self._arrays["counters"][0] = 1
+        self._make_rates(from_weights=False)
+        self._write_settings()
+
+    def run(
+        self,
+        rows: Floats,
+        learn_rows: Floats,
+        learn_y: Floats,
+        upto: Ints,
+        *,
+        every: int = 1,
+        batch: int = 1,
+        frozen: bool = False,
+    ) -> Floats:
+        """Predict each row, then learn what has arrived: exact test-then-train, row by row.
+
+        Parameters
+        ----------
+        rows
+            Rows to predict, (n, d).
+        learn_rows, learn_y
+            Labelled rows in order of arrival, (m, d), and their labels as float64 (m,): class codes
+            or numbers. Without label delay, `learn_rows` is `rows` and ``upto[i] = i + 1``.
+        upto
+            (n,), non-decreasing: so many of the labelled rows have arrived once row *i* was predicted.
+            Rows beyond ``upto[-1]`` are not touched.
+        every, batch
+            Arriving rows are collected until there are `every` of them, then learned in order in groups
+            of `batch` (the last may be smaller). What waits is kept between calls: any split of the
+            same rows into calls gives the same bits.
+        frozen
+            Arriving rows are neither learned nor kept (rows that wait already go on waiting).
+
+        Returns
+        -------
+        ndarray
+            Decision values (n, K).
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, `upto` decreases or points beyond `learn_rows`, or `every` or `batch`
+            is below 1.
+        """
+        rows, learn_rows = self._rows(rows), self._rows(learn_rows)
+        learn_y = np.ascontiguousarray(learn_y, np.float64)
+        upto = np.ascontiguousarray(upto, np.int64)
+        if every < 1 or batch < 1:
+            raise ValueError("every and batch must be at least 1")
+        if learn_y.shape != (len(learn_rows),) or upto.shape != (len(rows),):
+            raise ValueError("labels or arrivals do not fit the rows")
+        if len(upto) and (
+            upto[0] < 0 or upto[-1] > len(learn_rows) or bool((upto[1:] < upto[:-1]).any())
+        ):
+            raise ValueError("upto must not decrease or point beyond the labelled rows")
+        scores = np.empty((len(rows), self.outputs))
+        if len(rows):
+            self._make_room(int(upto[-1]), every, len(rows))
+            self._ready().run(rows, learn_rows, learn_y, upto, every, batch, frozen, scores)
+        return scores
+
+    def learn(
+        self, rows: Floats, y: Floats, batch: int = 1, *, hold_scaler: bool = False
+    ) -> int:
+        """Learn rows (n, d) with labels (n,) now, in groups of `batch`; return the steps made.
+
+        Rows that wait since an earlier `run` are learned first. `hold_scaler` keeps the scaler as it
+        is: for further passes over rows that it has taken in already.
+        """
+        rows = self._rows(rows)
+        y = np.ascontiguousarray(y, np.float64)
+        if y.shape != (len(rows),):
+            raise ValueError("labels do not fit the rows")
+        if batch < 1:
+            raise ValueError("batch must be at least 1")
+        before = self.steps
+        self._make_room(len(rows), batch, 0)
+        self._ready().learn(rows, y, batch, hold_scaler)
+        return self.steps - before
+
+    def predict(self, rows: Floats) -> Floats:
+        """Decision values (n, K) of rows (n, d); changes nothing."""
+        rows = self._rows(rows)
+        scores = np.empty((len(rows), self.outputs))
+        self._ready().predict(rows, scores)
+        return scores
+
+    # ------------------------------------------------------------------ the carried rates
+
+    def rates(self) -> tuple[Floats, Floats, int] | None:
+        """How the carried step sizes did on the last rows.
+
+        Returns
+        -------
+        tuple or None
+            The step sizes (9,), their mean errors (9,) over the last `rates_window` rows predicted in
+            `run` whose label has come (error rate for classes, absolute error for numbers; NaN before
+            the first), and over how many rows. None when no rates are carried.
+        """
+        if not self._carried(self._parameters):
+            return None
+        count = self._count("errors")
+        if count == 0:
+            return np.array(RATES), np.full(len(RATES), math.nan), 0
+        return np.array(RATES), self._arrays["errors"][:count].mean(axis=0), count
+
+    def best_rate(self) -> float | None:
+        """Return the carried step size with the least error (the smallest of equals); None if unknown."""
+        found = self.rates()
+        if found is None or found[2] == 0:
+            return None
+        return float(found[0][int(np.argmin(found[1]))])
+
+    # ------------------------------------------------------------------ state in and out
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on as if nothing had happened: settings, and copies of arrays."""
+        waiting = self.waiting
+        state: dict[str, Any] = {
+            "features": self.features,
+            "outputs": self.outputs,
+            "rates_window": self.rates_window,
+            "parameters": dict(self._parameters),
+            "counters": self._arrays["counters"].copy(),
+            "bias": self._arrays["bias"].copy(),
+            "bias_squares": self._arrays["bias_squares"].copy(),
+            "waiting": self._arrays["waiting"][:waiting].copy(),
+            "waiting_y": self._arrays["waiting_y"][:waiting].copy(),
+        }
+        for name in _MODEL:
+            state[name] = self._arrays[name][..., : self.features].copy()
+        if self._carried(self._parameters):
+            for name in _RATE_ARRAYS:
+                state[name] = self._arrays[name].copy()
+            state["errors"] = self._arrays["errors"][: self._count("errors")].copy()
+            ring = self._asked_in_order()
+            state["asked_key"] = self._arrays["asked_key"][ring]
+            state["asked_value"] = self._arrays["asked_value"][ring]
+            state["counters"][_COUNTERS.index("asked_first")] = 0
+        return state
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a state made by `state_dict`.
+
+        Raises
+        ------
+        ValueError
+            If the state is of a model of another shape, loss or scaling.
+        """
+        parameters = _checked({**self._parameters, **state["parameters"]}, self.outputs)
+        same = all(parameters[name] == self._parameters[name] for name in _FIXED)
+        if not same or (state["features"], state["outputs"]) != (self.features, self.outputs):
+            raise ValueError("the state is of another model")
+        self.rates_window = int(state["rates_window"])
+        self._parameters = parameters
+        self.reset()
+        arrays = self._arrays
+        # The counters say how full the rings are, so room is made before they are taken over.
+        counters = np.asarray(state["counters"], np.int64)
+        n_waiting = len(state["waiting"])
+        arrays["waiting"] = np.zeros((max(n_waiting, 1), self.features))
+        arrays["waiting_y"] = np.zeros(max(n_waiting, 1))
+        arrays["waiting"][:n_waiting] = state["waiting"]
+        arrays["waiting_y"][:n_waiting] = state["waiting_y"]
+        for name in ("bias", "bias_squares"):
+            arrays[name][...] = state[name]
+        for name in _MODEL:
+            arrays[name][..., : self.features] = state[name]
+        if self._carried(parameters):
+            for name in _RATE_ARRAYS:
+                arrays[name][...] = state[name]
+            arrays["errors"][: len(state["errors"])] = state["errors"]
+            self._resize_ring(max(len(state["asked_key"]), 1))
+            arrays["asked_key"][: len(state["asked_key"])] = state["asked_key"]
+            arrays["asked_value"][: len(state["asked_key"])] = state["asked_value"]
+        arrays["counters"][:] = counters
+        self._core = None
+
+    # ------------------------------------------------------------------ inside
+
+    def _count(self, name: str) -> int:
+        return int(self._arrays["counters"][_COUNTERS.index(name)])
+
+    def _setting(self, name: str) -> float:
+        return float(self._arrays["settings"][_SETTINGS.index(name)])
+
+    def _rows(self, rows: Floats) -> Floats:
+        rows = np.ascontiguousarray(rows, np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.features:
+            raise ValueError(f"rows must have {self.features} columns")
+        return rows
+
+    def _ready(self) -> Core:
+        if self._core is None:
+            from modellab.learners.compiled import _linear
+
+            self._core = _linear.Core(self._arrays)
+        return self._core
+
+    @staticmethod
+    def _carried(parameters: Mapping[str, Any]) -> bool:
+        return bool(parameters["track_rates"]) and parameters["schedule"] != "optimal"
+
+    def _write_settings(self) -> None:
+        p = self._parameters
+        choices, settings = self._arrays["choices"], self._arrays["settings"]
+        for place, name in enumerate(_CHOICES):
+            if name in _WORDS:
+                choices[place] = _WORDS[name].index(p[name])
+            elif name == "regression":
+                choices[place] = self.regression
+            elif name == "track_rates":
+                choices[place] = self._carried(p)
+            else:
+                choices[place] = p[name]
+        for place, name in enumerate(_SETTINGS[:-1]):
+            settings[place] = p[name]
+        if p["schedule"] == "optimal":
+            first = math.sqrt(1.0 / math.sqrt(p["alpha"]))
+            settings[_SETTINGS.index("optimal_start")] = 1.0 / (first * p["alpha"])
+
+    def _make_rates(self, *, from_weights: bool) -> None:
+        carried = self._carried(self._parameters)
+        k, d = (self.outputs, self.features) if carried else (1, 1)
+        arrays = self._arrays
+        arrays["rates"] = np.array(RATES + (0.0,) * (_LANES - len(RATES)))
+        for name in ("rate_weights", "rate_squares", "rate_gradient"):
+            arrays[name] = np.zeros((k, d, _LANES))
+        for name in ("rate_bias", "rate_bias_squares", "rate_score", "rate_bias_gradient"):
+            arrays[name] = np.zeros((k, _LANES))
+        arrays["errors"] = np.zeros((self.rates_window if carried else 1, len(RATES)))
+        arrays["asked_key"] = np.zeros(1, np.uint64)
+        arrays["asked_value"] = np.zeros((1, len(RATES)))
+        for name in ("asked_first", "asked", "errors_next", "errors"):
+            arrays["counters"][_COUNTERS.index(name)] = 0
+        if carried and from_weights:
+            arrays["rate_weights"][...] = arrays["weights"][:, :d, None]
+            arrays["rate_squares"][...] = arrays["squares"][:, :d, None]
+            arrays["rate_bias"][...] = arrays["bias"][:, None]
+            arrays["rate_bias_squares"][...] = arrays["bias_squares"][:, None]
+        self._core = None
+
+    def _make_room(self, arriving: int, every: int, asking: int) -> None:
+        """Enough room for the rows that can come to wait in one call (never more than needed)."""
+        waiting = self.waiting
+        need = min(max(every, waiting + 1), waiting + arriving)
+        room = len(self._arrays["waiting"])
+        if need > room:
+            more = max(need, min(2 * room, every)) - room
+            for name in ("waiting", "waiting_y"):
+                array = self._arrays[name]
+                extra = np.zeros((more, *array.shape[1:]))
+                self._arrays[name] = np.concatenate([array, extra])
+            self._core = None
+        if asking and self._carried(self._parameters):
+            need = min(self._count("asked") + asking, ASKED_MOST)
+            room = len(self._arrays["asked_key"])
+            if need > room:
+                self._resize_ring(min(max(need, 2 * room), ASKED_MOST))
+
+    def _asked_in_order(self) -> Ints:
+        count, first = self._count("asked"), self._count("asked_first")
+        return (first + np.arange(count)) % len(self._arrays["asked_key"])
+
+    def _resize_ring(self, room: int) -> None:
+        ring = self._asked_in_order()
+        for name in ("asked_key", "asked_value"):
+            old = self._arrays[name]
+            new = np.zeros((room, *old.shape[1:]), old.dtype)
+            new[: len(ring)] = old[ring]
+            self._arrays[name] = new
+        self._arrays["counters"][_COUNTERS.index("asked_first")] = 0
+        self._core = None
+
+
+def _checked(parameters: Mapping[str, Any], outputs: int) -> dict[str, Any]:
+    """Settings in their own types, or ValueError with the name of the one that is wrong."""
+    checked = dict(parameters)
+    for name, words in _WORDS.items():
+        if checked[name] not in words:
+            raise ValueError(f"{name} must be one of {', '.join(words)}")
+    for name in _FLAGS:
+        if not isinstance(checked[name], (bool, np.bool_)):
+            raise ValueError(f"{name} must be true or false")
+        checked[name] = bool(checked[name])
+    for name in _NUMBERS:
+        value = checked[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise ValueError(f"{name} must be a number")
+        value = float(value)
+        if not 0.0 <= value <= 1e6:
+            raise ValueError(f"{name} must be between 0 and 1000000")
+        checked[name] = value
+    if checked["learning_rate"] == 0.0:
+        raise ValueError("learning_rate must be above 0")
+    if checked["l1_ratio"] > 1.0:
+        raise ValueError("l1_ratio must be between 0 and 1")
+    if checked["schedule"] == "optimal" and checked["alpha"] == 0.0:
+        raise ValueError("the schedule optimal needs alpha above 0")
+    if checked["loss"] in REGRESSION_LOSSES and outputs != 1:
+        raise ValueError(f"the loss {checked['loss']} has one output")
+    return checked

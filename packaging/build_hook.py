@@ -1,0 +1,193 @@
+"""Build the compiled learners: a hook for hatchling, and a command of its own.
+
+`python packaging/build_hook.py` compiles the Cython modules in place (for work on the sources);
+`pip install` and `python -m build` call `CustomBuildHook`.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = "modellab/learners/compiled"
+
+# Exactly what the source says, in its order: results must not depend on compiler or processor.
+# No contraction (a fused multiply-add rounds once, not twice); sqrt needs no errno, so that it
+# vectorises; never -ffast-math.
+FLAGS_UNIX = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-w"]
+FLAGS_MSVC = ["/O2", "/fp:precise"]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "embedsignature": True,
+}
+
+NO_COMPILER = (
+    "The compiled learners need a C compiler and Python's header files. "
+    "On Debian or Ubuntu: apt-get install gcc python3-dev. On macOS: xcode-select --install. "
+    "On Windows: the Visual Studio build tools."
+)
+
+
+class BuildFailed(Exception):
+    """The extension modules could not be compiled; the text says why."""
+
+
+def module_names(root: Path = ROOT) -> list[str]:
+    """Return the dotted names of all Cython modules of the package."""
+    found = sorted((root / SOURCES).glob("*.pyx"))
+    return [".".join(path.relative_to(root).with_suffix("").parts) for path in found]
+
+
+def build(root: Path, target: Path) -> dict[str, Path]:
+    """Compile every Cython module of `root` and put the libraries below `target`.
+
+    Parameters
+    ----------
+    root
+        Folder that holds `modellab/`.
+    target
+        Where the built modules go, at the same relative paths (`root` itself: in place).
+
+    Returns
+    -------
+    dict
+        Path relative to `target`, with forward slashes, to the built file.
+
+    Raises
+    ------
+    BuildFailed
+        If Cython, the compiler or Python's headers are missing, or the compiler fails.
+    """
+    try:
+        from Cython.Build import cythonize
+        from setuptools import Distribution, Extension
+        from setuptools.command.build_ext import build_ext
+    except ImportError as error:
+        raise BuildFailed(
+            f"Compiling the learners needs Cython and setuptools: {error}."
+        ) from error
+
+    # Absolute before the working folder changes; the compiler runs in the root so that no
+    # path of this machine gets into the modules.
+    root, target = root.resolve(), target.resolve()
+    before = Path.cwd()
+    work = Path(tempfile.mkdtemp(prefix="modellab-build-"))
+    os.chdir(root)
+    try:
+        extensions = [
+            Extension(name, [f"{name.replace('.', '/')}.pyx"], include_dirs=[SOURCES])
+            for name in module_names(root)
+        ]
+        modules = cythonize(
+            extensions,
+            build_dir=str(work / "c"),
+            include_path=["."],
+            compiler_directives=DIRECTIVES,
+            quiet=True,
+        )
+
+        class Command(build_ext):
+            def build_extensions(self) -> None:
+                flags = FLAGS_MSVC if self.compiler.compiler_type == "msvc" else FLAGS_UNIX
+                for extension in self.extensions:
+                    extension.extra_compile_args = list(flags)
+                super().build_extensions()
+
+        distribution = Distribution({"name": "modellab", "ext_modules": modules})
+        command = Command(distribution)
+        command.build_lib = str(work / "lib")
+        command.build_temp = str(work / "o")
+        command.ensure_finalized()
+        command.run()
+        built: dict[str, Path] = {}
+        for name in module_names(root):
+            relative = command.get_ext_filename(name).replace(os.sep, "/")
+            source = Path(command.get_ext_fullpath(name))
+            place = target / relative
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # A running program may have the old module mapped: put the new one in its place whole.
+            fresh = place.with_name(place.name + ".new")
+            shutil.copyfile(source, fresh)
+            fresh.replace(place)
+            built[relative] = place
+        return built
+    except Exception as error:
+        raise BuildFailed(_why(error)) from error
+    finally:
+        os.chdir(before)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _why(error: Exception) -> str:
+    headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    text = f"{type(error).__name__}: {error}"
+    if not headers.exists() or isinstance(error, (OSError, subprocess.CalledProcessError)):
+        return f"{NO_COMPILER} ({text})"
+    kind = type(error).__name__
+    if kind in ("CompileError", "LinkError", "DistutilsPlatformError", "PlatformError"):
+        return f"The compiled learners could not be built. {NO_COMPILER} ({text})"
+    return f"The compiled learners could not be built: {text}"
+
+
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:  # run as a command, where hatchling is not needed
+    BuildHookInterface = object  # type: ignore[assignment,misc]
+
+
+class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
+    """Put the compiled learners into the wheel; in an editable install, beside their sources."""
+
+    def initialize(self, version: str, build_data: dict) -> None:
+        """Compile before the wheel is packed.
+
+        Parameters
+        ----------
+        version
+            ``"editable"`` for an editable install, else ``"standard"``.
+        build_data
+            hatchling's; gets the tag of this platform and the built files.
+        """
+        if self.target_name != "wheel":
+            return
+        root = Path(self.root)
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        if version == "editable":
+            build(root, root)
+            return
+        self._folder = Path(tempfile.mkdtemp(prefix="modellab-wheel-"))
+        for relative, path in build(root, self._folder).items():
+            build_data["force_include"][str(path)] = relative
+
+    def finalize(self, version: str, build_data: dict, artifact_path: str) -> None:
+        """Remove what was built for the wheel."""
+        folder = getattr(self, "_folder", None)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> int:
+    """Compile in place and say what was built."""
+    try:
+        built = build(ROOT, ROOT)
+    except BuildFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    for relative in built:
+        print(relative)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
