@@ -1,0 +1,177 @@
+"""How a CSV file is written: encoding, delimiter, header, number of columns.
+
+Only the layout is guessed here, from the first 256 KB; what the columns hold is decided over the
+whole file (`modellab.data.kinds`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from modellab.data.csv_records import read_quoted
+
+SNIFF_BYTES = 2**18
+_MAX_RECORDS = 1000
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+_TIME = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}.*|\d{1,2}:\d{2}.*")
+_NOTHING = {"", "na", "n/a", "nan", "null", "none", "?", "#n/a"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the file is written.
+
+    Attributes
+    ----------
+    delimiter
+        One character.
+    names
+        Column names; made up (``column_1`` ...) where the file has no header.
+    has_header
+        Whether the first record holds the names.
+    skip_bytes, skip_lines
+        Byte order mark and header: what stands before the first row.
+    return_ends
+        Lines end with a carriage return alone (old Macintosh files).
+    """
+
+    delimiter: str
+    names: list[str]
+    has_header: bool
+    skip_bytes: int
+    skip_lines: int
+    return_ends: bool = False
+
+
+def sniff(head: bytes, tabs_expected: bool = False, whole: bool = False) -> Layout:
+    """Guess the layout from the first bytes of a text file.
+
+    Parameters
+    ----------
+    head
+        Up to `SNIFF_BYTES` bytes from the start; holds at least one character that is not blank.
+    tabs_expected
+        The file's name ends in ``.tsv`` or ``.tab``.
+    whole
+        `head` is the whole file.
+    """
+    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    body = head[mark:]
+    returns = b"\n" not in body and b"\r" in body
+    if returns:
+        body = body.replace(b"\r", b"\n")
+    blank = len(body) - len(body.lstrip(b"\r\n"))
+    best: tuple[tuple[float, ...], str, list[list[str]], int] | None = None
+    for order, delimiter in enumerate(DELIMITERS):
+        records, first_end = _records(body, blank, delimiter.encode(), whole)
+        if not records:
+            continue
+        widths = Counter(len(record) for record in records)
+        width, count = min(widths.items(), key=lambda item: (-item[1], -item[0]))
+        fits = len(records[0]) in (width, width - 1)
+        share = count / len(records)
+        if width < 2 or share < 0.5 or not fits:
+            continue
+        expected = 1.0 if tabs_expected and delimiter == "\t" else 0.0
+        rank = (expected, round(share, 2), float(width), float(-order))
+        if best is None or rank > best[0]:
+            best = (rank, delimiter, records, first_end)
+    if best is None:
+        delimiter = "\t" if tabs_expected else ","
+        records, first_end = _records(body, blank, delimiter.encode(), whole)
+    else:
+        _, delimiter, records, first_end = best
+    return _layout(delimiter, records, mark, blank, first_end, body, returns)
+
+
+def _layout(
+    delimiter: str,
+    records: list[list[str]],
+    mark: int,
+    blank: int,
+    first_end: int,
+    body: bytes,
+    returns: bool,
+) -> Layout:
+    first, rest = records[0], records[1:]
+    header = is_header(first, rest)
+    if header:
+        names = list(first)
+        skip = first_end
+        widths = Counter(len(record) for record in rest)
+        if widths and len(first) + 1 == max(widths, key=lambda w: (widths[w], w)):
+            names = ["row", *names]  # R leaves the name of the row names out
+    else:
+        widths = Counter(len(record) for record in records)
+        width = max(widths, key=lambda w: (widths[w], w))
+        names = [f"column_{k + 1}" for k in range(width)]
+        skip = blank
+    return Layout(
+        delimiter=delimiter,
+        names=names,
+        has_header=header,
+        skip_bytes=mark + skip,
+        skip_lines=body[:skip].count(b"\n"),
+        return_ends=returns,
+    )
+
+
+def _records(
+    body: bytes, at: int, delimiter: bytes, whole: bool
+) -> tuple[list[list[str]], int]:
+    """First records as texts, and where the first one ends; the last, cut one is left out."""
+    records: list[list[str]] = []
+    first_end = at
+    while at < len(body) and len(records) < _MAX_RECORDS:
+        newline = body.find(b"\n", at)
+        line_end = newline + 1 if newline >= 0 else len(body)
+        if newline < 0 and not whole and records:
+            break
+        line = body[at:line_end].rstrip(b"\r\n")
+        if line:
+            cells, end, state = read_quoted(body, at, delimiter, min(len(body), at + 65_536))
+            if state != "done":
+                cells, end = line.split(delimiter), line_end
+            elif end >= len(body) and not whole and records and end > line_end:
+                break
+            records.append([cell.decode("utf-8", "replace") for cell in cells])
+            if len(records) == 1:
+                first_end = end
+            at = end
+        else:
+            at = line_end
+    return records, first_end
+
+
+def is_header(first: list[str], rest: list[list[str]]) -> bool:
+    """Whether the first record names the columns.
+
+    It does not if a cell of it is a number or a time, unless the cells count 0, 1, 2 ... It does if
+    a column below it holds numbers or times, or if none of its cells comes again in its column.
+    """
+    cells = [cell.strip() for cell in first]
+    counted = [cell for cell in cells if cell]
+    if len(counted) >= 3 and counted in (
+        [str(k) for k in range(len(counted))], [str(k + 1) for k in range(len(counted))]
+    ):  # fmt: skip
+        return True
+    if any(_typed(cell) for cell in cells) or not counted:
+        return False
+    if not rest:
+        return True
+    for position in range(len(cells)):
+        below = [row[position].strip() for row in rest if len(row) == len(rest[0]) > position]
+        below = [cell for cell in below if cell.lower() not in _NOTHING]
+        if below and sum(map(_typed, below)) > 0.8 * len(below):
+            return True
+    columns = [{row[k].strip() for row in rest if k < len(row)} for k in range(len(cells))]
+    again = any(cell and cell in seen for cell, seen in zip(cells, columns, strict=True))
+    return not again
+
+
+def _typed(cell: str) -> bool:
+    return bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell))

@@ -1,0 +1,409 @@
+"""Opening data files: what they are, their fingerprint, and their rows in chunks of bounded size."""
+
+from __future__ import annotations
+
+import glob as globbing
+import gzip
+import hashlib
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from modellab.errors import DataError, quote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WHOLE_HASH_BYTES = 64 * 2**20
+"""Files up to this size are hashed whole; larger ones by head, tail and samples."""
+
+_SAMPLE_BYTES = 2**20
+_SAMPLES = 32
+_READABLE = (".csv", ".tsv", ".txt", ".tab", ".csv.gz", ".tsv.gz", ".txt.gz", ".gz",
+             ".parquet", ".pq")  # fmt: skip
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"ARROW1", "an Arrow file"),
+    (b"FEA1", "a Feather file"),
+    (b"ORC", "an ORC file"),
+    (b"BZh", "compressed with bzip2"),
+    (b"\xfd7zXZ", "compressed with xz"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"%PDF", "a PDF document"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+)
+
+
+class ReadProgress(Protocol):
+    """Told how far a long piece of work is; may raise `Cancelled` to stop it."""
+
+    def __call__(self, done: float, total: float, text: str = "") -> None:
+        """Report `done` of `total` (bytes, unless said otherwise)."""
+        ...
+
+
+def no_progress(done: float, total: float, text: str = "") -> None:
+    """Ignore progress."""
+
+
+class BadRow(msgspec.Struct, frozen=True):
+    """A row that could not be read and was set aside.
+
+    Attributes
+    ----------
+    file
+        Name of the file, without its folder.
+    line
+        Line in the file where the row begins, from 1.
+    reason
+        Why, in words.
+    text
+        The row as it stands in the file (cut to 2,000 characters).
+    """
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column as the file has it; `type` is None where every value is text (CSV)."""
+
+    name: str
+    type: pa.DataType | None = None
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive good rows of one file.
+
+    Attributes
+    ----------
+    batch
+        The rows: texts (CSV) or typed columns (Parquet), in the source's column order.
+    file
+        Name of the file.
+    line_of
+        Line in the file of the chunk's row `i` (for Parquet: its row number, from 1).
+    """
+
+    batch: pa.RecordBatch
+    file: str
+    line_of: Callable[[int], int]
+
+
+BadRowSink = Callable[[BadRow], None]
+
+
+class Source(Protocol):
+    """One data set as its files hold it: read from the start, in order, as often as needed."""
+
+    name: str
+    format: str
+    paths: list[Path]
+    size_bytes: int
+    fingerprint: str
+    columns: list[SourceColumn]
+    warnings: list[str]
+    options: dict[str, str]
+
+    def chunks(
+        self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
+    ) -> Iterator[Chunk]:
+        """Yield all good rows in order; rows that cannot be read go to `on_bad`.
+
+        Raises
+        ------
+        DataError
+            If the file vanishes, changes, or breaks off.
+        """
+        ...
+
+
+def open_source(paths: str | Path | Sequence[str | Path]) -> Source:
+    """Open one file, a list of files, a folder, or a glob pattern as one data set.
+
+    Several files are read one after the other in the order given (folders and patterns: by name,
+    numbers in names counted as numbers); they must have the same columns.
+
+    Raises
+    ------
+    DataError
+        If nothing is there, a file cannot be read, or the files do not fit together.
+    """
+    wanted = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not wanted:
+        raise DataError("No data file was named.")
+    files = [found for path in wanted for found in expand(path)]
+    sources = [_open_file(path) for path in files]
+    if len(sources) == 1:
+        return sources[0]
+    name = sources[0].name
+    only = Path(wanted[0])
+    label = only.name if len(wanted) == 1 and only.is_dir() else f"{name} + {len(files) - 1} more"
+    return _joined(sources, label)
+
+
+def expand(path: str | Path) -> list[Path]:
+    """Return the files behind a path: itself, a folder's readable files, or a pattern's matches."""
+    text = os.path.expanduser(os.fspath(path))  # noqa: PTH111 - keeps a pattern as it is
+    here = Path(text)
+    try:
+        if here.is_dir():
+            found = [
+                p for p in here.iterdir()
+                if p.is_file() and not p.name.startswith(".") and p.name.lower().endswith(_READABLE)
+            ]  # fmt: skip
+            if not found:
+                raise DataError(
+                    f"The folder {quote(here.name or here)} holds no data file that can be read "
+                    "(CSV, TSV or Parquet)."
+                )
+            return sorted(found, key=_natural)
+        if here.exists():
+            return [here]
+    except OSError as error:
+        raise cannot_read(here, error) from error
+    if any(sign in text for sign in "*?["):
+        matches = [Path(m) for m in globbing.glob(text, recursive=True) if Path(m).is_file()]
+        if not matches:
+            raise DataError(f"No file matches {quote(text)}.")
+        return sorted(matches, key=_natural)
+    raise DataError(f"There is no file {quote(here.name or text)} in {quote(here.parent, 200)}.")
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(p), "") if p.isdigit() and p.isascii() else (1, 0, p) for p in parts]
+
+
+def cannot_read(path: Path, error: OSError) -> DataError:
+    """Return one sentence for a file that the system refuses."""
+    why = error.strerror or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{quote(path.name)} is no longer there.", detail=str(error))
+    if isinstance(error, PermissionError):
+        return DataError(
+            f"{quote(path.name)} may not be read: permission denied.", detail=str(error)
+        )
+    return DataError(f"{quote(path.name)} cannot be read: {why}.", detail=str(error))
+
+
+def _open_file(path: Path) -> Source:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(65_536)
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    if size == 0:
+        raise DataError(f"{quote(path.name)} is empty: it has neither a header nor rows.")
+    if head.startswith(b"PAR1"):
+        from modellab.data.parquet_source import ParquetSource
+
+        return ParquetSource(path)
+    packed = head.startswith(b"\x1f\x8b")
+    text = _unpacked_head(path) if packed else head
+    refuse_unless_text(path, text, packed)
+    from modellab.data.csv_source import CsvSource
+
+    return CsvSource(path, packed=packed)
+
+
+def _unpacked_head(path: Path) -> bytes:
+    try:
+        with gzip.open(path, "rb") as file:
+            return file.read(65_536)
+    except (EOFError, zlib.error, OSError) as error:
+        raise DataError(
+            f"{quote(path.name)} is a damaged gzip file: it cannot be unpacked.", detail=str(error)
+        ) from error
+
+
+def refuse_unless_text(path: Path, head: bytes, packed: bool = False) -> None:
+    """Raise one clear sentence if `head`, the first bytes, is not the text of a table."""
+    name = quote(path.name)
+    inside = " inside gzip" if packed else ""
+    if not head:
+        raise DataError(f"{name} is empty: it has neither a header nor rows.")
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            raise DataError(
+                f"{name} is {what}{inside}, which is not read yet: save it as CSV (UTF-8) or Parquet."
+            )
+    if head.startswith(b"PAR1"):
+        raise DataError(f"{name} is Parquet inside gzip: unpack it first.")
+    start = head.removeprefix(b"\xef\xbb\xbf")
+    if _looks_like_arff(start):
+        raise DataError(f"{name} is an ARFF file (Weka), which is not read yet: save it as CSV.")
+    if path.suffix.lower() in (".json", ".jsonl", ".ndjson") and start.lstrip()[:1] in b"{[":
+        raise DataError(f"{name} is JSON, which is not read yet: save it as CSV or Parquet.")
+    control = sum(head.count(bytes([c])) for c in (*range(9), *range(14, 32)) if c != 27)
+    if b"\x00" in head or control > len(head) // 20:
+        raise DataError(f"{name} is not a text file: it holds binary data, not rows of a table.")
+    if not start.strip():
+        raise DataError(f"{name} is empty: it has neither a header nor rows.")
+
+
+def _looks_like_arff(start: bytes) -> bool:
+    for line in start.splitlines()[:200]:
+        word = line.strip().lower()
+        if word and not word.startswith(b"%"):
+            return word.startswith((b"@relation", b"@attribute"))
+    return False
+
+
+def fingerprint_of(path: Path) -> str:
+    """Return the sha256 of a file's size and content, in hex.
+
+    Up to 64 MB the whole content counts; beyond, the first and last megabyte and 32 samples of one
+    megabyte evenly between them. Name, folder and dates do not count.
+    """
+    digest = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        digest.update(str(size).encode())
+        with path.open("rb") as file:
+            if size <= WHOLE_HASH_BYTES:
+                while piece := file.read(_SAMPLE_BYTES):
+                    digest.update(piece)
+            else:
+                for k in range(_SAMPLES + 2):
+                    file.seek((size - _SAMPLE_BYTES) * k // (_SAMPLES + 1))
+                    digest.update(file.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Size and date of a file, to notice that it changed while it was read."""
+
+    path: Path
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """Look at the file now."""
+        try:
+            now = path.stat()
+        except OSError as error:
+            raise cannot_read(path, error) from error
+        return cls(path, now.st_size, now.st_mtime_ns)
+
+    def verify(self) -> None:
+        """Raise `DataError` if the file is gone or no longer the same."""
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            raise DataError(
+                f"{quote(self.path.name)} disappeared while it was being read.", detail=str(error)
+            ) from error
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns):
+            raise DataError(
+                f"{quote(self.path.name)} changed while it was being read: "
+                "open it again when it is complete."
+            )
+
+
+def unique_names(names: Sequence[str], file: str) -> tuple[list[str], list[str]]:
+    """Give every column a name of its own; returns the names and a sentence for each change."""
+    result: list[str] = []
+    warnings: list[str] = []
+    for position, raw in enumerate(names):
+        name = raw.strip() or f"column_{position + 1}"
+        if name in result:
+            number = 2
+            while f"{name}_{number}" in result or f"{name}_{number}" in names:
+                number += 1
+            warnings.append(
+                f"{quote(file)} has more than one column called {quote(name)}: "
+                f"column {position + 1} is called {quote(f'{name}_{number}')} here."
+            )
+            name = f"{name}_{number}"
+        result.append(name)
+    return result, warnings
+
+
+@dataclass
+class JoinedSource:
+    """Several files of the same columns, one after the other."""
+
+    name: str
+    parts: list[Source]
+    format: str = ""
+    paths: list[Path] = field(default_factory=list)
+    size_bytes: int = 0
+    fingerprint: str = ""
+    columns: list[SourceColumn] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+
+    def chunks(
+        self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
+    ) -> Iterator[Chunk]:
+        """Yield the rows of all files in order, columns in the first file's order."""
+        names = [column.name for column in self.columns]
+        before = 0
+        for part in self.parts:
+
+            def told(
+                done: float, total: float, text: str = "", before: int = before
+            ) -> None:
+                progress(before + done, self.size_bytes, text)
+
+            for chunk in part.chunks(on_bad, told):
+                yield Chunk(chunk.batch.select(names), chunk.file, chunk.line_of)
+            before += part.size_bytes
+
+
+def _joined(sources: list[Source], label: str) -> Source:
+    first = sources[0]
+    names = [column.name for column in first.columns]
+    for other in sources[1:]:
+        theirs = [column.name for column in other.columns]
+        if other.format != first.format:
+            raise DataError(
+                f"{quote(first.name)} is {first.format} and {quote(other.name)} is {other.format}: "
+                "files read as one data set must have one format."
+            )
+        lacking = [name for name in names if name not in theirs]
+        extra = [name for name in theirs if name not in names]
+        if lacking or extra:
+            problem = f"lacks the column {quote(lacking[0])}" if lacking else (
+                f"has a column {quote(extra[0])} more"
+            )  # fmt: skip
+            raise DataError(
+                f"{quote(other.name)} does not fit {quote(first.name)}: it {problem}. "
+                "Files read as one data set must have the same columns."
+            )
+    digest = hashlib.sha256("\n".join(source.fingerprint for source in sources).encode())
+    options: dict[str, str] = {}
+    for number, source in enumerate(sources):
+        options.update({f"{number}.{key}": value for key, value in source.options.items()})
+    return JoinedSource(
+        name=label,
+        parts=sources,
+        format=first.format,
+        paths=[path for source in sources for path in source.paths],
+        size_bytes=sum(source.size_bytes for source in sources),
+        fingerprint=digest.hexdigest(),
+        columns=first.columns,
+        warnings=[warning for source in sources for warning in source.warnings],
+        options=options,
+    )
