@@ -1,0 +1,57 @@
+"""Long work in the engine as the window sees it: progress, time left, cancel, what comes after."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+JobState = Literal["running", "done", "failed", "cancelled"]
+
+
+@dataclass
+class Job:
+    """One job.
+
+    `kind` is ``open``, ``profile``, ``rows``, ``bad rows``, ``train``, ``deploy``, ``lane``,
+    ``seek`` or ``results``; `quiet` jobs are not shown.
+    """
+
+    id: int
+    kind: str
+    title: str
+    quiet: bool = False
+    done: float = 0.0
+    total: float = 0.0
+    text: str = ""
+    state: JobState = "running"
+    sentence: str = ""
+    cancelling: bool = False
+    started: float = field(default_factory=time.monotonic)
+    on_done: Callable[[dict[str, Any]], None] | None = None
+    on_failed: Callable[[str, str, bool], None] | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """Share done, 0 to 1; None while the total is not known."""
+        return min(1.0, self.done / self.total) if self.total > 0 else None
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return self.state == "running"
+
+    def seconds(self, now: float | None = None) -> float:
+        """Seconds since it began."""
+        return (time.monotonic() if now is None else now) - self.started
+
+    def seconds_left(self, now: float | None = None) -> float | None:
+        """Estimated seconds to the end; None before there is anything to go by."""
+        share = self.fraction
+        gone = self.seconds(now)
+        if share is None or share < 0.02 or gone < 0.5:
+            return None
+        return gone * (1.0 - share) / share
