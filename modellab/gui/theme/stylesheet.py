@@ -38,6 +38,7 @@ QLabel:disabled {{ color: {faint}; }}
 QToolTip {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.border}; padding: 5px 7px; }}
 
 QFrame[kind="card"] {{ background: {t.surface}; border: 1px solid {t.hairline}; border-radius: 8px; }}
+QFrame[kind="toast"] {{ background: {t.surface if not t.dark else t.selected}; border: 1px solid {t.border}; border-radius: 8px; }}
 QFrame[kind="sub"] {{ background: {t.sub}; border: none; border-radius: 6px; }}
 QFrame[kind="band"] {{ background: {t.ink}; border: none; border-radius: 10px; }}
 QFrame[kind="bar"] {{ background: {t.surface}; border: none; }}
