@@ -1,0 +1,204 @@
+"""The encoder: from the columns of a data set to what learners take.
+
+It is fitted on the training window and never sees a row outside it. What each kind of column
+becomes is told in `modellab.data.encoding` and `modellab.data.categories`; text columns are left
+out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modellab.data.categories import HashedColumn
+from modellab.data.encoding import (
+    BooleanColumn,
+    ColumnEncoder,
+    NumberColumn,
+    TimeColumn,
+    column_from_state,
+)
+from modellab.data.fitting import BooleanTally, CategoryTally, NumberTally, TimeTally
+from modellab.experiment import stream_rng
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from modellab.data.dataset import Dataset
+    from numpy.typing import NDArray
+
+    from modellab.data.categories import View
+    from modellab.experiment import Kind
+
+    Tally = NumberTally | BooleanTally | CategoryTally | TimeTally
+
+FIT_ROWS = 65_536
+"""Rows read at a time while fitting."""
+MEDIAN_ROWS = 1_000_000
+"""Medians are exact for windows of up to so many rows, else of a sample of about so many."""
+_MEDIAN_VALUES = 10_000_000  # over all columns: 80 MB
+
+_TALLIES: dict[str, Callable[[str], Tally]] = {
+    "number": NumberTally,
+    "boolean": BooleanTally,
+    "category": CategoryTally,
+    "time": TimeTally,
+}
+_COLD: dict[str, Callable[[str], ColumnEncoder]] = {
+    "number": NumberColumn,
+    "boolean": BooleanColumn,
+    "category": HashedColumn,
+    "time": TimeColumn,
+}
+
+
+class Encoder:
+    """Turns rows of a data set into the numbers that learners take.
+
+    Parameters
+    ----------
+    columns
+        An encoder for each source column, in the order of the encoded columns.
+    kinds
+        The kind of each source column, as which the store is asked for it.
+    """
+
+    def __init__(self, columns: Sequence[ColumnEncoder], kinds: Mapping[str, Kind]) -> None:
+        self._columns = tuple(columns)
+        self.columns: tuple[str, ...] = tuple(c.name for c in self._columns)
+        """Source columns that are read, in order."""
+        self.kinds: dict[str, Kind] = {name: kinds[name] for name in self.columns}
+        """The kind of each source column."""
+        self._names: dict[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def fit(
+        cls,
+        dataset: Dataset,
+        start: int,
+        stop: int,
+        seed: int,
+        progress: Callable[[float, float, str], None] | None = None,
+    ) -> Encoder:
+        """Fit on rows [start, stop) in two bounded passes.
+
+        Parameters
+        ----------
+        dataset
+            Its features are encoded, then its time column if that is not a feature already.
+        start, stop
+            The training window. Empty for a cold start: numbers stay as they are (a missing one is
+            0), categories are hashed, all parts of times are used.
+        seed
+            Of the sample for the medians, where the window is longer than `MEDIAN_ROWS`.
+        progress
+            Told ``(rows done, rows in all, text)``; may raise `Cancelled`.
+        """
+        names = list(dataset.features)
+        if dataset.time is not None and dataset.time not in names:
+            names.append(dataset.time)
+        kinds: dict[str, Kind] = {n: dataset.kinds[n] for n in names if dataset.kinds[n] != "text"}
+        if start >= stop:
+            return cls([_COLD[kind](name) for name, kind in kinds.items()], kinds)
+        tallies = [_TALLIES[kind](name) for name, kind in kinds.items()]
+        numbers = [t for t in tallies if isinstance(t, NumberTally)]
+        passes = 2 if numbers else 1
+        budget = min(MEDIAN_ROWS, max(10_000, _MEDIAN_VALUES // max(1, len(numbers))))
+        share = min(1.0, budget / (stop - start))
+
+        def tell(rows: int) -> None:
+            if progress is not None:
+                progress(float(rows), float(passes * (stop - start)), "Preparing columns")
+
+        for at, table in _chunks(dataset, list(kinds), kinds, start, stop):
+            keep = None
+            if share < 1.0:
+                keep = stream_rng(seed, "encoder median", at).random(table.num_rows) < share
+            for tally in tallies:
+                tally.first(table.column(tally.name), keep)
+            tell(at + table.num_rows - start)
+        for number in numbers:
+            number.between()
+        if numbers:
+            for at, table in _chunks(dataset, [t.name for t in numbers], kinds, start, stop):
+                for number in numbers:
+                    number.second(table.column(number.name))
+                tell(at + table.num_rows - start + stop - start)
+        return cls([tally.encoder() for tally in tallies], kinds)
+
+    def names(self, view: View) -> tuple[str, ...]:
+        """Names of the encoded columns in order (for ``dict``: the keys), each only once."""
+        if view not in self._names:
+            taken: dict[str, int] = {}
+            for name in (n for column in self._columns for n in column.names(view)):
+                unique, count = name, 1
+                while unique in taken:
+                    count += 1
+                    unique = f"{name} ({count})"
+                taken[unique] = 1
+            self._names[view] = tuple(taken)
+        return self._names[view]
+
+    def groups(self, view: View) -> dict[str, slice]:
+        """Which encoded columns each source column became: slices of `names(view)`."""
+        found, at = {}, 0
+        for column in self._columns:
+            width = len(column.names(view))
+            found[column.name] = slice(at, at + width)
+            at += width
+        return found
+
+    def transform(self, table: pa.Table, view: View) -> NDArray[np.float64] | list[dict[str, Any]]:
+        """Encode the rows of a table that holds at least the source columns, in their kinds.
+
+        Returns
+        -------
+        float64 (n, d), C-contiguous and free of NaN, or for the view ``dict`` a list of n dicts.
+        A cell depends on its own row alone.
+        """
+        if view == "dict":
+            return self._dicts(table)
+        out = np.zeros((table.num_rows, len(self.names(view))))
+        groups = self.groups(view)
+        for column in self._columns:
+            column.fill(table.column(column.name), view, out[:, groups[column.name]])
+        return out
+
+    def _dicts(self, table: pa.Table) -> list[dict[str, Any]]:
+        keys = self.names("dict")
+        if not keys:
+            return [{} for _ in range(table.num_rows)]
+        lists = [cells for c in self._columns for cells in c.values(table.column(c.name))]
+        return [dict(zip(keys, row, strict=True)) for row in zip(*lists, strict=True)]
+
+    def unseen(self, table: pa.Table) -> dict[str, int]:
+        """Count, per category column, the cells whose category the training window did not hold."""
+        return {
+            column.name: column.unseen(table.column(column.name))
+            for column in self._columns
+            if self.kinds[column.name] == "category"
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Plain values (msgpack or JSON) that hold all of the encoder."""
+        return {
+            "version": 1,
+            "kinds": dict(self.kinds),
+            "columns": [column.state() for column in self._columns],
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Encoder:
+        """Rebuild an encoder that gives the same bits as the one whose `state()` this is."""
+        return cls([column_from_state(column) for column in state["columns"]], state["kinds"])
+
+
+def _chunks(
+    dataset: Dataset, columns: list[str], kinds: Mapping[str, Kind], start: int, stop: int
+) -> Iterator[tuple[int, pa.Table]]:
+    """Tables of rows [start, stop) and where each begins; the boundaries follow from `start`."""
+    wanted = {name: kinds[name] for name in columns}
+    for at in range(start, stop, FIT_ROWS):
+        yield at, dataset.store.read(at, min(at + FIT_ROWS, stop), columns=columns, kinds=wanted)

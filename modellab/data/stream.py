@@ -1,0 +1,299 @@
+"""The encoded stream: rows, labels, times and label arrivals by position.
+
+Rows are encoded in whole blocks that begin at multiples of `BLOCK`, whatever range is asked for, so
+that what a position holds never depends on how it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modellab.data.arrivals import RowArrivals, TimeArrivals
+from modellab.errors import ExperimentError
+from modellab.experiment import rows_or_span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modellab.data.dataset import Dataset
+    from numpy.typing import NDArray
+
+    from modellab.data.categories import View
+    from modellab.data.encoder import Encoder
+
+    Rows = Any
+
+BLOCK = 1024
+"""Rows in a block; everything is computed in pieces that end at multiples of it."""
+_CACHE_BYTES = 64 * 2**20  # for each view
+_READ_BLOCKS = 64
+
+
+class EncodedStream:
+    """A data set as learners see it. One thread at a time may use an instance.
+
+    Parameters
+    ----------
+    dataset
+        The data set.
+    encoder
+        Fitted on its training window.
+    label_delay
+        Rows, or a span of event time as in the experiment file (``"2h"``).
+    cache_blocks
+        At most so many encoded blocks are kept for each view (fewer when they are wide: 64 MB).
+
+    Raises
+    ------
+    ExperimentError
+        If the delay is a span of time and the data set has no time column.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        encoder: Encoder,
+        label_delay: int | str = 0,
+        cache_blocks: int = 64,
+    ) -> None:
+        self.dataset = dataset
+        self.encoder = encoder
+        self.n_rows = dataset.n_rows
+        self.train_rows = dataset.train_rows
+        rows, span = rows_or_span(label_delay, "evaluation.label_delay")
+        self._arrivals: RowArrivals | TimeArrivals
+        if span:
+            if dataset.time is None:
+                raise ExperimentError(
+                    "evaluation.label_delay is a span of time, but there is no time column: "
+                    "name one, or give the delay in rows."
+                )
+            self._arrivals = TimeArrivals(self._known_times, self.n_rows, self.train_rows, span)
+        else:
+            self._arrivals = RowArrivals(self.n_rows, self.train_rows, rows)
+        self._cache_blocks = max(1, cache_blocks)
+        self._blocks: dict[str, OrderedDict[int, Rows]] = {}
+        self._labels: OrderedDict[int, NDArray[Any]] = OrderedDict()
+
+    # ------------------------------------------------------------ rows
+
+    def rows(self, view: View, start: int, stop: int) -> Rows:
+        """Encoded rows [start, stop): read-only float64 (n, d), or a list of n dicts.
+
+        The dicts are shared with later calls and must not be changed.
+        """
+        self._check(start, stop)
+        first, last = start // BLOCK, max(start, stop - 1) // BLOCK
+        if first == last:
+            if start == stop:
+                return self._empty(view)
+            block = next(self._encoded(view, first, last + 1))
+            return block[start - first * BLOCK : stop - first * BLOCK]
+        if view == "dict":
+            found: list[dict[str, Any]] = []
+            for k, block in enumerate(self._encoded(view, first, last + 1), first):
+                found += block[max(0, start - k * BLOCK) : stop - k * BLOCK]
+            return found
+        out = np.empty((stop - start, len(self.encoder.names(view))))
+        at = 0
+        for k, block in enumerate(self._encoded(view, first, last + 1), first):
+            part = block[max(0, start - k * BLOCK) : stop - k * BLOCK]
+            out[at : at + len(part)] = part
+            at += len(part)
+        out.flags.writeable = False
+        return out
+
+    def _empty(self, view: View) -> Rows:
+        return [] if view == "dict" else np.empty((0, len(self.encoder.names(view))))
+
+    def _check(self, start: int, stop: int) -> None:
+        if not 0 <= start <= stop <= self.n_rows:
+            raise IndexError(f"rows [{start}, {stop}) of {self.n_rows}")
+
+    def _encoded(self, view: View, first: int, last: int) -> Iterator[Rows]:
+        """Blocks [first, last), from the cache or encoded; a long range leaves the cache alone."""
+        cache = self._blocks.setdefault(view, OrderedDict())
+        room = self._room(view)
+        at = first
+        while at < last:
+            if at in cache:
+                cache.move_to_end(at)
+                yield cache[at]
+                at += 1
+                continue
+            end = at + 1
+            while end < last and end - at < _READ_BLOCKS and end not in cache:
+                end += 1
+            for k, block in zip(range(at, end), self._encode(view, at, end), strict=True):
+                if last - first <= room:
+                    cache[k] = block
+                    if len(cache) > room:
+                        cache.popitem(last=False)
+                yield block
+            at = end
+
+    def _room(self, view: View) -> int:
+        cell = 120 if view == "dict" else 8  # bytes
+        width = max(1, len(self.encoder.names(view)))
+        return max(1, min(self._cache_blocks, _CACHE_BYTES // (BLOCK * width * cell)))
+
+    def _encode(self, view: View, first: int, last: int) -> Iterator[Rows]:
+        start, stop = first * BLOCK, min(last * BLOCK, self.n_rows)
+        table = self.dataset.store.read(
+            start, stop, columns=list(self.encoder.columns), kinds=self.encoder.kinds
+        )
+        for at in range(0, stop - start, BLOCK):
+            block = self.encoder.transform(table.slice(at, BLOCK), view)
+            if isinstance(block, np.ndarray):
+                block.flags.writeable = False
+            yield block
+
+    def unseen(self, start: int, stop: int) -> dict[str, int]:
+        """Count cells of rows [start, stop) whose category the training window did not hold."""
+        self._check(start, stop)
+        totals = dict.fromkeys((n for n, k in self.encoder.kinds.items() if k == "category"), 0)
+        for at in range(start, stop, _READ_BLOCKS * BLOCK):
+            table = self.dataset.store.read(
+                at,
+                min(at + _READ_BLOCKS * BLOCK, stop),
+                columns=list(self.encoder.columns),
+                kinds=self.encoder.kinds,
+            )
+            for name, count in self.encoder.unseen(table).items():
+                totals[name] += count
+        return totals
+
+    # ------------------------------------------------------------ labels and times
+
+    def labels(self, start: int, stop: int) -> NDArray[Any]:
+        """Labels of rows [start, stop): int64 codes, -1 missing; or float64, NaN missing."""
+        self._check(start, stop)
+        first, last = start // BLOCK, max(start, stop - 1) // BLOCK
+        if last - first >= self._cache_blocks:
+            return self.dataset.labels(start, stop)
+        parts = []
+        for k in range(first, last + 1):
+            if k in self._labels:
+                self._labels.move_to_end(k)
+            else:
+                end = min((k + 1) * BLOCK, self.n_rows)
+                block = np.asarray(self.dataset.labels(k * BLOCK, end))
+                block.flags.writeable = False
+                self._labels[k] = block
+                if len(self._labels) > self._cache_blocks:
+                    self._labels.popitem(last=False)
+            parts.append(self._labels[k][max(0, start - k * BLOCK) : stop - k * BLOCK])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def times(self, start: int, stop: int) -> NDArray[np.int64] | None:
+        """Event times of rows [start, stop) as int64 nanoseconds; None without a time column."""
+        self._check(start, stop)
+        return self.dataset.times(start, stop)
+
+    def _known_times(self, start: int, stop: int) -> NDArray[np.int64]:
+        times = self.dataset.times(start, stop)
+        if times is None:
+            raise TypeError("the data set has no times")
+        return times
+
+    def label_upto(self, start: int, stop: int) -> NDArray[np.int64]:
+        """For each row in [start, stop), the exclusive end of the labels known after it.
+
+        Returns
+        -------
+        int64 (n,), absolute positions, non-decreasing. After row *i* was predicted, the labels of
+        all rows before ``upto[i]`` are known. Never less than T: all labels of the training
+        window are known when the first model is deployed. Without a delay ``upto[i] = i + 1``.
+        """
+        self._check(start, stop)
+        return self._arrivals.upto(start, stop)
+
+    def next_known(self, position: int) -> int:
+        """Return the first row, from `position` on, after which the label of `position` is known.
+
+        That is `position` itself without a delay and in the training window, and N when the label
+        arrives after the last row. This is the least *i* >= `position` with
+        ``label_upto(i) > position``.
+        """
+        self._check(position, position + 1)
+        return self._arrivals.arrival(position)
+
+    # ------------------------------------------------------------ for a fit
+
+    def matrix(
+        self, view: View, start: int, stop: int, keep: NDArray[Any] | None = None
+    ) -> tuple[Rows, NDArray[Any]]:
+        """Rows of [start, stop) that have a label, all at once, and their labels.
+
+        Parameters
+        ----------
+        view, start, stop
+            What to read; the caller sees to it that it fits in memory.
+        keep
+            Only these: a boolean mask (stop - start,), or absolute positions in increasing order.
+
+        Returns
+        -------
+        float64 (m, d) or a list of m dicts, and m labels.
+        """
+        self._check(start, stop)
+        chosen = np.ones(stop - start, dtype=bool)
+        if keep is not None and keep.dtype == np.bool_:
+            chosen = keep.copy()
+        elif keep is not None:
+            chosen[:] = False
+            chosen[keep - start] = True
+        y = self.dataset.labels(start, stop)
+        chosen &= labelled(y)
+        at = np.flatnonzero(chosen) + start
+        if view == "dict":
+            found: list[dict[str, Any]] = []
+            for positions, block in self._chosen_blocks(view, at):
+                found += [block[k] for k in positions.tolist()]
+            return found, y[at - start]
+        out = np.empty((len(at), len(self.encoder.names(view))))
+        done = 0
+        for positions, block in self._chosen_blocks(view, at):
+            out[done : done + len(positions)] = block[positions]
+            done += len(positions)
+        return out, y[at - start]
+
+    def _chosen_blocks(
+        self, view: View, at: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], Rows]]:
+        """Blocks that hold some of the positions `at`, with the rows wanted of each."""
+        if not len(at):
+            return
+        blocks, starts = np.unique(at // BLOCK, return_index=True)
+        stops = [*starts[1:].tolist(), len(at)]
+        runs = np.split(np.arange(len(blocks)), np.flatnonzero(np.diff(blocks) != 1) + 1)
+        for run in runs:
+            first, last = int(blocks[run[0]]), int(blocks[run[-1]]) + 1
+            for k, block in zip(run.tolist(), self._encoded(view, first, last), strict=True):
+                yield at[starts[k] : stops[k]] - blocks[k] * BLOCK, block
+
+    def chunks(
+        self, view: View, start: int, stop: int, rows: int
+    ) -> Iterator[tuple[Rows, NDArray[Any]]]:
+        """Rows of [start, stop) that have a label, in chunks.
+
+        The chunks end at multiples of `rows` rounded up to whole blocks; chunks without any label
+        are left out.
+        """
+        self._check(start, stop)
+        step = max(1, -(-rows // BLOCK)) * BLOCK
+        at = start
+        while at < stop:
+            end = min((at // step + 1) * step, stop)
+            found, y = self.matrix(view, at, end)
+            if len(y):
+                yield found, y
+            at = end
+
+
+def labelled(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows have a label: codes that are not -1, numbers that are finite."""
+    return np.isfinite(y) if y.dtype.kind == "f" else y >= 0
