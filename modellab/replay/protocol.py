@@ -407,7 +407,8 @@ def write_frame(stream: BinaryIO, message: Command | Reply) -> None:
     stream.flush()
 
 
-def _read_body(stream: BinaryIO) -> bytes | None:
+def read_body(stream: BinaryIO) -> bytes | None:
+    """Read the body of the next frame; None when the other side is gone."""
     head = _exactly(stream, 4)
     if head is None:
         return None
@@ -430,13 +431,13 @@ def _exactly(stream: BinaryIO, length: int) -> bytes | None:
 
 def read_command(stream: BinaryIO) -> AnyCommand | None:
     """Read the next command; None when the window is gone."""
-    body = _read_body(stream)
+    body = read_body(stream)
     return None if body is None else _command_decoder.decode(body)
 
 
 def read_reply(stream: BinaryIO) -> AnyReply | None:
     """Read the next reply; None when the engine is gone."""
-    body = _read_body(stream)
+    body = read_body(stream)
     return None if body is None else _reply_decoder.decode(body)
 
 
