@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from modellab.data.stream import BLOCK
 from modellab.errors import ExperimentError, nearest, quote
 from modellab.experiment import Policy as PolicySpec
 from modellab.experiment import Scalar, replace
 from modellab.learners.base import Floats, Ints, Learner, Prediction, Rows, Task, View, join
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 NEVER = 1 << 62
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from modellab.errors import ExperimentError
-from modellab.experiment import OnlinePolicy, Scalar
 from modellab.learners.base import Learner, Prediction, TestThenTrain, join
 from modellab.policies.base import Policy, Surroundings, block_end, labelled, pick
+
+if TYPE_CHECKING:
+    from modellab.experiment import OnlinePolicy, Scalar
 
 
 class Online(Policy):
@@ -97,7 +99,7 @@ class Online(Policy):
         return end == stop and bool(mask.all()) and int(counts[0]) == 1
 
     def _step_rows(self, start: int, stop: int) -> Prediction:
-        """The common case of `_step_plain` without its bookkeeping: the same pieces, one row each."""
+        """The common case without bookkeeping: the same pieces, one row each."""
         rows = self.around.rows(self.learner.view, start, stop)
         labels = self.around.labels(start, stop)
         predict, learn, batch = self.learner.predict, self.learner.learn, self.spec.batch

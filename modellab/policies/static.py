@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from modellab.learners.base import Prediction
+from typing import TYPE_CHECKING
+
 from modellab.policies.base import NEVER, Policy
+
+if TYPE_CHECKING:
+    from modellab.learners.base import Prediction
 
 
 class Static(Policy):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEEP = 24
 SPACING = 32_768
@@ -130,7 +132,7 @@ class CheckpointStore:
         if not path.is_file():
             part = path.with_suffix(".part")
             part.write_bytes(blob)
-            os.replace(part, path)
+            part.replace(path)
         return name
 
     def _get(self, name: str) -> bytes:
@@ -147,7 +149,7 @@ class CheckpointStore:
             return
         part = self.folder / "checkpoints.json.part"
         part.write_bytes(msgspec.json.encode(self.points))
-        os.replace(part, self.folder / "checkpoints.json")
+        part.replace(self.folder / "checkpoints.json")
         for path in (self.folder / "blobs").iterdir():
             if path.name not in used:
                 path.unlink(missing_ok=True)

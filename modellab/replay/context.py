@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
-from modellab.data.store import Store
 from modellab.data.stream import EncodedStream
 from modellab.errors import ExperimentError, LearnerError
-from modellab.experiment import Experiment, LearnerSpec, rows_or_span
+from modellab.experiment import Experiment, LearnerSpec
 from modellab.lanes import with_default_lanes
 from modellab.learners.base import (
     Inputs,
@@ -29,6 +27,11 @@ from modellab.learners.base import (
 )
 from modellab.learners.catalogue import build, entry
 from modellab.policies.base import NEVER, labelled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from modellab.data.store import Store
 
 _LOSS_ROWS = 4096
 
@@ -261,8 +264,7 @@ def build_context(
         encoder = Encoder.fit(dataset, 0, train, experiment.replay.seed)
     else:
         encoder = Encoder.from_state(encoder_state)
-    delay_rows, delay_span = rows_or_span(experiment.evaluation.label_delay, "The label delay")
-    stream = EncodedStream(dataset, encoder, label_delay=delay_rows, label_delay_ns=delay_span)
+    stream = EncodedStream(dataset, encoder, experiment.evaluation.label_delay)
     span = 0
     times = stream.times(train, train + 1)
     last = stream.times(stop - 1, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import struct
@@ -9,20 +10,23 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from modellab.data.store import Store
 from modellab.errors import LabError
-from modellab.evaluation.history import SeriesDelta
-from modellab.experiment import Experiment, Intervention, LaneSpec, Scalar
 from modellab.learners.base import Prediction, Progress, no_progress
-from modellab.policies.base import PolicyEvent
 from modellab.replay.context import Context, build_context
 from modellab.replay.lane import LaneRunner, LaneState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modellab.data.store import Store
+    from modellab.evaluation.history import SeriesDelta
+    from modellab.experiment import Experiment, Intervention, LaneSpec, Scalar
+    from modellab.policies.base import PolicyEvent
 
 Pieces = list[tuple[int, NDArray[Any], Prediction]]
 
@@ -195,7 +199,9 @@ class RemoteHost:
             stderr=subprocess.PIPE,
             env=worker_environment(),
         )
-        assert self.process.stdin and self.process.stdout and self.process.stderr
+        assert self.process.stdin
+        assert self.process.stdout
+        assert self.process.stderr
         self._in: BinaryIO = self.process.stdin  # type: ignore[assignment]
         self._out: BinaryIO = self.process.stdout  # type: ignore[assignment]
         self._errors: deque[str] = deque(maxlen=20)
@@ -239,10 +245,8 @@ class RemoteHost:
     def close(self) -> None:
         """End the worker process."""
         for stream in (self._in, self._out):
-            try:
+            with contextlib.suppress(OSError):
                 stream.close()
-            except OSError:
-                pass
         try:
             self.process.wait(2)
         except subprocess.TimeoutExpired:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modellab.data.store import Store
 from modellab.errors import ExperimentError, quote
 from modellab.experiment import (
     Experiment,
@@ -26,6 +24,11 @@ from modellab.replay.checkpoints import CheckpointStore
 from modellab.replay.context import build_context
 from modellab.replay.hosts import Host, LaneHost, Pieces, RemoteHost
 from modellab.replay.lane import LaneState, check_lane
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modellab.data.store import Store
 
 Collect = Callable[[dict[str, Pieces]], None]
 

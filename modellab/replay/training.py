@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
-from modellab.data.store import Store
 from modellab.data.stream import EncodedStream
 from modellab.errors import ExperimentError
 from modellab.evaluation.testing import test_report
@@ -18,6 +18,9 @@ from modellab.learners.catalogue import entry
 from modellab.replay.context import Context
 from modellab.replay.lane import check_lane
 from modellab.replay.protocol import TrainingResult
+
+if TYPE_CHECKING:
+    from modellab.data.store import Store
 
 
 def train_and_test(
