@@ -235,7 +235,8 @@ class Session(DataPart):
         def told(result: dict[str, Any]) -> None:
             written = struct_of(Written, result)
             count = len(written.files)
-            self.tell("info", f"{count} files were written to {quote(written.folder)}.")
+            what = "1 file was" if count == 1 else f"{count} files were"
+            self.tell("info", f"{what} written to {quote(written.folder)}.")
 
         return self.start_job(
             WriteResults(folder=place), "results", "Writing results", on_done=told

@@ -1,0 +1,314 @@
+"""An engine of a few lines that speaks the protocol's values: for tests of the session and the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from modellab.experiment import Experiment, Intervention
+from modellab.lanes import with_default_lanes
+from modellab.replay.protocol import (
+    Ack,
+    AddLane,
+    BadRowsPage,
+    CancelJob,
+    ColumnSummary,
+    Command,
+    CurveDelta,
+    DataSummary,
+    Deploy,
+    Deployed,
+    EventRecord,
+    Fork,
+    Intervene,
+    JobDone,
+    JobFailed,
+    LaneNews,
+    OpenData,
+    ParameterNews,
+    ProfileData,
+    ProfileSummary,
+    ReadBadRows,
+    ReadRows,
+    RowsPage,
+    Seek,
+    Telemetry,
+    TrainingResult,
+    TrainModel,
+    WriteResults,
+    Written,
+    pack,
+)
+
+N_ROWS = 1000
+HOUR_NS = 3_600_000_000_000
+
+
+@dataclass
+class Died:
+    """Stands for the client's own message of that meaning."""
+
+    reason: str = "it was killed"
+
+
+def result_of(value: msgspec.Struct) -> dict[str, Any]:
+    return msgspec.to_builtins(value)
+
+
+def summary(paths: list[str]) -> DataSummary:
+    kinds = {"when": "time", "price": "number", "day": "category", "class": "category"}
+    return DataSummary(
+        name=paths[0].rsplit("/", 1)[-1],
+        paths=paths,
+        format="CSV",
+        size_bytes=123_456,
+        n_rows=N_ROWS,
+        fingerprint="f" * 64,
+        columns=[ColumnSummary(n, k, "said by the script") for n, k in kinds.items()],
+        bad_rows=2,
+        warnings=[],
+        guessed_target="class",
+        guessed_target_reason="it is the last column and has two values",
+        guessed_time="when",
+        read_seconds=0.2,
+        memory_bytes=1_000_000,
+        memory_budget=4_000_000_000,
+    )
+
+
+class ScriptedEngine:
+    """Answers every command at once, as the real engine would.
+
+    `answers` takes a function per command type that gives the replies instead of the usual ones;
+    `held` types are acknowledged but their jobs do not end until `finish` is called.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[Command] = []
+        self.replies: list[Any] = []
+        self.telemetry: Telemetry | None = None
+        self.alive = False
+        self.held: set[type] = set()
+        self.waiting: dict[int, Command] = {}
+        self.position = 0
+        self.lane_settings: dict[str, dict[str, Any]] = {}
+        self.answers: dict[type, Callable[[Any, int], list[Any]]] = {}
+        self.fail_to_start = False
+        self._next = 1
+
+    # -- what the session calls
+    def start(self) -> None:
+        if self.fail_to_start:
+            raise OSError("no process can be started")
+        self.alive = True
+
+    def stop(self) -> None:
+        self.alive = False
+
+    def send(self, command: Command) -> int:
+        number = self._next
+        self._next += 1
+        command = msgspec.structs.replace(command, id=number)
+        self.sent.append(command)
+        kind = type(command)
+        if kind in self.answers:
+            self.replies.extend(self.answers[kind](command, number))
+        elif isinstance(command, CancelJob):
+            self.replies.append(Ack(id=number))
+            if self.waiting.pop(command.job, None) is not None:
+                self.replies.append(
+                    JobFailed(id=command.job, sentence="Cancelled.", cancelled=True)
+                )
+        else:
+            self.replies.append(self.ack(command, number))
+            if kind in self.held:
+                self.waiting[number] = command
+            else:
+                self.end(command, number)
+        return number
+
+    def poll(self) -> list[Any]:
+        taken, self.replies = self.replies, []
+        return taken
+
+    def latest(self) -> Telemetry | None:
+        taken, self.telemetry = self.telemetry, None
+        return taken
+
+    # -- what tests call
+    def last(self, kind: type) -> Any:
+        return [c for c in self.sent if isinstance(c, kind)][-1]
+
+    def count(self, kind: type) -> int:
+        return sum(isinstance(c, kind) for c in self.sent)
+
+    def finish(self) -> None:
+        for number, command in list(self.waiting.items()):
+            del self.waiting[number]
+            self.end(command, number)
+
+    def die(self) -> None:
+        self.alive = False
+        self.replies.append(Died())
+
+    # -- the script
+    def ack(self, command: Command, number: int) -> Ack:
+        entry = None
+        if isinstance(command, Intervene):
+            entry = Intervention(position=self.position, lane=command.lane, set=command.set)
+        elif isinstance(command, Fork):
+            entry = Intervention(position=self.position, lane=command.lane, fork=command.name)
+        return Ack(id=number, position=self.position, entry=entry)
+
+    def end(self, command: Command, number: int) -> None:
+        value = self.result(command)
+        if value is not None:
+            self.replies.append(JobDone(id=number, result=result_of(value)))
+
+    def result(self, command: Command) -> msgspec.Struct | None:
+        if isinstance(command, OpenData):
+            return summary(command.paths)
+        if isinstance(command, ProfileData):
+            return profile(command.experiment)
+        if isinstance(command, ReadRows):
+            cells = [
+                [str(i), None, f"<b>{i}</b>", "up"]
+                for i in range(command.start, min(command.stop, N_ROWS))
+            ]
+            return RowsPage(start=command.start, cells=cells)
+        if isinstance(command, ReadBadRows):
+            rows = [("a.csv", 17, "too many fields", "1,2,3"), ("a.csv", 90, "too few", "1")]
+            return BadRowsPage(start=command.start, total=2, rows=rows)
+        if isinstance(command, TrainModel):
+            return TrainingResult(
+                learner=command.learner,
+                title=command.learner.kind.replace("_", " ").capitalize(),
+                report=report(),
+                fit_seconds=0.5,
+                rows=160,
+                features=7,
+                warnings=[],
+            )
+        if isinstance(command, Deploy):
+            return self.deployed(command)
+        if isinstance(command, WriteResults):
+            return Written(folder=command.folder, files=["summary.json"])
+        if isinstance(command, AddLane | Seek):
+            return Written(folder="", files=[])
+        return None
+
+    def deployed(self, command: Deploy) -> Deployed:
+        rows = profile(command.experiment).train_rows
+        experiment = with_default_lanes(
+            command.experiment, "classification", stream_rows=N_ROWS - rows, span_ns=0
+        )
+        self.position = command.position or rows
+        return Deployed(
+            experiment=experiment,
+            baselines=["Majority class", "No change"],
+            train_rows=rows,
+            stop=N_ROWS,
+            n_rows=N_ROWS,
+            position=self.position,
+            times_ns=times(),
+            fit_seconds=0.1,
+            encoded={"scaled": ["price", "day=1"]},
+            warnings=[],
+        )
+
+
+def times() -> list[int]:
+    return [i * HOUR_NS for i in range(0, N_ROWS, 37)][:27] + [(N_ROWS - 1) * HOUR_NS]
+
+
+def profile(experiment: Experiment) -> ProfileSummary:
+    train = experiment.split.train
+    rows = int(train * N_ROWS) if isinstance(train, float) and train < 1 else int(train)
+    return ProfileSummary(
+        columns=[],
+        notes=[],
+        task="classification",
+        classes=["down", "up"],
+        train_rows=rows,
+        test_rows=int(rows * experiment.split.test),
+        n_rows=N_ROWS,
+        times_ns=times(),
+    )
+
+
+def report() -> dict[str, Any]:
+    return {}
+
+
+def curve(start: int, stop: int, from_index: int = 0, width: int = 10) -> CurveDelta:
+    at = np.arange(start, stop, width)
+    values = np.linspace(0.4, 0.2, len(at))
+    return CurveDelta(
+        width=width,
+        from_index=from_index,
+        start=pack(at),
+        mean=pack(values),
+        low=pack(values - 0.05),
+        high=pack(values + 0.05),
+    )
+
+
+def lane_news(name: str, *, error: float | None = 0.25, baseline: bool = False, **rest: Any) -> Any:
+    values: dict[str, Any] = {
+        "name": name,
+        "baseline": baseline,
+        "status": "",
+        "error": error,
+        "cumulative": 0.3,
+        "updates": 5,
+        "retrains": 0,
+        "redeploys": 0,
+        "cpu_predict": 0.1,
+        "cpu_learn": 0.2,
+        "cpu_fit": 0.3,
+        "model_bytes": 1000,
+        "cost": 12.0,
+        "settings": {"learning_rate": 0.05, "every": 1, "frozen": False},
+        "rates": None,
+        "curves": {"error": curve(200, 300)},
+    }
+    return LaneNews(**{**values, **rest})
+
+
+def telemetry(position: int, lanes: list[LaneNews], *, reset: bool = False, **rest: Any) -> Any:
+    values: dict[str, Any] = {
+        "sequence": 1,
+        "state": "playing",
+        "position": position,
+        "train_rows": 200,
+        "stop": N_ROWS,
+        "time_ns": position * HOUR_NS,
+        "rows_per_second": 500.0,
+        "memory_mb": 90.0,
+        "busy": "",
+        "lanes": lanes,
+        "parameters": None,
+        "events": [],
+        "events_from": 0,
+        "curves_reset": reset,
+    }
+    return Telemetry(**{**values, **rest})
+
+
+def parameters(lane: str, positions: list[int], from_index: int = 0) -> ParameterNews:
+    at = np.asarray(positions, np.int64)
+    return ParameterNews(
+        lane=lane,
+        names=["price", "day=1"],
+        from_index=from_index,
+        positions=pack(at),
+        values=pack(np.stack([at * 0.1, at * -0.1], axis=1).astype(float)),
+    )
+
+
+def event(position: int, lane: str = "Retrained", kind: str = "retrain") -> EventRecord:
+    return EventRecord(position=position, lane=lane, kind=kind, text=f"{kind} at {position}")
