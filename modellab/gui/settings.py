@@ -204,3 +204,20 @@ class Settings:
         """Forget every remembered layout."""
         self._file.layout.clear()
         self._changed()
+
+
+_settings: Settings | None = None
+
+
+def settings() -> Settings:
+    """Return the settings of this process, read at first use."""
+    global _settings
+    if _settings is None:
+        _settings = Settings()
+    return _settings
+
+
+def use_settings(other: Settings | None) -> None:
+    """Use other settings from now on (None: read them again at the next use)."""
+    global _settings
+    _settings = other

@@ -42,6 +42,9 @@ QFrame[kind="toast"] {{ background: {t.surface if not t.dark else t.selected}; b
 QFrame[kind="sub"] {{ background: {t.sub}; border: none; border-radius: 6px; }}
 QFrame[kind="band"] {{ background: {t.ink}; border: none; border-radius: 10px; }}
 QFrame[kind="bar"] {{ background: {t.surface}; border: none; }}
+QFrame[kind="header"] {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.hairline}; }}
+QFrame[kind="rail"] {{ background: {t.surface}; border: none; border-right: 1px solid {t.hairline}; }}
+QFrame[kind="status"] {{ background: {t.surface}; border: none; border-top: 1px solid {t.hairline}; }}
 QFrame[kind="rule"] {{ background: {t.hairline}; border: none; }}
 QFrame[kind="card"][pressable="true"]:hover {{ border-color: {t.border}; background: {hover}; }}
 
