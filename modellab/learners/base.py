@@ -1,25 +1,26 @@
-"""What every learner can do: one protocol for compiled, scikit-learn, river and baseline learners."""
+"""What every learner can do: one protocol for all families of learners."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Mapping, Sequence
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 TaskKind = Literal["classification", "regression"]
 
 View = Literal["scaled", "raw", "ordinal", "dict"]
 """How a learner wants its rows.
 
-``scaled``: dense float64, numbers imputed and standardised on the training window, categories one-hot.
+``scaled``: dense float64, numbers imputed and standardised on the training window, categories
+one-hot.
 ``raw``: the same, numbers imputed but not scaled (for learners that scale online).
 ``ordinal``: dense float64, numbers imputed, one code column per category (for trees).
 ``dict``: a list of ``{column: value}`` with floats, strings and booleans (river).
@@ -139,7 +140,9 @@ class Learner(Protocol):
     def fit_chunks(
         self, chunks: Callable[[], Any], passes: int, progress: Progress = no_progress
     ) -> None:
-        """Train from scratch out of core: `chunks()` gives an iterator of ``(rows, y)``, anew for each pass.
+        """Train from scratch out of core.
+
+        `chunks()` gives an iterator of ``(rows, y)``, anew for each pass.
 
         Raises
         ------
@@ -149,7 +152,11 @@ class Learner(Protocol):
         ...
 
     def learn(self, rows: Rows, y: NDArray[Any], batch: int = 1) -> int:
-        """Learn a little more from `rows`, in order, in groups of `batch`; return the number of updates.
+        """Learn a little more from `rows`, in order, in groups of `batch`.
+
+        Returns
+        -------
+        The number of updates.
 
         Raises
         ------

@@ -30,6 +30,7 @@ class Surroundings(Protocol):
 
     task: Task
     train_rows: int
+    n_rows: int
 
     def rows(self, view: View, start: int, stop: int) -> Rows:
         """Encoded rows [start, stop)."""
@@ -191,6 +192,10 @@ class Policy(ABC):
         """Present values of the settings that can be changed."""
         return {name: getattr(self.spec, name) for name in sorted(self.live)}
 
+    def piece_end(self, position: int) -> int:
+        """Where a piece that holds `position` ends at the latest."""
+        return min(block_end(position), self.around.n_rows)
+
     def predict_piece(self, start: int, stop: int, change: int) -> Prediction:
         """Predict [start, stop) of the unchanged model; `change`: where it changes next."""
         parts: list[Prediction] = []
@@ -198,7 +203,7 @@ class Policy(ABC):
         while at < stop:
             part = self.cache.get(at, stop)
             if part is None:
-                end = min(block_end(at), change)
+                end = min(self.piece_end(at), change)
                 with self.counters.clock("predict"):
                     whole = self.learner.predict(self.around.rows(self.learner.view, at, end))
                 self.cache.put(at, whole)
@@ -237,8 +242,8 @@ def unknown_setting(name: str, known: frozenset[str]) -> ExperimentError:
 def labelled(task: Task, labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Which rows have a label."""
     if task.kind == "classification":
-        return np.asarray(labels >= 0)
-    return ~np.isnan(labels)
+        return np.asarray(labels >= 0, dtype=np.bool_)
+    return np.asarray(~np.isnan(labels), dtype=np.bool_)
 
 
 def pick(rows: Rows, mask: NDArray[np.bool_]) -> Rows:

@@ -9,7 +9,7 @@ import numpy as np
 
 from modellab.errors import ExperimentError
 from modellab.learners.base import Learner, Prediction, TestThenTrain, join
-from modellab.policies.base import Policy, Surroundings, block_end, labelled, pick
+from modellab.policies.base import Policy, Surroundings, labelled, pick
 
 if TYPE_CHECKING:
     from modellab.experiment import OnlinePolicy, Scalar
@@ -84,7 +84,7 @@ class Online(Policy):
         while at < stop:
             update = self._next_update(at)
             piece_end = min(stop, update)
-            parts.append(self.predict_piece(at, piece_end, min(update, block_end(at))))
+            parts.append(self.predict_piece(at, piece_end, update))
             self._take_until(piece_end)
             at = piece_end
         return join(parts)
@@ -120,7 +120,7 @@ class Online(Policy):
 
     def _next_update(self, at: int) -> int:
         """First position after `at` before which an update falls due, or the block's end."""
-        end = block_end(at)
+        end = self.piece_end(at)
         if self.spec.frozen:
             return end
         _, counts, _ = self._arrivals(at, end)

@@ -124,7 +124,7 @@ class Scheduled(Policy):
 
     def _held_out(self, start: int, known: int) -> int:
         """Where the newest `test_rows` labelled rows begin (never more than half of the rows)."""
-        wanted = min(self.spec.test_rows, (known - start) // 2)
+        wanted: int = min(self.spec.test_rows, (known - start) // 2)
         if wanted <= 0:
             return known
         lo = max(start, known - 4 * wanted)

@@ -209,6 +209,7 @@ class LaneSurroundings:
         self.spec = spec
         self.task = context.task
         self.train_rows = context.train_rows
+        self.n_rows = context.n_rows
 
     def rows(self, view: View, start: int, stop: int) -> Rows:
         """Encoded rows [start, stop)."""

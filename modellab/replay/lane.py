@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ POLICIES: dict[type, Callable[..., Policy]] = {
     ScheduledPolicy: Scheduled,
     OnlinePolicy: Online,
 }
+
+Metrics = dict[str, dict[str, float | None]]
 
 Sink = Callable[[int, NDArray[Any], Prediction], None]
 """Called with (first position, labels, predictions) of every piece, in order."""
@@ -87,7 +89,7 @@ class LaneState:
     cost: dict[str, float]
     forgetting: float | None
     rates: dict[str, Any] | None
-    metrics: dict[str, dict[str, float | None]] | None = None
+    metrics: Metrics | None = None
 
 
 class LaneRunner:
@@ -280,7 +282,7 @@ class LaneRunner:
 
     def describe(self, *, metrics: bool = False, size: bool = True) -> LaneState:
         """Tell the present state."""
-        window, cumulative = self.scores.error()
+        window, cumulative = self.scores.error(), self.scores.error("cumulative")
         rates = getattr(self.learner, "rates", None)
         counters = dict(vars(self.policy.counters))
         return LaneState(
@@ -295,13 +297,13 @@ class LaneRunner:
             model_bytes=self.model_bytes() if size else self._bytes[1],
             cost=lane_cost(
                 self.context.experiment.prices,
-                errors=self.scores.total_error(),
+                errors=(cumulative or 0.0) * self.scores.scored,
                 counters=counters,
                 seconds_per_row=0.0,
             ),
             forgetting=self.forgetting.value(),
             rates=rates() if callable(rates) else None,
-            metrics=self.scores.values() if metrics else None,
+            metrics=cast("Metrics", self.scores.values()) if metrics else None,
         )
 
     def model_bytes(self) -> int:
