@@ -5,41 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from modellab.errors import DataError, quote
 from modellab.experiment import Experiment, replace
-
-_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".csv.gz", ".tsv.gz")
 
 
 def data_paths(experiment: Experiment, base: Path) -> list[Path]:
-    """Files of the experiment's data set, absolute and in order; `base` is its file's folder.
+    """Paths of the experiment's data set, absolute, in order; `base` is its file's folder.
 
-    A folder stands for the data files in it, a glob for what it matches, both sorted by name.
-
-    Raises
-    ------
-    DataError
-        If a file is not there, or a folder or glob holds none.
+    A folder or a glob stays one: what it stands for is known to `modellab.data.source`.
     """
-    found: list[Path] = []
-    for text in experiment.data.paths:
-        path = base / Path(text).expanduser()
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.name.lower().endswith(_SUFFIXES))
-            if not inside:
-                raise DataError(f"The folder {quote(path)} holds no data files.")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        elif any(sign in text for sign in "*?["):
-            full = absolute(path)
-            matched = sorted(Path(full.anchor).glob(str(full.relative_to(full.anchor))))
-            if not matched:
-                raise DataError(f"No file matches {quote(text)}.")
-            found += matched
-        else:
-            raise DataError(f"The data file {quote(path, 200)} is not there. Say where it went.")
-    return [absolute(path) for path in found]
+    return [absolute(base / Path(text).expanduser()) for text in experiment.data.paths]
 
 
 def with_data(experiment: Experiment, paths: list[Path], base: Path | None) -> Experiment:

@@ -1,0 +1,389 @@
+"""The thread that owns the replay: it plays, and does in between what the window asks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from modellab.errors import ExperimentError, LabError
+from modellab.replay.failure import as_detail, as_sentence
+from modellab.replay.pace import Pace
+from modellab.replay.protocol import (
+    AddLane,
+    Command,
+    EventRecord,
+    Fork,
+    Intervene,
+    Pause,
+    Play,
+    Ready,
+    RemoveLane,
+    Seek,
+    Step,
+    Watch,
+)
+from modellab.replay.run import paced
+from modellab.replay.session_folder import JournalLine
+from modellab.replay.telemetry import Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modellab.experiment import Intervention
+    from modellab.replay.engine_out import Job, Outbox
+    from modellab.replay.protocol import ReplayState
+    from modellab.replay.replay import Replay
+    from modellab.replay.session_folder import SessionFolder
+
+SLICE_SECONDS = 0.02
+TICK_SECONDS = 1 / 120
+FRAME_SECONDS = 1 / 60
+LANE_LOST = 70
+
+NOTHING_DEPLOYED = "Nothing is deployed yet."
+
+
+class Player:
+    """Plays a replay in short slices; between two slices commands take effect.
+
+    Parameters
+    ----------
+    outbox
+        Where answers go.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._out = outbox
+        self._wake = threading.Condition()
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._credit = True
+        self._reset_wanted = False
+        self.replay: Replay | None = None
+        self._folder: SessionFolder | None = None
+        self._reporter = Reporter()
+        self._pace: Pace | None = None
+        self._target: int | None = None
+        self._rows = 64
+        self._busy = ""
+        self._news = True
+        self._sent = 0.0
+        self._cost = 0.0
+        self._sliced = 0.0
+        self.seconds = 0.0
+        """Time that the present replay was played for."""
+        self._speed: deque[tuple[float, int]] = deque(maxlen=64)
+        self.thread = threading.Thread(target=self._loop, name="player", daemon=True)
+
+    # ------------------------------------------------------------------ from other threads
+
+    def take(self, command: Command, job: Job | None = None) -> None:
+        """Queue a command (and its job); it is acknowledged when it takes effect."""
+        self.post(lambda: self._handle(command, job))
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Have `work` done between two slices."""
+        with self._wake:
+            self._inbox.append(work)
+            self._wake.notify()
+
+    def ready(self, command: Ready) -> None:
+        """Grant the next telemetry: at once, whatever the replay is doing."""
+        with self._wake:
+            self._credit = True
+            self._reset_wanted |= command.reset
+            self._wake.notify()
+        self._out.ack(command.id, self.position)
+
+    @property
+    def position(self) -> int:
+        """Position of the replay as last known; 0 without one."""
+        replay = self.replay
+        return 0 if replay is None else replay.position
+
+    def pause(self) -> None:
+        """Stop playing (on the player's thread)."""
+        self._stop_playing()
+
+    def install(self, replay: Replay, folder: SessionFolder) -> None:
+        """Take over a prepared replay in place of the present one (on the player's thread)."""
+        old, self.replay = self.replay, replay
+        self._folder = folder
+        self._stop_playing()
+        self._rows = 64
+        self.seconds = 0.0
+        self._reporter.watch(None)
+        self._structure_changed()
+        if old is not None:
+            old.close()
+
+    # ------------------------------------------------------------------ the loop
+
+    def _loop(self) -> None:
+        while True:
+            work = self._next_work()
+            if work is not None:
+                work()
+            elif self._playing:
+                self._slice()
+            self._report()
+
+    def _next_work(self) -> Callable[[], None] | None:
+        with self._wake:
+            if not self._inbox:
+                self._wake.wait(self._patience())
+            return self._inbox.popleft() if self._inbox else None
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for a command before there is something else to do."""
+        waits = []
+        now = time.monotonic()
+        if self._playing and self.replay is not None:
+            pace = self._pace if self._target is None else None
+            if pace is None or pace.mode == "max":
+                return 0.0
+            tick = self._sliced + TICK_SECONDS - now
+            waits.append(max(pace.wait(self.replay.position, now), tick, 0.0))
+        if self._credit and (self._news or self._reset_wanted):
+            waits.append(max(self._sent + self._interval() - now, 0.0))
+        return min(waits, default=None)
+
+    def _interval(self) -> float:
+        """Seconds between two reports: a screen's rate, or slower where they are costly."""
+        return max(FRAME_SECONDS, 4 * self._cost)
+
+    @property
+    def _playing(self) -> bool:
+        return self._pace is not None or self._target is not None
+
+    @property
+    def _state(self) -> ReplayState:
+        if self.replay is None:
+            return "idle"
+        if self._playing:
+            return "playing"
+        return "finished" if self.replay.finished else "paused"
+
+    def _slice(self) -> None:
+        replay = self.replay
+        assert replay is not None
+        self._sliced = now = time.monotonic()
+        goal = replay.stop
+        if self._target is not None:
+            goal = min(goal, self._target)
+        elif self._pace is not None:
+            if self._pace.behind(replay.position, now):
+                self._pace.rebase(replay.position, now)
+            goal = min(goal, max(self._pace.due(replay.position, now), replay.position))
+            if goal == replay.position and self._pace.wait(replay.position, now) == 0:
+                goal = min(replay.position + 1, replay.stop)
+        to = min(goal, replay.position + self._rows)
+        if to > replay.position:
+            if not self._advance(replay, to, now):
+                return
+            if self._target is not None and replay.position >= self._target:
+                self._target = None
+        if replay.finished:
+            self._stop_playing()
+
+    def _advance(self, replay: Replay, to: int, begin: float) -> bool:
+        rows = to - replay.position
+        try:
+            replay.advance(to)
+        except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
+            self._stop_playing()
+            self._failed(error)
+            return False
+        seconds = time.monotonic() - begin
+        self.seconds += seconds
+        if rows == self._rows or seconds > SLICE_SECONDS:
+            most = replay.experiment.replay.chunk_rows
+            self._rows = paced(rows, seconds, SLICE_SECONDS, most)
+        self._speed.append((begin + seconds, replay.position))
+        self._news = True
+        return True
+
+    def _failed(self, error: BaseException) -> None:
+        print(as_detail(error), file=sys.stderr)  # noqa: T201  # the engine's log
+        replay = self.replay
+        if replay is not None and _lane_worker_lost(replay):
+            # A lane worker is gone with the state of its lanes: only a checkpoint brings them back,
+            # and the window knows how to go on from one when this process ends.
+            sys.stderr.flush()
+            os._exit(LANE_LOST)
+        position = 0 if replay is None else replay.position
+        self._reporter.add_event(EventRecord(position, "", "warning", as_sentence(error)))
+        self._news = True
+
+    def _stop_playing(self) -> None:
+        self._pace = self._target = None
+        self._speed.clear()
+        self._news = True
+
+    def _structure_changed(self) -> None:
+        self._reporter.forget()
+        self._news = True
+
+    # ------------------------------------------------------------------ commands
+
+    def _handle(self, command: Command, job: Job | None) -> None:
+        replay = self.replay
+        if replay is None:
+            if job is not None:
+                job.refused()
+            self._out.ack(command.id, 0, NOTHING_DEPLOYED)
+            return
+        try:
+            entry = self._do(command, replay, job)
+        except LabError as error:
+            self._out.ack(command.id, replay.position, error.sentence)
+        except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
+            self._failed(error)
+            self._out.ack(command.id, replay.position, as_sentence(error))
+        else:
+            if job is None:
+                self._out.ack(command.id, replay.position, entry=entry)
+        self._news = True
+
+    def _do(self, command: Command, replay: Replay, job: Job | None) -> Intervention | None:
+        if isinstance(command, Play):
+            self._play(command, replay)
+        elif isinstance(command, Pause):
+            self._stop_playing()
+        elif isinstance(command, Step):
+            if command.rows < 1:
+                raise ExperimentError("A step has at least one row.")
+            self._pace = None
+            self._target = min(replay.position + command.rows, replay.stop)
+        elif isinstance(command, Watch):
+            self._reporter.watch(command.lane)
+        elif isinstance(command, Intervene):
+            made = replay.intervene(command.lane, command.set)
+            self._write(JournalLine(intervention=made))
+            return made
+        elif isinstance(command, Fork):
+            return self._fork(command, replay)
+        elif isinstance(command, RemoveLane):
+            replay.remove_lane(command.name)
+            self._write(JournalLine(removed=command.name))
+            self._structure_changed()
+        elif isinstance(command, Seek | AddLane):
+            assert job is not None
+            self._out.ack(command.id, replay.position)
+            job.run(lambda job: self._long(command, replay, job))
+        return None
+
+    def _play(self, command: Play, replay: Replay) -> None:
+        if replay.finished:
+            return
+        if command.mode != "max" and not command.rate > 0:
+            raise ExperimentError("The speed must be greater than 0.")
+        times = replay.context.stream.times
+        at = replay.position
+        if command.mode == "time" and times(at, at + 1) is None:
+            raise ExperimentError(
+                "There is no time column, so there is no real time to play by: "
+                "choose rows per second."
+            )
+        self._target = None
+        n_rows = replay.context.n_rows
+        self._pace = Pace(
+            command.mode,
+            command.rate,
+            at,
+            time.monotonic(),
+            lambda start, stop: times(min(start, n_rows), min(stop, n_rows)),
+        )
+
+    def _fork(self, command: Fork, replay: Replay) -> Intervention:
+        made = replay.fork(command.lane, command.name, command.set)
+        self._write(JournalLine(intervention=made))
+        for entry in replay.journal:
+            if entry.lane == command.name and entry.position == made.position:
+                self._write(JournalLine(intervention=entry))
+        self._structure_changed()
+        return made
+
+    def _long(self, command: Seek | AddLane, replay: Replay, job: Job) -> None:
+        """Go somewhere, or add a lane: a while, during which reports go on."""
+        playing, self._pace, self._target = self._pace, None, None
+
+        def progress(done: float, total: float, text: str = "") -> None:
+            job.progress(done, total, text)
+            self._busy = text or "Working"
+            self._news = True
+            self._report(talk=False)
+
+        try:
+            if isinstance(command, Seek):
+                replay.seek(command.position, progress)
+            else:
+                replay.add_lane(command.lane, progress)
+                self._write(JournalLine(added=command.lane))
+                self._pace = playing
+                if playing is not None:
+                    playing.rebase(replay.position, time.monotonic())
+        finally:
+            self._busy = ""
+            self._speed.clear()
+            self._structure_changed()
+
+    def _write(self, line: JournalLine) -> None:
+        if self._folder is not None:
+            try:
+                self._folder.append(line)
+            except OSError as error:
+                raise LabError(
+                    f"The journal cannot be written ({error.strerror}): what you did took effect, "
+                    "but would be lost if the engine stopped."
+                ) from error
+
+    # ------------------------------------------------------------------ reports
+
+    def _report(self, *, talk: bool = True) -> None:
+        begin = time.monotonic()
+        with self._wake:
+            due = (
+                self._credit
+                and (self._news or self._reset_wanted)
+                and begin - self._sent >= self._interval()
+            )
+            if not due:
+                return
+            self._credit = False
+            reset, self._reset_wanted = self._reset_wanted, False
+        if reset:
+            self._reporter.forget()
+        self._news = False
+        try:
+            told = self._reporter.build(
+                self.replay,
+                state="preparing" if self._busy else self._state,
+                rows_per_second=self._rows_per_second(),
+                busy=self._busy,
+                settled=not self._playing,
+                talk=talk,
+            )
+        except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
+            self._credit = True
+            self._stop_playing()
+            self._failed(error)
+            self._news = False
+            return
+        self._out.send(told)
+        self._sent = time.monotonic()
+        self._cost = 0.5 * self._cost + 0.5 * (self._sent - begin)
+
+    def _rows_per_second(self) -> float:
+        if len(self._speed) < 2 or not self._playing:
+            return 0.0
+        (first, low), (last, high) = self._speed[0], self._speed[-1]
+        return (high - low) / (last - first) if last > first else 0.0
+
+
+def _lane_worker_lost(replay: Replay) -> bool:
+    processes = [getattr(host, "process", None) for host in replay.hosts]
+    return any(process is not None and process.poll() is not None for process in processes)

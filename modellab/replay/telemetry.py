@@ -1,0 +1,260 @@
+"""What the window is told of a replay: the present state, and news since it was last told."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modellab.replay.protocol import (
+    CurveDelta,
+    EventRecord,
+    LaneNews,
+    ParameterNews,
+    ReplayState,
+    Telemetry,
+    pack,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from modellab.replay.lane import LaneState
+    from modellab.replay.replay import Replay
+
+METRICS_SECONDS = 0.4
+PARAMETERS_SECONDS = 0.2
+MEMORY_SECONDS = 1.0
+
+
+class Reporter:
+    """Builds telemetry; remembers what the window has.
+
+    Costly parts (all metrics, model sizes, parameters, memory) are measured a few times a second
+    while playing, and always when `settled`.
+    """
+
+    def __init__(self) -> None:
+        self.watched: str | None = None
+        self._sequence = 0
+        self._slow = 0.0
+        self._parameters_told = 0.0
+        self._memory = (0.0, 0.0)
+        self._lanes: list[LaneNews] = []
+        self._versions: dict[str, dict[str, int]] = {}
+        self._event_counts: dict[str, int] = {}
+        self._events = 0
+        self._extra: list[EventRecord] = []
+        self._parameters: tuple[str, list[str], NDArray[Any]] | None = None
+        self._reset = True
+
+    def forget(self) -> None:
+        """Send everything anew: another replay, another time, or lanes came or went."""
+        self._versions = {}
+        self._event_counts = {}
+        self._events = 0
+        self._parameters = None
+        self._slow = self._parameters_told = 0.0
+        self._reset = True
+
+    def watch(self, lane: str | None) -> None:
+        """Send the parameters of this lane from now on."""
+        self.watched = lane
+        self._parameters = None
+        self._parameters_told = 0.0
+
+    def add_event(self, record: EventRecord) -> None:
+        """Tell something that no lane did (it is not kept over a `forget`)."""
+        self._extra.append(record)
+
+    def build(
+        self,
+        replay: Replay | None,
+        *,
+        state: ReplayState,
+        rows_per_second: float = 0.0,
+        busy: str = "",
+        settled: bool = True,
+        talk: bool = True,
+    ) -> Telemetry:
+        """Tell the present state.
+
+        Parameters
+        ----------
+        replay
+            The deployment; None if there is none.
+        settled
+            Nothing is going on: tell the costly parts too.
+        talk
+            False: the replay is in the middle of something and must not be asked; lanes are told
+            as they last were.
+        """
+        self._sequence += 1
+        reset = False
+        parameters: ParameterNews | None = None
+        events: list[EventRecord] = []
+        first = self._events
+        if replay is not None and talk:
+            reset, self._reset = self._reset, False
+            self._lanes = self._lane_news(replay, settled)
+            first, events = self._event_news(replay)
+            parameters = self._parameter_news(replay, settled)
+            lanes = self._lanes
+        else:
+            for news in self._lanes:
+                news.curves = {}
+            lanes = self._lanes if replay is not None else []
+        return Telemetry(
+            sequence=self._sequence,
+            state=state,
+            position=0 if replay is None else replay.position,
+            train_rows=0 if replay is None else replay.train_rows,
+            stop=0 if replay is None else replay.stop,
+            time_ns=None if replay is None else time_at(replay, replay.position),
+            rows_per_second=rows_per_second,
+            memory_mb=self._memory_mb(),
+            busy=busy,
+            lanes=lanes,
+            parameters=parameters,
+            events=events,
+            events_from=first,
+            curves_reset=reset,
+        )
+
+    def _lane_news(self, replay: Replay, settled: bool) -> list[LaneNews]:
+        now = time.monotonic()
+        slow = settled or now - self._slow >= METRICS_SECONDS
+        if slow:
+            self._slow = now
+        states = replay.lanes(metrics=slow, size=slow)
+        curves = replay.curves(self._versions)
+        news = []
+        for name, state in states.items():
+            self._versions[name] = {c: delta.version for c, delta in curves[name].items()}
+            told = {c: curve_delta(delta) for c, delta in curves[name].items()}
+            news.append(lane_news(name, state, told))
+        for name in [n for n in self._versions if n not in states]:
+            del self._versions[name]
+        return news
+
+    def _event_news(self, replay: Replay) -> tuple[int, list[EventRecord]]:
+        new = replay.events(self._event_counts)
+        for name in replay.names():
+            self._event_counts.setdefault(name, 0)
+        records = []
+        for name, event in new:
+            if event.kind != "fork":  # a fork's own mark is no event of its lane
+                self._event_counts[name] += 1
+            records.append(
+                EventRecord(event.position, name, event.kind, event.text, dict(event.values))
+            )
+        records += self._extra
+        self._extra = []
+        first = self._events
+        self._events += len(records)
+        return first, records
+
+    def _parameter_news(self, replay: Replay, settled: bool) -> ParameterNews | None:
+        lane, now = self.watched, time.monotonic()
+        if lane is None or lane not in replay.home:
+            return None
+        if not settled and now - self._parameters_told < PARAMETERS_SECONDS:
+            return None
+        self._parameters_told = now
+        names, positions, values = replay.ask(lane, "parameters")
+        first = 0
+        if self._parameters is not None and self._parameters[:2] == (lane, names):
+            first = _common(self._parameters[2], positions)
+            if first == len(positions) == len(self._parameters[2]):
+                return None
+        self._parameters = (lane, list(names), np.array(positions))
+        return ParameterNews(
+            lane=lane,
+            names=list(names),
+            from_index=first,
+            positions=pack(positions[first:]),
+            values=pack(np.asarray(values, np.float64)[first:]),
+        )
+
+    def _memory_mb(self) -> float:
+        now = time.monotonic()
+        if now - self._memory[0] >= MEMORY_SECONDS:
+            self._memory = (now, memory_mb())
+        return self._memory[1]
+
+
+def lane_news(name: str, state: LaneState, curves: dict[str, CurveDelta]) -> LaneNews:
+    """Tell a lane's present state as a message."""
+    counters = state.counters
+    return LaneNews(
+        name=name,
+        baseline=state.baseline,
+        status=state.status,
+        error=state.error,
+        cumulative=state.cumulative,
+        updates=int(counters["updates"]),
+        retrains=int(counters["retrains"]),
+        redeploys=int(counters["redeploys"]),
+        cpu_predict=counters["cpu_predict"],
+        cpu_learn=counters["cpu_learn"],
+        cpu_fit=counters["cpu_fit"],
+        model_bytes=state.model_bytes,
+        cost=state.cost["total"],
+        settings=state.settings,
+        rates=state.rates,
+        curves=curves,
+        metrics=state.metrics,
+    )
+
+
+def curve_delta(delta: Any) -> CurveDelta:
+    """Turn a series' news (`evaluation.history.SeriesDelta`) into a message."""
+    return CurveDelta(
+        width=delta.width,
+        from_index=delta.from_index,
+        start=pack(delta.start),
+        mean=pack(delta.mean),
+        low=pack(delta.low),
+        high=pack(delta.high),
+    )
+
+
+def time_at(replay: Replay, position: int) -> int | None:
+    """Event time in ns at `position` (at the end: of the last row); None without a time column."""
+    at = min(position, replay.context.n_rows - 1)
+    found = replay.context.stream.times(at, at + 1)
+    return None if found is None else int(found[0])
+
+
+def sampled_times(
+    n_rows: int, times: Callable[[int, int], NDArray[np.int64] | None], count: int = 1000
+) -> list[int]:
+    """Event times of evenly spaced rows, first and last included; empty without a time column."""
+    rows = np.unique(np.linspace(0, n_rows - 1, min(count, n_rows)).round().astype(np.int64))
+    found = [times(int(at), int(at) + 1) for at in rows]
+    return [int(t[0]) for t in found if t is not None]
+
+
+def _common(one: NDArray[Any], other: NDArray[Any]) -> int:
+    """Length of the common beginning of two arrays."""
+    length = min(len(one), len(other))
+    differ = np.flatnonzero(one[:length] != other[:length])
+    return int(differ[0]) if len(differ) else length
+
+
+def memory_mb() -> float:
+    """Memory that the engine and its workers hold, in MB (10**6 bytes)."""
+    import psutil
+
+    own = psutil.Process(os.getpid())
+    total = own.memory_info().rss
+    for child in own.children():
+        try:
+            total += child.memory_info().rss
+        except psutil.Error:  # ended just now
+            continue
+    return total / 1e6
