@@ -7,10 +7,13 @@ row and not the rest of the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 QUOTE = 0x22
 _NEWLINE = 0x0A
@@ -121,9 +124,9 @@ def _next_block(
         used = len(data) if at_end else data.rfind(b"\n") + 1
         return Block(data[:used], line), used
     if simple_ends:
-        used = _well_formed(data, delimiter, at_end)
-        if used is not None and (used or len(data) < MAX_RECORD):
-            return Block(data[:used], line, quoted=True), used
+        whole = _well_formed(data, delimiter, at_end)
+        if whole is not None and (whole or len(data) < MAX_RECORD):
+            return Block(data[:whole], line, quoted=True), whole
     return one_by_one(data, delimiter, columns, line, at_end)
 
 
@@ -227,9 +230,7 @@ def _record(
     return None, line_end, reason
 
 
-def _counted(
-    cells: list[bytes], end: int, columns: int
-) -> tuple[list[bytes] | None, int, str]:
+def _counted(cells: list[bytes], end: int, columns: int) -> tuple[list[bytes] | None, int, str]:
     if len(cells) == columns:
         return cells, end, ""
     return None, end, ragged_reason(columns, len(cells))
@@ -250,9 +251,7 @@ def _literal(cell: bytes) -> bytes:
     return cell
 
 
-def read_quoted(
-    data: bytes, at: int, delimiter: bytes, limit: int
-) -> tuple[list[bytes], int, str]:
+def read_quoted(data: bytes, at: int, delimiter: bytes, limit: int) -> tuple[list[bytes], int, str]:
     """Read one record by the rules of RFC 4180 from `at`.
 
     Returns

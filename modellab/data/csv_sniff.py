@@ -120,9 +120,7 @@ def _layout(
     )
 
 
-def _records(
-    body: bytes, at: int, delimiter: bytes, whole: bool
-) -> tuple[list[list[str]], int]:
+def _records(body: bytes, at: int, delimiter: bytes, whole: bool) -> tuple[list[list[str]], int]:
     """First records as texts, and where the first one ends; the last, cut one is left out."""
     records: list[list[str]] = []
     first_end = at

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
-from functools import partial
-from operator import getitem
-from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, Literal, cast
 
+from modellab.data.arrow import arrow
 from modellab.data.csv_records import (
     Block,
     LineTooLong,
@@ -31,6 +28,10 @@ from modellab.data.source import (
     unique_names,
 )
 from modellab.errors import DataError, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 KEPT_TEXT = 2000
 """Characters of a bad row that are kept."""
@@ -170,13 +171,13 @@ class CsvSource:
     def _parse(self, block: Block, on_bad: BadRowSink) -> Chunk:
         if block.rows is not None:
             return self._from_rows(block, on_bad)
-        import pyarrow as pa
-        import pyarrow.csv as csv
+        pa, _ = arrow()
+        from pyarrow import csv
 
         keys = [f"c{k}" for k in range(len(self.columns))]
         ragged: list[tuple[int, str, str]] = []
 
-        def set_aside(row: csv.InvalidRow) -> str:
+        def set_aside(row: csv.InvalidRow) -> Literal["skip"]:
             reason = ragged_reason(row.expected_columns, row.actual_columns)
             ragged.append((int(row.number or 1) - 1, reason, row.text))
             return "skip"
@@ -212,7 +213,7 @@ class CsvSource:
         return Chunk(pa.RecordBatch.from_arrays(columns, names=names), self.name, lines)
 
     def _from_rows(self, block: Block, on_bad: BadRowSink) -> Chunk:
-        import pyarrow as pa
+        pa, _ = arrow()
 
         bad = list(block.bad)
         rows: list[list[str]] = []
@@ -228,9 +229,7 @@ class CsvSource:
         names = [column.name for column in self.columns]
         columns = zip(*rows, strict=True) if rows else ([] for _ in names)
         arrays = [pa.array(list(column), pa.string()) for column in columns]
-        return Chunk(
-            pa.RecordBatch.from_arrays(arrays, names=names), self.name, partial(getitem, lines)
-        )
+        return Chunk(pa.RecordBatch.from_arrays(arrays, names=names), self.name, lines.__getitem__)
 
 
 class _Lines:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
+from operator import add
 from typing import TYPE_CHECKING
 
+from modellab.data.arrow import arrow
 from modellab.data.source import (
     BadRowSink,
     Chunk,
@@ -19,7 +20,8 @@ from modellab.data.source import (
 from modellab.errors import DataError, quote
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Iterator
+    from pathlib import Path
 
 ROWS = 65_536
 
@@ -38,7 +40,7 @@ class ParquetSource:
     format = "Parquet"
 
     def __init__(self, path: Path) -> None:
-        import pyarrow as pa
+        pa, _ = arrow()
         import pyarrow.parquet as pq
 
         self.path = path
@@ -76,7 +78,7 @@ class ParquetSource:
         self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
     ) -> Iterator[Chunk]:
         """Yield the rows in order, up to 65,536 at a time."""
-        import pyarrow as pa
+        pa, _ = arrow()
         import pyarrow.parquet as pq
 
         self._state.verify()
@@ -89,7 +91,7 @@ class ParquetSource:
                     columns = [batch.column(position) for position in self._kept]
                     kept = pa.RecordBatch.from_arrays(columns, names=names)
                     first = done + 1
-                    yield Chunk(kept, self.name, lambda i, first=first: first + i)
+                    yield Chunk(kept, self.name, partial(add, first))
                     done += len(batch)
                     progress(self.size_bytes * done / max(self.n_rows, 1), self.size_bytes)
         except (pa.ArrowException, OSError) as error:

@@ -1,4 +1,4 @@
-"""Opening data files: what they are, their fingerprint, and their rows in chunks of bounded size."""
+"""Opening data files: what they are, their fingerprint, and their rows in bounded chunks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +19,7 @@ import msgspec
 from modellab.errors import DataError, quote
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from modellab.data.arrow import DataType, RecordBatch
 
 WHOLE_HASH_BYTES = 64 * 2**20
 """Files up to this size are hashed whole; larger ones by head, tail and samples."""
@@ -83,7 +84,7 @@ class SourceColumn:
     """A column as the file has it; `type` is None where every value is text (CSV)."""
 
     name: str
-    type: pa.DataType | None = None
+    type: DataType | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Chunk:
         Line in the file of the chunk's row `i` (for Parquet: its row number, from 1).
     """
 
-    batch: pa.RecordBatch
+    batch: RecordBatch
     file: str
     line_of: Callable[[int], int]
 
@@ -178,7 +179,8 @@ def expand(path: str | Path) -> list[Path]:
     except OSError as error:
         raise cannot_read(here, error) from error
     if any(sign in text for sign in "*?["):
-        matches = [Path(m) for m in globbing.glob(text, recursive=True) if Path(m).is_file()]
+        names = globbing.glob(text, recursive=True)  # noqa: PTH207 - absolute patterns too
+        matches = [Path(name) for name in names if Path(name).is_file()]
         if not matches:
             raise DataError(f"No file matches {quote(text)}.")
         return sorted(matches, key=_natural)
@@ -242,7 +244,8 @@ def refuse_unless_text(path: Path, head: bytes, packed: bool = False) -> None:
     for magic, what in _MAGIC:
         if head.startswith(magic):
             raise DataError(
-                f"{name} is {what}{inside}, which is not read yet: save it as CSV (UTF-8) or Parquet."
+                f"{name} is {what}{inside}, which is not read yet: "
+                "save it as CSV (UTF-8) or Parquet."
             )
     if head.startswith(b"PAR1"):
         raise DataError(f"{name} is Parquet inside gzip: unpack it first.")
@@ -361,15 +364,15 @@ class JoinedSource:
         names = [column.name for column in self.columns]
         before = 0
         for part in self.parts:
-
-            def told(
-                done: float, total: float, text: str = "", before: int = before
-            ) -> None:
-                progress(before + done, self.size_bytes, text)
-
-            for chunk in part.chunks(on_bad, told):
+            for chunk in part.chunks(on_bad, partial(_told, progress, before, self.size_bytes)):
                 yield Chunk(chunk.batch.select(names), chunk.file, chunk.line_of)
             before += part.size_bytes
+
+
+def _told(
+    progress: ReadProgress, before: int, whole: int, done: float, _: float, text: str = ""
+) -> None:
+    progress(before + done, whole, text)
 
 
 def _joined(sources: list[Source], label: str) -> Source:

@@ -1,0 +1,447 @@
+"""Reading a data set once into a store: two passes over the files, in bounded memory.
+
+The first pass decides what each column is, over all its values; the second converts and writes. A
+store that was made before from the same content is found again by its fingerprint.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from modellab.data import leases
+from modellab.data.arrow import Array, RecordBatch, arrow
+from modellab.data.convert import Converted, as_texts, convert, stored_type
+from modellab.data.csv_source import NOT_UTF8, CsvSource
+from modellab.data.kinds import Detected, KindDetector, NeedsRecount
+from modellab.data.source import BadRow, Chunk, ReadProgress, Source, no_progress, open_source
+from modellab.data.store import (
+    BAD_ROWS_FILE,
+    BATCH_ROWS,
+    DATA_FILE,
+    META_FILE,
+    STORE_VERSION,
+    OrderCheck,
+    Store,
+    StoredColumn,
+    StoreMeta,
+)
+from modellab.errors import DataError, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from modellab.experiment import Kind
+
+_RECODE_SHARE = 0.01
+"""Above this share of rows that are not UTF-8, the file is read as Windows-1252."""
+
+
+def import_dataset(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    sort_by: str | None = None,
+    cache: Path | None = None,
+    progress: ReadProgress = no_progress,
+    budget_bytes: int = leases.DEFAULT_BUDGET,
+) -> Store:
+    """Read data files into a store, or find the store that was made of them before.
+
+    Parameters
+    ----------
+    paths
+        A file, several files, a folder, or a glob pattern: one data set.
+    kinds
+        Kinds that the experiment chose. A column is stored by the kind its values speak for, and
+        served as another kind on reading; only where that would lose what the file says (words in
+        a column of numbers that is wanted as a category) is it stored as text or category.
+    sort_by
+        Name of a time column: the rows are sorted by it, stably; rows without a time come last.
+    cache
+        Folder to keep stores in instead of the person's own cache folder.
+    progress
+        Told bytes done of bytes to do; may raise `Cancelled`.
+    budget_bytes
+        Disk space for all stores; those not used for longest are deleted first.
+
+    Raises
+    ------
+    DataError
+        If the files cannot be read, hold no rows, change meanwhile, or the disk is full.
+    Cancelled
+        If `progress` raises it; nothing is left behind.
+    """
+    source = open_source(paths)
+    folder = leases.stores_folder(cache)
+    store = _found_or_built(source, {}, folder, progress)
+    forced = _forced(store, kinds or {})
+    if forced:
+        store.close()
+        store = _found_or_built(source, forced, folder, progress)
+    if sort_by is not None:
+        store = _sorted_store(store, sort_by, kinds or {}, folder, progress)
+    leases.evict(folder, budget_bytes, store.path)
+    # The same content may have been read from another folder before.
+    here = [str(path.absolute()) for path in source.paths]
+    store.meta = msgspec.structs.replace(store.meta, source_paths=here)
+    return store
+
+
+def _forced(store: Store, kinds: Mapping[str, Kind]) -> dict[str, Kind]:
+    return {
+        column.name: kinds[column.name]
+        for column in store.columns
+        if kinds.get(column.name) in ("category", "text")
+        and column.kind not in ("category", "text")
+        and not column.lossless
+    }
+
+
+def _key(*parts: object) -> str:
+    text = msgspec.json.encode([STORE_VERSION, *parts])
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _found_or_built(
+    source: Source, forced: Mapping[str, Kind], folder: Path, progress: ReadProgress
+) -> Store:
+    # The encoding follows from the content, so it is no part of the key.
+    options = sorted((k, v) for k, v in source.options.items() if not k.endswith("encoding"))
+    key = _key(source.fingerprint, source.name, options, sorted(forced.items()))
+    return _opened(folder / key) or _built(
+        folder, key, lambda part: _import(source, forced, part, progress)
+    )
+
+
+def _opened(folder: Path) -> Store | None:
+    """Open a store that may be there; a broken one is deleted."""
+    if not folder.is_dir():
+        return None
+    try:
+        return Store(folder)
+    except DataError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _built(folder: Path, key: str, build: Callable[[Path], None]) -> Store:
+    """Build a store in a folder of its own, which gets its name only when complete."""
+    try:
+        part = leases.part_folder(folder, key)
+        try:
+            build(part)
+            leases.complete(part, folder / key)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise no_room(folder) from error
+        raise DataError(
+            f"The data cannot be stored in {quote(folder, 200)}: {error.strerror or error}.",
+            detail=str(error),
+        ) from error
+    return Store(folder / key)
+
+
+def no_room(folder: Path, need: int = 0) -> DataError:
+    """Return the sentence for a full disk."""
+    amount = f" (about {max(need // 2**20, 1):,} MB)" if need else ""
+    return DataError(
+        f"There is not enough room on the disk to store the data{amount} in {quote(folder, 200)}: "
+        "make room, or choose another cache folder."
+    )
+
+
+def _import(source: Source, forced: Mapping[str, Kind], part: Path, told: ReadProgress) -> None:
+    size = source.size_bytes
+    scanned, source = _detect(source, forced, lambda done, _, text="": told(done, 2 * size, text))
+    detected, n_rows, bad = scanned
+    if not n_rows:
+        raise _no_rows(source, bad)
+    # Texts take about their size in the file, everything else at most 9 bytes.
+    texts = any(found.kind == "text" for found in detected.values())
+    need = 9 * n_rows * len(detected) + (size if texts else 0)
+    if shutil.disk_usage(part).free < need:
+        raise no_room(part.parent, need)
+    columns = [_ColumnWriter(column.name, detected[column.name]) for column in source.columns]
+    with _Writer(part, columns) as writer, _BadRows(part / BAD_ROWS_FILE) as bad_rows:
+        reading = source.chunks(
+            bad_rows, lambda done, _, text="": told(size + done, 2 * size, text)
+        )
+        for chunk in reading:
+            arrays = [
+                column.take(chunk, chunk.batch.column(k), writer.rows)
+                for k, column in enumerate(columns)
+            ]
+            writer.add(arrays)
+    if writer.rows != n_rows:
+        raise DataError(
+            f"{quote(source.name)} changed while it was being read: open it again when it is "
+            "complete."
+        )
+    meta = StoreMeta(
+        version=STORE_VERSION,
+        name=source.name,
+        format=source.format,
+        fingerprint=source.fingerprint,
+        source_paths=[str(path.absolute()) for path in source.paths],
+        size_bytes=size,
+        n_rows=n_rows,
+        columns=[column.finished() for column in columns],
+        warnings=source.warnings,
+        bad_row_count=bad_rows.count,
+    )
+    leases.write_json(part / META_FILE, meta)
+    told(2 * size, 2 * size)
+
+
+_Scanned = tuple[dict[str, Detected], int, list[BadRow]]
+
+
+def _detect(
+    source: Source, forced: Mapping[str, Kind], told: ReadProgress
+) -> tuple[_Scanned, Source]:
+    """First pass: what each column is, the number of rows, and the first bad rows."""
+    names = [column.name for column in source.columns]
+    delimiters = [value for key, value in source.options.items() if key.endswith("delimiter")]
+    comma = bool(delimiters) and "," not in delimiters
+    typed = source.format != "CSV"
+    bad: list[BadRow] = []
+    undecodable = 0
+    set_aside = 0
+
+    def note_bad(row: BadRow) -> None:
+        nonlocal undecodable, set_aside
+        set_aside += 1
+        undecodable += row.reason == NOT_UTF8
+        if len(bad) < 10:
+            bad.append(row)
+
+    detectors = {name: KindDetector(typed, comma) for name in names}
+    n_rows = 0
+    for chunk in source.chunks(note_bad, told):
+        n_rows += len(chunk.batch)
+        for name, values in zip(names, chunk.batch.columns, strict=True):
+            detectors[name].update(values)
+    not_utf8 = undecodable > _RECODE_SHARE * (n_rows + set_aside)
+    if isinstance(source, CsvSource) and source.encoding == "utf-8" and not_utf8:
+        return _detect(source.with_encoding("cp1252"), forced, told)
+    detected: dict[str, Detected] = {}
+    again: list[str] = []
+    for name, detector in detectors.items():
+        try:
+            detected[name] = detector.finish(forced.get(name))
+        except NeedsRecount:
+            again.append(name)
+    if again:
+        detectors = {name: KindDetector(typed, comma, recount=True) for name in again}
+        for chunk in source.chunks(None, told):
+            for name, detector in detectors.items():
+                detector.update(chunk.batch.column(name))
+        for name, detector in detectors.items():
+            detected[name] = detector.finish(forced.get(name))
+    return (detected, n_rows, bad), source
+
+
+def _no_rows(source: Source, bad: list[BadRow]) -> DataError:
+    name = quote(source.name)
+    if bad:
+        first = bad[0]
+        return DataError(
+            f"No row of {name} can be read: in line {first.line:,} there is {first.reason}."
+            if first.reason[0].isdigit()
+            else f"No row of {name} can be read: in line {first.line:,}, {first.reason}."
+        )
+    if source.format == "CSV":
+        return DataError(f"{name} has a header but no rows below it.")
+    return DataError(f"{name} has columns but no rows.")
+
+
+class _ColumnWriter:
+    """Converts one column chunk by chunk and keeps count of what did not fit."""
+
+    def __init__(self, name: str, found: Detected) -> None:
+        self.name = name
+        self.found = found
+        pa, _ = arrow()
+        self._levels = pa.array(found.levels or [], pa.string())
+        self.missing = 0
+        self.unfit = 0
+        self.infinite = 0
+        self.first: tuple[int, str, str] | None = None
+        self.order = OrderCheck()
+
+    def take(self, chunk: Chunk, values: Array, position: int) -> Array:
+        """Return the stored values of a chunk's column."""
+        done: Converted = convert(values, self.found.kind, self._levels, self.found.decimal_comma)
+        self.missing += done.values.null_count
+        self.infinite += done.infinite
+        if done.unfit is not None:
+            rows = np.flatnonzero(done.unfit)
+            self.unfit += len(rows)
+            if self.first is None:
+                row = int(rows[0])
+                text = str(as_texts(values[row : row + 1])[0].as_py())
+                self.first = (chunk.line_of(row), text[:200], chunk.file)
+        if self.found.kind == "time":
+            self.order.update(done.values, position)
+        return done.values
+
+    def finished(self) -> StoredColumn:
+        """Return the column's entry in the store."""
+        found = self.found
+        line, text, file = self.first or (None, "", "")
+        return StoredColumn(
+            name=self.name,
+            kind=found.kind,
+            reason=found.reason,
+            nullable=self.missing > 0,
+            levels=found.levels,
+            missing=self.missing,
+            few_numbers=found.few_numbers,
+            whole=found.whole,
+            low=found.low,
+            high=found.high,
+            inexact=found.inexact,
+            lossless=found.lossless,
+            unfit=self.unfit,
+            unfit_line=line,
+            unfit_text=text,
+            unfit_file=file,
+            infinite=self.infinite,
+            missing_words=found.missing_words,
+            out_of_order=self.order.first,
+        )
+
+
+class _Writer:
+    """Writes record batches of a fixed number of rows."""
+
+    def __init__(self, part: Path, columns: Sequence[_ColumnWriter]) -> None:
+        pa, _ = arrow()
+        self._schema = pa.schema([(c.name, stored_type(c.found.kind)) for c in columns])
+        self._file = pa.OSFile(str(part / DATA_FILE), "wb")
+        self._out = pa.ipc.new_file(self._file, self._schema)
+        self._waiting: list[RecordBatch] = []
+        self._waiting_rows = 0
+        self.rows = 0
+
+    def add(self, arrays: Sequence[Array]) -> None:
+        """Take rows; whole batches are written at once."""
+        pa, _ = arrow()
+        batch = pa.RecordBatch.from_arrays(list(arrays), schema=self._schema)
+        self._waiting.append(batch)
+        self._waiting_rows += len(batch)
+        self.rows += len(batch)
+        if self._waiting_rows >= BATCH_ROWS:
+            self._write(self._waiting_rows // BATCH_ROWS * BATCH_ROWS)
+
+    def _write(self, rows: int) -> None:
+        pa, _ = arrow()
+        table = pa.Table.from_batches(self._waiting, self._schema).combine_chunks()
+        batch = table.to_batches()[0]
+        for start in range(0, rows, BATCH_ROWS):
+            self._out.write_batch(batch.slice(start, min(BATCH_ROWS, rows - start)))
+        rest = batch.slice(rows)
+        self._waiting = [rest] if len(rest) else []
+        self._waiting_rows = len(rest)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
+        if kind is None and self._waiting_rows:
+            self._write(self._waiting_rows)
+        # After a failure the file is thrown away: its end must not raise another error.
+        with suppress(*([Exception] if kind else [])):
+            self._out.close()
+            self._file.close()
+
+
+class _BadRows:
+    """Spools bad rows to a CSV file, so that any number of them takes no memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", newline="", encoding="utf-8", errors="replace")
+        self._out = csv.writer(self._file)
+        self._out.writerow(["file", "line", "reason", "text"])
+        self.count = 0
+
+    def __call__(self, row: BadRow) -> None:
+        self._out.writerow([row.file, row.line, row.reason, row.text])
+        self.count += 1
+
+    def __enter__(self) -> _BadRows:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._file.close()
+
+
+def _sorted_store(
+    store: Store, by: str, kinds: Mapping[str, Kind], folder: Path, told: ReadProgress
+) -> Store:
+    """Return a copy of the store in the order of a time column, or itself if it is in order.
+
+    The times alone are sorted in memory (16 bytes a row); the rows are then gathered in batches.
+    """
+    column = store.column(by)
+    kind: Kind = kinds.get(by, column.kind)
+    if kind == "time" and column.kind == "time" and not column.missing and (
+        column.out_of_order is None
+    ):  # fmt: skip
+        return store
+    key = _key(store.path.name, "sorted", by, kind)
+    found = _opened(folder / key)
+    if found is None:
+        found = _built(folder, key, lambda part: _sort(store, by, kind, part, told))
+    store.close()
+    return found
+
+
+def _sort(store: Store, by: str, kind: Kind, part: Path, told: ReadProgress) -> None:
+    pa, pc = arrow()
+    size = sum(file.stat().st_size for file in store.path.iterdir())
+    if shutil.disk_usage(part).free < size:
+        raise no_room(part.parent, size)
+    times = store.column_as(by, kind, 0, store.n_rows)
+    if kind == "time":
+        times = pc.cast(times, pa.int64())
+    order = pc.array_sort_indices(times, order="ascending", null_placement="at_end")
+    # Arrow's sort of one array is stable: ties keep file order.
+    missing = times.null_count
+    del times
+    whole = store.read(0, store.n_rows)
+    checks = {column.name: OrderCheck() for column in store.columns if column.kind == "time"}
+    with (
+        pa.OSFile(str(part / DATA_FILE), "wb") as file,
+        pa.ipc.new_file(file, whole.schema) as out,
+    ):
+        for start in range(0, store.n_rows, BATCH_ROWS):
+            rows = whole.take(order[start : start + BATCH_ROWS]).combine_chunks()
+            for name, check in checks.items():
+                check.update(rows.column(name).combine_chunks(), start)
+            out.write_batch(rows.to_batches()[0])
+            done = min(start + BATCH_ROWS, store.n_rows) / store.n_rows
+            told(done * store.size_bytes, store.size_bytes, "Sorting")
+    bad_rows = store.bad_rows_path
+    if bad_rows.exists():
+        shutil.copy(bad_rows, part / BAD_ROWS_FILE)
+    columns = [
+        msgspec.structs.replace(
+            column, out_of_order=checks[column.name].first if column.name in checks else None
+        )
+        for column in store.columns
+    ]
+    meta = msgspec.structs.replace(store.meta, columns=columns, sort_by=by, sorted_missing=missing)
+    leases.write_json(part / META_FILE, meta)
