@@ -128,6 +128,11 @@ def _provide(needs: list[system_libs.Need], required: bool) -> list[str]:
         return []
     apt = system_libs.has_apt()
     if apt and system_libs.is_root() and system_libs.apt_install(packages, say):
+        if required and system_libs.python_needs():
+            raise SetupError(
+                f"{sys.executable} still lacks {system_libs.python_needs()[0].name}: the system's "
+                "packages serve the system's Python. Run this with /usr/bin/python3 instead."
+            )
         return []
     sentence = system_libs.advice(needs, apt)
     if required:

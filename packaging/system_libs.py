@@ -6,6 +6,7 @@ the missing pieces are named by their own names.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -95,6 +96,7 @@ def python_needs() -> list[Need]:
     """What is missing to make an environment and compile with this Python."""
     version = "python{}.{}".format(*sys.version_info[:2])
     needs = []
+    importlib.invalidate_caches()  # it may just have been installed
     if importlib.util.find_spec("ensurepip") is None:
         needs.append(Need("Python's venv and ensurepip", f"{version}-venv", "the environment"))
     if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
