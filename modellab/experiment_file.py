@@ -396,8 +396,8 @@ def _to_raw(experiment: Experiment) -> Raw:
     raw["lane"] = [
         {
             "name": lane.name,
-            "policy": _policy_to_raw(lane.policy),
-            "learner": _learner_to_raw(lane.learner),
+            "policy": policy_value(lane.policy),
+            "learner": learner_value(lane.learner),
         }
         for lane in experiment.lane
     ]
@@ -417,13 +417,15 @@ def _struct_to_raw(value: msgspec.Struct) -> Raw:
     return raw
 
 
-def _policy_to_raw(policy: Any) -> str | Raw:
+def policy_value(policy: Any) -> str | Raw:
+    """Policy as it stands in a file: its kind alone where it has no settings, else a table."""
     kind: str = type(policy).__struct_config__.tag
     raw = _struct_to_raw(policy)
     return {"kind": kind, **raw} if raw else kind
 
 
-def _learner_to_raw(learner: LearnerSpec) -> str | Raw:
+def learner_value(learner: LearnerSpec) -> str | Raw:
+    """Learner as it stands in a file: its kind alone where it has no settings, else a table."""
     raw: Raw = {"kind": learner.kind}
     if learner.class_name is not None:
         raw["class"] = learner.class_name

@@ -1,0 +1,1 @@
+"""What leaves the lab: folders of results, and experiments in one file."""
