@@ -203,9 +203,10 @@ class Dataset:
             )
         for start in range(0, self.n_rows, BATCH_ROWS):
             times = self.times(start, start + BATCH_ROWS)
-            late = np.flatnonzero(times >= time_ns) if times is not None else ()
-            if len(late):
-                return start + int(late[0])
+            assert times is not None
+            reached = np.flatnonzero(times >= time_ns)
+            if len(reached):
+                return start + int(reached[0])
         return self.n_rows
 
 

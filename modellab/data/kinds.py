@@ -146,6 +146,8 @@ class KindDetector:
         elif t.is_boolean(kind):
             self._natural = "boolean"
             self.present += len(values) - values.null_count
+            assert self._few is not None
+            self._few.update(float(value) for value in values.drop_null().unique().to_pylist())
         else:
             numbers = as_numbers(values)
             self._infinite += numbers.infinite
