@@ -1,0 +1,1 @@
+"""Models: one protocol, four families, and the catalogue that lists them."""
