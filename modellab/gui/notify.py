@@ -257,7 +257,7 @@ class NotificationManager(QObject):
         self.noticed.emit(notice)
 
     def listen(self, callback: Callable[[Notice], object]) -> None:
-        """Deliver notices to `callback`, a slot of a QObject in the window's thread, from now on."""
+        """Deliver notices to `callback`, a slot of a QObject in the window's thread."""
         self.noticed.connect(callback)
         self._heard = True
         waiting, self._waiting = self._waiting, []

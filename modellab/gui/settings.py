@@ -35,8 +35,6 @@ class Preferences(msgspec.Struct, kw_only=True):
     """Share of this computer's memory that training may use."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """Processes that the lanes of a replay are spread over."""
-    store_gb: Annotated[float, msgspec.Meta(ge=1, le=2000)] = 20.0
-    """Disk space for the stores of data sets that were opened, in GB."""
 
 
 class RecentItem(msgspec.Struct, kw_only=True, frozen=True):

@@ -63,8 +63,11 @@ class Page(QWidget):
         return []
 
     def watch(self, topic: str, callback: Callable[..., object]) -> None:
-        """Call `callback` at every change of a topic of the session, until the page is taken down."""
+        """Call `callback` at every change of a topic, until the page is taken down."""
         self._watching.append(self.session.subscribe(topic, callback))
+
+    def reset_layout(self) -> None:
+        """Give the page's panels their usual sizes again."""
 
     def take_down(self) -> None:
         """End all subscriptions: the window closes."""

@@ -1,0 +1,593 @@
+"""The main window: rail, header, pages, status bar; it binds them to one session."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, QUrl, Slot
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from modellab import paths
+from modellab.gui.actions import ActionRegistry
+from modellab.gui.commands import window_actions
+from modellab.gui.dialogs import files
+from modellab.gui.drop import DropOverlay
+from modellab.gui.header import Header
+from modellab.gui.kit.frames import EmptyState
+from modellab.gui.notify import Notice, notifications
+from modellab.gui.pages.welcome import WelcomePage
+from modellab.gui.palette import CommandPalette
+from modellab.gui.rail import Rail, StageState
+from modellab.gui.settings import settings
+from modellab.gui.status_bar import StatusBar
+from modellab.gui.theme import theme_hub
+from modellab.gui.toasts import ToastArea
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modellab.gui.pages.base import Page
+    from modellab.gui.session import Session
+    from modellab.gui.session_topics import Message
+
+FRAME_MS = 16
+SLOW_FRAME_MS = 12.0
+"""A frame that takes longer makes the timer slower."""
+REST_MS = 100
+HIDDEN_MS = 250
+AUTOSAVE_MS = 20_000
+LEAST_SIZE = (1024, 640)
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpec:
+    """A page before it is made: where its class is, and what the rail says of it."""
+
+    id: str
+    title: str
+    icon: str
+    tip: str
+    module: str
+    name: str
+
+    def make(self, session: Session) -> Page:
+        """Import the page's module and make the page."""
+        kind = getattr(import_module(self.module), self.name)
+        return cast("Page", kind(session))
+
+
+_ROOM = "modellab.gui.pages"
+WELCOME = PageSpec("welcome", "Start", "house", "", f"{_ROOM}.welcome", "WelcomePage")
+PAGES = (
+    PageSpec(
+        "data",
+        "Data",
+        "table",
+        "What is in the data, what is predicted, and where training ends.",
+        f"{_ROOM}.data",
+        "DataPage",
+    ),
+    PageSpec(
+        "train",
+        "Train",
+        "brain",
+        "Choose a learner and train it on the training window.",
+        f"{_ROOM}.train",
+        "TrainPage",
+    ),
+    PageSpec(
+        "test",
+        "Test",
+        "flask",
+        "How good the trained model is, and where it is wrong.",
+        f"{_ROOM}.test",
+        "TestPage",
+    ),
+    PageSpec(
+        "deploy",
+        "Deploy",
+        "rocket-launch",
+        "Replay the stream through the lanes, live.",
+        f"{_ROOM}.deploy",
+        "DeployPage",
+    ),
+)
+
+
+def stage_done(session: Session, page_id: str) -> bool:
+    """Return whether a stage of the way is behind the person."""
+    live = session.deployment
+    if page_id == "data":
+        return bool(session.trainings) or live is not None
+    if page_id == "train":
+        return bool(session.trainings)
+    if page_id == "test":
+        return bool(session.trainings) and live is not None
+    return live is not None and live.position >= live.stop
+
+
+class MainWindow(QMainWindow):
+    """The window of one session.
+
+    Parameters
+    ----------
+    session
+        What the pages show. Its `pump` is called by the window's timer.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.setWindowTitle("Model Lab")
+        self.setObjectName("main")
+        self.setAccessibleName("Model Lab")
+        self._pages: dict[str, Page] = {}
+        self._specs = {spec.id: spec for spec in (WELCOME, *PAGES)}
+        self._failed: dict[str, QWidget] = {}
+        self._current = ""
+        self._painted = False
+        self._wait_data: object = session.data
+        self._ready_wanted = False
+        self._palette: CommandPalette | None = None
+        self.registry = ActionRegistry(self)
+        """All actions of the window and of its pages."""
+        body = QWidget()
+        self.toasts = ToastArea(body)
+        """Passing messages."""
+        self._body = body
+        self._build(body)
+        for action in window_actions(self):
+            self.registry.add(action)
+        self.registry.fill_menu_bar(self.header.menu_bar)
+        self._add_recent_menu()
+        self._bind()
+        self._watch()
+        self.setMinimumSize(*LEAST_SIZE)
+        self.resize(1280, 800)
+        self._restore()
+        self.header.show_theme()
+        self.show_page("welcome")
+        self._refresh()
+
+    # ------------------------------------------------------------------ building
+
+    def _build(self, body: QWidget) -> None:
+        self.header = Header("Ctrl K")
+        self.rail = Rail([(spec.id, spec.title, spec.icon) for spec in PAGES])
+        self.stack = QStackedWidget()
+        self.status = StatusBar(self.session)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addWidget(self.stack, 1)
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addLayout(row, 1)
+        column.addWidget(self.status)
+        self.setCentralWidget(body)
+        self.overlay = DropOverlay(body)
+
+    def _bind(self) -> None:
+        self.rail.chosen.connect(self._stage_chosen)
+        self.registry.bind(self.rail.preferences, "edit.preferences")
+        self.registry.bind(self.rail.help, "help.shortcuts")
+        self.header.search.clicked.connect(self.show_palette)
+        self.header.theme_button.clicked.connect(self.toggle_theme)
+        self.registry.refused.connect(self._refused)
+        self.overlay.dropped.connect(self.open_files)
+        self.overlay.refused.connect(lambda text: notifications().warning(text))
+        theme_hub().theme_changed.connect(self._themed)
+        notifications().listen(self.toasts.show_notice)
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._tick)
+        self._autosave = QTimer(self)
+        self._autosave.setInterval(AUTOSAVE_MS)
+        self._autosave.timeout.connect(self.session.autosave)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._refresh)
+
+    def _watch(self) -> None:
+        session = self.session
+        self._stop = [
+            session.subscribe(topic, self._later.start)
+            for topic in ("profile", "experiment", "trainings", "jobs", "deployment", "engine")
+        ]
+        self._stop += [
+            session.subscribe("data", self._data_changed),
+            session.subscribe("telemetry", self.status.refresh),
+            session.subscribe("message", self._message),
+            settings().listen(self._settings_changed),
+        ]
+        session.locate = lambda experiment: files.locate_data(self, experiment)
+        session.workers = settings().preferences.workers
+
+    def _add_recent_menu(self) -> None:
+        file_menu = self.header.menu_bar.actions()[0].menu()
+        recent = QMenu("Open &recent", cast("QMenu", file_menu))
+        recent.aboutToShow.connect(lambda: self._fill_recent(recent))
+        cast("QMenu", file_menu).insertMenu(self.registry.qaction("file.save"), recent)
+
+    def _fill_recent(self, menu: QMenu) -> None:
+        menu.clear()
+        for item in settings().recent:
+            name = Path(item.path).name.replace("&", "&&")
+            entry = menu.addAction(name)
+            entry.setEnabled(Path(item.path).exists())
+            entry.triggered.connect(lambda _=False, path=item.path: self.open_files([Path(path)]))
+        if menu.isEmpty():
+            menu.addAction("Nothing was opened yet").setEnabled(False)
+
+    # ------------------------------------------------------------------ pages
+
+    def stages(self) -> Sequence[PageSpec]:
+        """Return the stages of the rail, in order."""
+        return PAGES
+
+    def page(self, page_id: str) -> Page | None:
+        """Return a page, made now if need be; None when it could not be made."""
+        if page_id in self._pages:
+            return self._pages[page_id]
+        if page_id in self._failed:
+            return None
+        spec = self._specs[page_id]
+        try:
+            page = spec.make(self.session)
+        except Exception as error:  # noqa: BLE001 - one page must not take the window with it
+            notifications().exception(error, f"The {spec.title} page could not be opened.")
+            sign = EmptyState(
+                "warning", f"The {spec.title} page could not be opened", "The log says why."
+            )
+            self._failed[page_id] = sign
+            self.stack.addWidget(sign)
+            return None
+        self._pages[page_id] = page
+        self.stack.addWidget(page)
+        page.go_to.connect(self.show_page)
+        page.run_action.connect(self.registry.run)
+        page.status_changed.connect(self._later.start)
+        if isinstance(page, WelcomePage):
+            page.open_files.connect(self.open_files)
+            page.open_sample.connect(self.open_sample)
+            page.open_ready.connect(self.open_ready)
+        offered = page.actions_offered()
+        for action in offered:
+            self.registry.add(action)
+        if offered:
+            self.registry.fill_menu_bar(self.header.menu_bar)
+            self._add_recent_menu()
+        self.registry.refresh()
+        return page
+
+    @property
+    def current_page(self) -> str:
+        """Id of the page on screen."""
+        return self._current
+
+    def why_not(self, page_id: str) -> str | None:
+        """Return why a page cannot be reached now, or None."""
+        page = self.page(page_id)
+        return page.available() if page is not None else None
+
+    def show_page(self, page_id: str) -> bool:
+        """Show a page, or say why it cannot be reached; returns whether it is shown."""
+        page = self.page(page_id)
+        if page is None:
+            self._current = page_id
+            self.stack.setCurrentWidget(self._failed[page_id])
+            return False
+        why = page.available()
+        if why is not None:
+            self._refused(f"view.{page_id}", why)
+            return False
+        if page_id == self._current:
+            return True
+        before = self._pages.get(self._current)
+        self._current = page_id
+        self.rail.setVisible(page_id != "welcome")
+        self.stack.setCurrentWidget(page)
+        if before is not None:
+            before.hidden()
+        page.shown()
+        self._refresh()
+        return True
+
+    @Slot(str)
+    def _stage_chosen(self, page_id: str) -> None:
+        self.registry.run(f"view.{page_id}")
+
+    @Slot(str, str)
+    def _refused(self, action_id: str, why: str) -> None:
+        self.status.remark(why)
+
+    # ------------------------------------------------------------------ the session
+
+    @Slot()
+    def _tick(self) -> None:
+        began = time.perf_counter()
+        something = self.session.pump()
+        took = (time.perf_counter() - began) * 1000
+        live = self.session.deployment
+        busy = something or bool(self.session.jobs) or (live is not None and live.playing)
+        if not self.isVisible() or self.isMinimized():
+            wanted = HIDDEN_MS
+        elif not busy:
+            wanted = REST_MS
+        else:
+            wanted = FRAME_MS if took < SLOW_FRAME_MS else round(min(100.0, 2 * took))
+        # No change for a millisecond or two: restarting a timer shifts its beat.
+        if abs(wanted - self._timer.interval()) > 3:
+            self._timer.setInterval(wanted)
+
+    def _message(self, message: Message) -> None:
+        notifications().post(
+            Notice(message.kind, message.text, message.detail, message.action, message.run)
+        )
+
+    def _data_changed(self) -> None:
+        data = self.session.data
+        if data is not None and data is not self._wait_data:
+            self._wait_data = data
+            self._remember_recent()
+            if not self._ready_wanted:
+                self.show_page("data")
+        self._later.start()
+
+    def _remember_recent(self) -> None:
+        session = self.session
+        data = session.data
+        if data is None:
+            return
+        rows = f"{data.n_rows:,} rows · {len(data.columns)} columns"
+        if session.path is not None:
+            settings().add_recent(str(session.path), "experiment", rows)
+        elif session.sample is None and len(data.paths) == 1:
+            settings().add_recent(data.paths[0], "data", rows)
+
+    def _settings_changed(self) -> None:
+        chosen = settings().preferences
+        hub = theme_hub()
+        if chosen.theme != hub.mode:
+            hub.set_mode(chosen.theme)
+        hub.set_text_scale(chosen.text_scale)
+        self.session.workers = chosen.workers
+        self._later.start()
+
+    @Slot()
+    def _themed(self) -> None:
+        self.header.show_theme()
+        self.registry.refresh()
+
+    @Slot()
+    def _refresh(self) -> None:
+        """Bring rail, header, status bar and buttons up to date."""
+        session = self.session
+        if session.title:
+            state = (
+                "Not saved yet" if session.path is None else "Edited" if session.dirty else "Saved"
+            )
+            self.header.set_document(session.title, state, str(session.path or ""))
+            self.setWindowTitle(f"{session.title} – Model Lab")
+        else:
+            self.header.set_document("", "")
+            self.setWindowTitle("Model Lab")
+        if self._ready_wanted and session.why_no_deploy is None:
+            self._ready_wanted = False
+            self._deploy_and_show()
+        if self._painted:
+            for spec in PAGES:
+                self._show_stage(spec)
+        page = self._pages.get(self._current)
+        self.status.set_texts(page.status() if page is not None else [])
+        self.status.refresh()
+        self.registry.refresh()
+
+    def _show_stage(self, spec: PageSpec) -> None:
+        why = self.why_not(spec.id)
+        state: StageState = "open"
+        if spec.id == self._current:
+            state = "current"
+        elif why is not None:
+            state = "not reached"
+        elif stage_done(self.session, spec.id):
+            state = "done"
+        keys = self.registry.get(f"view.{spec.id}").shortcut_text
+        tip = f"{spec.tip}\n{keys}" if why is None else f"{spec.tip}\n{why}"
+        self.rail.set_state(spec.id, state, tip)
+
+    # ------------------------------------------------------------------ files
+
+    def ask_open(self) -> None:
+        """Ask which files to open."""
+        files.ask_open(self, self.open_files, self._folder())
+
+    def _folder(self) -> Path | None:
+        recent = settings().recent
+        return Path(recent[0].path).parent if recent else None
+
+    def open_files(self, chosen: Sequence[Path]) -> None:
+        """Open data files or an experiment; what is open is kept for later."""
+        self._ready_wanted = False
+        self.session.open_paths(list(chosen))
+
+    def open_sample(self, sample: str) -> None:
+        """Open a bundled sample on the Data page."""
+        self._ready_wanted = False
+        self.session.open_sample(sample)
+
+    def open_ready(self, sample: str) -> None:
+        """Open a bundled sample and deploy its default lanes, ready to play."""
+        self._ready_wanted = True
+        # What is open now must not be taken for the sample.
+        self._wait_data = self.session.data
+        self.session.open_sample(sample)
+
+    def _deploy_and_show(self) -> None:
+        if self.session.deploy() is not None:
+            self.show_page("deploy")
+
+    def save(self) -> None:
+        """Save the experiment where it was saved before, else ask."""
+        if self.session.path is None:
+            self.ask_save()
+        else:
+            self._save_as(self.session.path)
+
+    def ask_save(self) -> None:
+        """Ask where to save the experiment."""
+        known = self.session.path
+        name = known.name if known is not None else Path(self.session.title).stem + ".mlab"
+        files.ask_save(self, self._save_as, name, known.parent if known else self._folder())
+
+    def _save_as(self, path: Path) -> None:
+        if self.session.save(path):
+            self._remember_recent()
+            self.status.remark(f"Saved as {self.session.title}.")
+
+    def ask_results(self) -> None:
+        """Ask for a folder and write the results into it."""
+        files.ask_folder(self, "Write results into", lambda f: self.session.write_results(f))
+
+    def undo(self) -> None:
+        """Take back the last change and say which."""
+        text = self.session.undo_text
+        self.session.undo()
+        self.status.remark(f"Undone: {text}.")
+
+    def redo(self) -> None:
+        """Do the last undone change again and say which."""
+        text = self.session.redo_text
+        self.session.redo()
+        self.status.remark(f"Done again: {text}.")
+
+    # ------------------------------------------------------------------ dialogs
+
+    def show_palette(self) -> None:
+        """Open the command palette."""
+        if self._palette is None:
+            self._palette = CommandPalette(self.registry, self)
+        self._palette.show_over()
+
+    def show_preferences(self) -> None:
+        """Open the preferences."""
+        from modellab.gui.dialogs.preferences import PreferencesDialog
+
+        PreferencesDialog(settings(), self).open()
+
+    def show_help(self, *, words: bool = False) -> None:
+        """Open the help at the commands, or at the words."""
+        from modellab.gui.dialogs.shortcuts import HelpDialog
+
+        dialog = HelpDialog(self.registry, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if words:
+            dialog.show_words()
+        dialog.open()
+
+    def show_about(self) -> None:
+        """Say what this program is."""
+        from modellab.gui.dialogs.shortcuts import AboutDialog
+
+        dialog = AboutDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def show_log(self) -> None:
+        """Open the folder of the log in the system's file manager."""
+        folder = paths.state_dir()
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            notifications().info(f"The log is in {folder}.")
+
+    def toggle_theme(self) -> None:
+        """Turn between light and dark."""
+        theme_hub().toggle()
+        settings().change(theme=theme_hub().mode)
+
+    def toggle_full_screen(self) -> None:
+        """Use the whole screen, or go back."""
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
+
+    # ------------------------------------------------------------------ life
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, self._after_first_paint)
+
+    @Slot()
+    def _after_first_paint(self) -> None:
+        self._timer.start(FRAME_MS)
+        self._autosave.start()
+        self.status.start()
+        try:
+            self.session.start_engine()
+        except OSError as error:
+            notifications().error("The engine cannot be started.", detail=str(error))
+        if settings().problem:
+            notifications().warning(str(settings().problem))
+        self._make_next()
+
+    @Slot()
+    def _make_next(self) -> None:
+        """Make the pages one by one, so that the window answers in between."""
+        missing = [s for s in PAGES if s.id not in self._pages and s.id not in self._failed]
+        if missing and self._timer.isActive():
+            self.page(missing[0].id)
+            QTimer.singleShot(0, self, self._make_next)
+        else:
+            self._refresh()
+
+    def _restore(self) -> None:
+        saved = settings().layout("window")
+        if saved:
+            self.restoreGeometry(QByteArray.fromBase64(saved.encode("ascii", "ignore")))
+
+    def reset_layout(self) -> None:
+        """Forget remembered sizes and take the usual ones."""
+        settings().reset_layout()
+        self.showNormal()
+        self.resize(1280, 800)
+        for page in self._pages.values():
+            page.reset_layout()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.overlay.setGeometry(self._body.rect())
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange and hasattr(self, "registry"):
+            self.registry.refresh()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
+        settings().remember_layout("window", geometry)
+        self._timer.stop()
+        self._autosave.stop()
+        self._later.stop()
+        self.status.stop()
+        for stop in self._stop:
+            stop()
+        self._stop.clear()
+        for page in self._pages.values():
+            page.hidden()
+            page.take_down()
+        self.overlay.take_down()
+        with suppress(RuntimeError):
+            theme_hub().theme_changed.disconnect(self._themed)
+        self.session.close()
+        super().closeEvent(event)
