@@ -3,6 +3,7 @@
 `python packaging/build_hook.py` compiles the Cython modules in place (for work on the sources);
 `pip install` and `python -m build` call `CustomBuildHook`.
 """
+
 from __future__ import annotations
 
 import os

@@ -67,9 +67,17 @@ cdef enum:
     ONLINE = 1
     HELD = 2         # standardises, but takes no rows in
 
-cdef double LARGEST = 1e100        # values beyond are treated as not finite: no sum can overflow
-cdef double STEEPEST = 1e12        # the slope of a loss is cut off here, as in scikit-learn
-cdef double ADAGRAD_FLOOR = 1e-8
+cdef extern from *:
+    """
+    /* values beyond are treated as not finite: no sum can overflow */
+    #define LARGEST 1e100
+    /* the slope of a loss is cut off here, as in scikit-learn */
+    #define STEEPEST 1e12
+    #define ADAGRAD_FLOOR 1e-8
+    """
+    const double LARGEST
+    const double STEEPEST
+    const double ADAGRAD_FLOOR
 
 cdef struct Model:
     Py_ssize_t d, width, k
@@ -103,7 +111,8 @@ cdef struct Model:
     double *rate_score    # (k, LANES)
     double *rate_gradient
     double *rate_bias_gradient
-    const double *at_hand  # the row whose z and scores are valid for learning; NULL: none
+    const double *at_hand  # the row seen last, while z and the scores are still its own; or NULL
+    bint at_hand_usable
 
 
 # ------------------------------------------------------------------ small pieces
@@ -130,10 +139,11 @@ cdef inline double slope(int64_t loss, double y, double p, double epsilon) noexc
     # Derivative of the loss by the score p; y is -1 or 1, or the number to predict.
     cdef double z, e
     if loss == LOG:
+        z = 0.5 + 0.5 * y  # 0 or 1; by arithmetic, since labels are what a processor cannot foresee
         if p > -37.0:
             e = exp_(-p)
-            return -e / (1.0 + e) if y > 0.0 else 1.0 / (1.0 + e)
-        return exp_(p) - (1.0 if y > 0.0 else 0.0)
+            return ((1.0 - z) - z * e) / (1.0 + e)
+        return exp_(p) - z
     if loss == HINGE:
         return -y if p * y <= 1.0 else 0.0
     if loss == SQUARED_HINGE:
@@ -172,16 +182,24 @@ cdef inline double side(const Model *m, double y, Py_ssize_t c) noexcept nogil:
     if m.choices[REGRESSION]:
         return y
     if m.k == 1:
-        return 1.0 if y == 1.0 else -1.0
+        return y + y - 1.0
     return 1.0 if y == <double>c else -1.0
 
 
 cdef inline bint usable(const double *x, Py_ssize_t d) noexcept nogil:
-    cdef int bad = 0
-    cdef Py_ssize_t j
-    for j in range(d):
-        bad |= not (fabs(x[j]) <= LARGEST)
-    return not bad
+    # The sum of squares is in range exactly when no value is NaN, infinite or enormous.
+    cdef double s0 = 0, s1 = 0, s2 = 0, s3 = 0
+    cdef Py_ssize_t j = 0
+    while j < d - 3:
+        s0 += x[j] * x[j]
+        s1 += x[j + 1] * x[j + 1]
+        s2 += x[j + 2] * x[j + 2]
+        s3 += x[j + 3] * x[j + 3]
+        j += 4
+    while j < d:
+        s0 += x[j] * x[j]
+        j += 1
+    return (s0 + s1) + (s2 + s3) <= LARGEST * LARGEST
 
 
 cdef inline bint usable_label(const Model *m, double y) noexcept nogil:
@@ -225,7 +243,9 @@ cdef inline void see(Model *m, const double *x) noexcept nogil:
 cdef inline void see_to_predict(Model *m, const double *x) noexcept nogil:
     cdef Py_ssize_t j
     see(m, x)
-    if not usable(x, m.d):
+    m.at_hand = x
+    m.at_hand_usable = usable(x, m.d)
+    if not m.at_hand_usable:
         for j in range(m.d):
             if not (fabs(x[j]) <= LARGEST):
                 m.z[j] = 0.0
@@ -564,8 +584,9 @@ cdef inline void arrive(
     if good and m.choices[CARRY] and m.counters[ASKED] > 0:
         grade_rates(m, x, y)
     if frozen:
+        m.counters[WAITING] = 0
         return
-    if not (good and usable(x, m.d)):
+    if not (good and (m.at_hand_usable if x == m.at_hand else usable(x, m.d))):
         m.counters[SKIPPED] += 1
         return
     if every <= 1 and m.counters[WAITING] == 0:
@@ -675,7 +696,6 @@ cdef class Core:
                 memcpy(&scores[i, 0], m.score, m.k * sizeof(double))
                 if m.choices[CARRY]:
                     ask_rates(m, x)
-                m.at_hand = x
                 while arrived < upto[i]:
                     arrive(m, first + arrived * m.d, learn_y[arrived], every, batch, frozen)
                     arrived += 1
@@ -708,3 +728,4 @@ cdef class Core:
                 see_to_predict(m, &rows[i, 0])
                 score_row(m)
                 memcpy(&scores[i, 0], m.score, m.k * sizeof(double))
+            m.at_hand = NULL

@@ -23,39 +23,51 @@ cdef inline uint64_t double_to_bits(double value) noexcept nogil:
     return bits
 
 
-cdef inline double exp_(double x) noexcept nogil:
+cdef inline double exp_part(double x, uint64_t *scale) noexcept nogil:
     # x = k ln2/128 + r, |r| <= ln2/256; e^x = 2^(k // 128) * 2^((k % 128)/128) * e^r.
-    # Error at most 0.504 ulp for normal results (the table carries the rest of each entry).
+    # Gives the bits of the powers of two, and e^r - 1 plus the rest of the table's entry.
     cdef double shift = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to a whole number
-    cdef double k, r, r2, rest, scale
-    cdef uint64_t bits, index, lift = 0
-    if not (-660.0 < x < 709.0):
-        if x != x:
-            return x
-        if x > 709.79:
-            return bits_to_double(<uint64_t>0x7FF0000000000000)
-        if x < -745.14:
-            return 0.0
-        # The power of two or the correction would leave the range: 2^64 is taken out and put back.
-        lift = <uint64_t>64 << 52
-    k = x * MODELLAB_EXP_STEPS_PER_UNIT + shift
-    bits = double_to_bits(k) - <uint64_t>0x4338000000000000
+    cdef double k = x * MODELLAB_EXP_STEPS_PER_UNIT + shift
+    cdef uint64_t bits = double_to_bits(k) - <uint64_t>0x4338000000000000
+    cdef uint64_t index = 2 * (bits & 127)
+    cdef double r, r2
     k = k - shift
     r = (x - k * MODELLAB_EXP_STEP_HIGH) - k * MODELLAB_EXP_STEP_LOW
-    index = 2 * (bits & 127)
-    rest = bits_to_double(modellab_exp_table[index])
-    bits = modellab_exp_table[index + 1] + ((bits >> 7) << 52)
     r2 = r * r
-    rest = (rest + r) + (r2 * (0.5 + r * 0.16666666666666666)
-                         + (r2 * r2) * (0.041666666666666664 + r * 0.008333333333333333))
-    if lift == 0:
-        scale = bits_to_double(bits)
-        return scale + scale * rest
+    scale[0] = modellab_exp_table[index + 1] + ((bits >> 7) << 52)
+    return (bits_to_double(modellab_exp_table[index]) + r) + (
+        r2 * (0.5 + r * 0.16666666666666666)
+        + (r2 * r2) * (0.041666666666666664 + r * 0.008333333333333333)
+    )
+
+
+cdef inline double exp_far(double x) noexcept nogil:
+    # Where the power of two or the correction would leave the range: 2^64 is taken out, put back.
+    cdef uint64_t bits = 0, lift = <uint64_t>64 << 52
+    cdef double part, scale
+    if x != x:
+        return x
+    if x > 709.79:
+        return bits_to_double(<uint64_t>0x7FF0000000000000)
+    if x < -745.14:
+        return 0.0
+    part = exp_part(x, &bits)
     if x > 0.0:
         scale = bits_to_double(bits - lift)
-        return (scale + scale * rest) * 18446744073709551616.0
+        return (scale + scale * part) * 18446744073709551616.0
     scale = bits_to_double(bits + lift)
-    return (scale + scale * rest) * 5.421010862427522e-20
+    return (scale + scale * part) * 5.421010862427522e-20
+
+
+cdef inline double exp_(double x) noexcept nogil:
+    # e to the power x; error at most 0.51 ulp for normal results.
+    cdef uint64_t bits = 0
+    cdef double part, scale
+    if not (-660.0 < x < 709.0):
+        return exp_far(x)
+    part = exp_part(x, &bits)
+    scale = bits_to_double(bits)
+    return scale + scale * part
 
 
 cdef inline double log_(double x) noexcept nogil:

@@ -6,7 +6,7 @@ the compiled learners must not. These need additions, multiplications, one divis
 
 
 def exp(const double[::1] x, double[::1] out):
-    """Write e to the power `x` into `out` (same length); error at most 0.504 ulp for normal results."""
+    """Write e to the power `x` into `out` (same length); error at most 0.51 ulp for normal results."""
     if x.shape[0] != out.shape[0]:
         raise ValueError("x and out differ in length")
     cdef Py_ssize_t i

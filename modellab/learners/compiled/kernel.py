@@ -2,29 +2,32 @@
 
 What is computed, for the row *x* with label *y*, step number *t* (from 1) and step size *eta*:
 
-1. *Predict*: ``score = w . z + b`` where *z* is *x*, or *x* standardised with the running mean and
-   (population) deviation of the rows learned so far (``scale="online"``); a column whose deviation is
-   still 0 counts as 0.
-2. *Scale*: when the row is to be learned, mean and variance take it in first (Welford 1962); the step
-   uses *z* on the new statistics. This is the order of river's ``StandardScaler | LogisticRegression``.
-3. *Step*: ``w <- w max(0, 1 - eta l2) - eta g z``, ``b <- b - eta g`` with *g* the slope of the loss at
-   the score, cut off at 1e12 as in scikit-learn; the intercept is not penalised. Then L1: every weight
-   moves towards 0 by ``eta l1`` and stops there (truncated gradient, Langford et al. 2009). This is
-   Tsuruoka's cumulative penalty with its state (u, q) reset at every row: scikit-learn resets it at
-   every call of ``partial_fit``, so that feeding it one row at a time is the same thing.
-   ``l2 = alpha (1 - l1_ratio)``, ``l1 = alpha l1_ratio`` (1 for "l1", 0 for "l2").
+1. *Predict*: ``score = w . z + b`` where *z* is *x*, or *x* standardised with the running mean
+   and (population) deviation of the rows learned so far (``scale="online"``); a column whose
+   deviation is still 0 counts as 0.
+2. *Scale*: when the row is to be learned, mean and variance take it in first (Welford 1962); the
+   step uses *z* on the new statistics. This is the order of river's
+   ``StandardScaler | LogisticRegression``.
+3. *Step*: ``w <- w max(0, 1 - eta l2) - eta g z``, ``b <- b - eta g`` with *g* the slope of the
+   loss at the score, cut off at 1e12 as in scikit-learn; the intercept is not penalised. Then L1:
+   every weight moves towards 0 by ``eta l1`` and stops there (truncated gradient, Langford et al.
+   2009). This is Tsuruoka's cumulative penalty with its state (u, q) reset at every row:
+   scikit-learn resets it at every call of ``partial_fit``, so feeding it one row at a time is the
+   same thing. ``l2 = alpha (1 - l1_ratio)`` and ``l1 = alpha l1_ratio``, where the ratio is 1 for
+   "l1" and 0 for "l2".
 
-A mini-batch of *b* rows is one step: the scaler takes in all *b* rows, then the mean gradient of the
-rows on the new statistics is followed, and the penalty applied once (river's ``learn_many``).
+A mini-batch of *b* rows is one step: the scaler takes in all *b* rows, then the mean gradient of
+the rows on the new statistics is followed, and the penalty applied once (river's ``learn_many``).
 
-Step sizes: *constant* ``eta0``; *invscaling* ``eta0 / t^power_t``; *optimal* ``1 / (alpha (t0 + t - 1))``
-with ``t0 = 1 / (alpha sqrt(1 / sqrt(alpha)))`` (Bottou's heuristic, scikit-learn's definition: eta0 is not
-used); *adagrad* ``eta0 / sqrt(G_j + 1e-8)`` with ``G_j`` the sum of the squared gradients of weight *j*,
-the L2 part included (Duchi et al. 2011, river's ``optim.AdaGrad``); the intercept is one more weight,
-and L1 uses each weight's own step size.
+Step sizes: *constant* ``eta0``; *invscaling* ``eta0 / t^power_t``; *optimal*
+``1 / (alpha (t0 + t - 1))`` with ``t0 = 1 / (alpha sqrt(1 / sqrt(alpha)))`` (Bottou's heuristic,
+scikit-learn's definition: eta0 is not used); *adagrad* ``eta0 / sqrt(G_j + 1e-8)`` with ``G_j`` the
+sum of the squared gradients of weight *j*, the L2 part included (Duchi et al. 2011, river's
+``optim.AdaGrad``); there the intercept is one more weight, and L1 uses each weight's own step size.
 
 Several classes: one weight vector for each, taught one against the rest; two classes share one.
-The derivative of the squared loss is ``p - y`` (scikit-learn's half squared error; river's is twice that).
+The derivative of the squared loss is ``p - y`` (scikit-learn's half squared error; river's is
+twice that).
 """
 
 from __future__ import annotations
@@ -72,7 +75,16 @@ ASKED_MOST = 65536
 
 _LANES = 10
 # Places in the arrays `counters`, `choices` and `settings`, as in _linear.pyx.
-_COUNTERS = ("steps", "scaled", "waiting", "skipped", "asked_first", "asked", "errors_next", "errors")
+_COUNTERS = (
+    "steps",
+    "scaled",
+    "waiting",
+    "skipped",
+    "asked_first",
+    "asked",
+    "errors_next",
+    "errors",
+)
 _CHOICES = ("loss", "schedule", "penalty", "scale", "fit_intercept", "regression", "track_rates")
 _SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start")
 _WORDS = {"loss": LOSSES, "schedule": SCHEDULES, "penalty": PENALTIES, "scale": SCALES}
@@ -92,7 +104,8 @@ class LinearKernel:
     features
         Number of columns *d*, at least 1.
     outputs
-        Number of weight vectors *K*: 1 for regression and for two classes, else the number of classes.
+        Number of weight vectors *K*: 1 for regression and for two classes, else the number of
+        classes.
     loss, schedule, penalty, scale
         Words from `LOSSES`, `SCHEDULES`, `PENALTIES`, `SCALES`.
     learning_rate
@@ -106,8 +119,9 @@ class LinearKernel:
     fit_intercept
         False keeps the intercept at 0.
     track_rates
-        Carry the step sizes `RATES` along: each has weights of its own, learned from the same rows by
-        the same rule. They never touch the model's own weights. Not with "optimal", which has no rate.
+        Carry the step sizes `RATES` along: each has weights of its own, learned from the same rows
+        by the same rule. They never touch the model's own weights. Not with "optimal", which has no
+        rate.
     rates_window
         Over how many rows the carried rates are compared.
 
@@ -116,11 +130,9 @@ class LinearKernel:
     ValueError
         For a word, number or combination that is not allowed; the text names it.
 
-    Notes
-    -----
-    Rows are float64 (n, d), C order. A row with a value that is not finite, or beyond 1e100 in size,
-    is predicted as if that value were average (0 without scaling), and never learned; so is a row
-    whose label is not finite or not a class code. `skipped` counts them.
+    Notes ----- Rows are float64 (n, d), C order. A row with a value that is not finite, or beyond
+    1e100 in size, is predicted as if that value were average (0 without scaling), and never
+    learned; so is a row whose label is not finite or not a class code. `skipped` counts them.
     """
 
     def __init__(
@@ -231,8 +243,9 @@ class LinearKernel:
         Parameters
         ----------
         name
-            Any of the constructor's settings but `loss`, `scale` and `fit_intercept`, which say what
-            the weights mean. `track_rates` true starts every carried rate from the weights of now.
+            Any of the constructor's settings but `loss`, `scale` and `fit_intercept`, which say
+            what the weights mean. `track_rates` true starts every carried rate from the weights of
+            now.
         value
             The new value.
 
@@ -300,14 +313,14 @@ class LinearKernel:
             Labelled rows in order of arrival, (m, d), and their labels as float64 (m,): class codes
             or numbers. Without label delay, `learn_rows` is `rows` and ``upto[i] = i + 1``.
         upto
-            (n,), non-decreasing: so many of the labelled rows have arrived once row *i* was predicted.
-            Rows beyond ``upto[-1]`` are not touched.
+            (n,), non-decreasing: so many of the labelled rows have arrived once row *i* was
+            predicted. Rows beyond ``upto[-1]`` are not touched.
         every, batch
-            Arriving rows are collected until there are `every` of them, then learned in order in groups
-            of `batch` (the last may be smaller). What waits is kept between calls: any split of the
-            same rows into calls gives the same bits.
+            Arriving rows are collected until there are `every` of them, then learned in order in
+            groups of `batch` (the last may be smaller). What waits is kept between calls: any split
+            of the same rows into calls gives the same bits.
         frozen
-            Arriving rows are neither learned nor kept (rows that wait already go on waiting).
+            Arriving rows are neither learned nor kept, and rows that wait are let go.
 
         Returns
         -------
@@ -317,8 +330,8 @@ class LinearKernel:
         Raises
         ------
         ValueError
-            If shapes do not fit, `upto` decreases or points beyond `learn_rows`, or `every` or `batch`
-            is below 1.
+            If shapes do not fit, `upto` decreases or points beyond `learn_rows`, or `every` or
+            `batch` is below 1.
         """
         rows, learn_rows = self._rows(rows), self._rows(learn_rows)
         learn_y = np.ascontiguousarray(learn_y, np.float64)
@@ -337,13 +350,11 @@ class LinearKernel:
             self._ready().run(rows, learn_rows, learn_y, upto, every, batch, frozen, scores)
         return scores
 
-    def learn(
-        self, rows: Floats, y: Floats, batch: int = 1, *, hold_scaler: bool = False
-    ) -> int:
+    def learn(self, rows: Floats, y: Floats, batch: int = 1, *, hold_scaler: bool = False) -> int:
         """Learn rows (n, d) with labels (n,) now, in groups of `batch`; return the steps made.
 
-        Rows that wait since an earlier `run` are learned first. `hold_scaler` keeps the scaler as it
-        is: for further passes over rows that it has taken in already.
+        Rows that wait since an earlier `run` are learned first. `hold_scaler` keeps the scaler as
+        it is: for further passes over rows that it has taken in already.
         """
         rows = self._rows(rows)
         y = np.ascontiguousarray(y, np.float64)
@@ -371,9 +382,9 @@ class LinearKernel:
         Returns
         -------
         tuple or None
-            The step sizes (9,), their mean errors (9,) over the last `rates_window` rows predicted in
-            `run` whose label has come (error rate for classes, absolute error for numbers; NaN before
-            the first), and over how many rows. None when no rates are carried.
+            The step sizes (9,), their mean errors (9,) over the last `rates_window` rows predicted
+            in `run` whose label has come (error rate for classes, absolute error for numbers; NaN
+            before the first), and over how many rows. None when no rates are carried.
         """
         if not self._carried(self._parameters):
             return None
@@ -383,7 +394,7 @@ class LinearKernel:
         return np.array(RATES), self._arrays["errors"][:count].mean(axis=0), count
 
     def best_rate(self) -> float | None:
-        """Return the carried step size with the least error (the smallest of equals); None if unknown."""
+        """Return the carried step size with the least error, the smallest of equals, if known."""
         found = self.rates()
         if found is None or found[2] == 0:
             return None
@@ -410,7 +421,8 @@ class LinearKernel:
         if self._carried(self._parameters):
             for name in _RATE_ARRAYS:
                 state[name] = self._arrays[name].copy()
-            state["errors"] = self._arrays["errors"][: self._count("errors")].copy()
+            errors = self._arrays["errors"][: self._count("errors")]
+            state["errors"] = errors.astype(np.float64 if self.regression else np.uint8)
             ring = self._asked_in_order()
             state["asked_key"] = self._arrays["asked_key"][ring]
             state["asked_value"] = self._arrays["asked_value"][ring]

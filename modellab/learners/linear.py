@@ -1,0 +1,441 @@
+"""The compiled linear family behind the protocol of all learners."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from modellab.errors import LearnerError, quote
+from modellab.learners.base import (
+    CatalogueEntry,
+    Inputs,
+    Parameter,
+    Prediction,
+    Progress,
+    Rows,
+    View,
+    no_progress,
+)
+from modellab.learners.compiled.kernel import PENALTIES, SCALES, SCHEDULES, LinearKernel
+from modellab.learners.settings import (
+    CLASSIFICATION_LOSSES,
+    REGRESSION_LOSSES,
+    check_value,
+    resolve,
+    unknown_setting,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from modellab.learners.base import Floats, Ints
+
+TITLE = "Linear, online"
+FIT_ROWS = 16384
+"""So many rows are learned between two reports of progress during a fit."""
+
+PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(
+        "loss",
+        "Loss",
+        "choice",
+        "log",
+        choices=CLASSIFICATION_LOSSES + REGRESSION_LOSSES,
+        help="What a wrong answer costs while learning. log is logistic regression and gives "
+        "probabilities; hinge is a linear support vector machine; squared is least squares; "
+        "huber and epsilon_insensitive mind outliers less.",
+    ),
+    Parameter(
+        "learning_rate",
+        "Learning rate",
+        "float",
+        0.05,
+        low=1e-6,
+        high=10.0,
+        log=True,
+        live=True,
+        help="How far one update moves the weights. Larger follows change faster and is noisier.",
+    ),
+    Parameter(
+        "schedule",
+        "Schedule",
+        "choice",
+        "constant",
+        choices=SCHEDULES,
+        live=True,
+        help="How the learning rate falls: constant stays; invscaling divides by a power of the "
+        "step number; optimal starts high and falls as 1/step (it ignores the learning rate); "
+        "adagrad gives each weight its own falling rate.",
+    ),
+    Parameter(
+        "penalty",
+        "Penalty",
+        "choice",
+        "l2",
+        choices=PENALTIES,
+        live=True,
+        help="What keeps the weights small: l2 shrinks all of them, l1 sets many to exactly 0, "
+        "elasticnet mixes both.",
+    ),
+    Parameter(
+        "alpha",
+        "Strength of the penalty",
+        "float",
+        0.0001,
+        low=0.0,
+        high=10.0,
+        log=True,
+        live=True,
+        help="0 means no penalty.",
+    ),
+    Parameter(
+        "l1_ratio",
+        "Share of L1",
+        "float",
+        0.15,
+        low=0.0,
+        high=1.0,
+        live=True,
+        help="For elasticnet: 0 is l2 alone, 1 is l1 alone.",
+    ),
+    Parameter(
+        "epsilon",
+        "Epsilon",
+        "float",
+        0.1,
+        low=0.0,
+        high=1e6,
+        unit="target's unit",
+        live=True,
+        help="For huber: errors beyond this count in proportion, not squared. For "
+        "epsilon_insensitive: smaller errors count nothing.",
+    ),
+    Parameter(
+        "power_t",
+        "Power of the schedule",
+        "float",
+        0.5,
+        low=0.0,
+        high=2.0,
+        live=True,
+        help="For invscaling: learning rate / step number to this power.",
+    ),
+    Parameter("fit_intercept", "Intercept", "bool", True, help="Learn a constant term."),
+    Parameter(
+        "scale",
+        "Scaling",
+        "choice",
+        "online",
+        choices=SCALES,
+        help="online: a running mean and deviation of each column, learned from the stream as the "
+        "weights are. none: the scaling of the training window stays.",
+    ),
+    Parameter(
+        "passes",
+        "Passes over the training window",
+        "int",
+        1,
+        low=1,
+        high=1000,
+        help="How often the first training goes through the rows, always in their order.",
+    ),
+    Parameter(
+        "track_rates",
+        "Compare learning rates",
+        "bool",
+        True,
+        live=True,
+        help="Carry nine learning rates from 0.0001 to 1 along in the same pass and mark the one "
+        "that did best over the last 5,000 labelled rows. It never changes the model itself.",
+    ),
+)
+
+
+class LinearLearner:
+    """A linear model learned row by row by stochastic gradient descent, in compiled code.
+
+    The arithmetic is described in `modellab.learners.compiled.kernel`. A fit is `passes` passes
+    over the rows in their order, one step for each row; with ``scale="online"`` the scaler takes
+    the rows in during the first pass only. Before anything was learned every score is 0, which
+    answers the first class (probability one half each) or the number 0, as river's models do.
+
+    Parameters
+    ----------
+    inputs
+        The encoded columns and the task.
+    params
+        Settings, see `PARAMETERS`.
+
+    Attributes
+    ----------
+    view
+        ``"raw"`` when it scales online, else ``"scaled"``.
+
+    Raises
+    ------
+    LearnerError
+        If a setting is unknown or out of range, there is no column to learn from, or the compiled
+        part is missing.
+    """
+
+    def __init__(self, inputs: Inputs, params: Mapping[str, Any]) -> None:
+        values = resolve(TITLE, PARAMETERS, params, inputs.task.kind)
+        if not inputs.names:
+            raise LearnerError(f"{TITLE} needs at least one feature column.")
+        self._inputs = inputs
+        self._passes: int = values.pop("passes")
+        self.view: View = "raw" if values["scale"] == "online" else "scaled"
+        classes = inputs.task.n_classes
+        with _told():
+            self._kernel = LinearKernel(len(inputs.names), classes if classes > 2 else 1, **values)
+        self._compiled()
+
+    # ------------------------------------------------------------------ training
+
+    def fit(self, rows: Rows, y: NDArray[Any], progress: Progress = no_progress) -> None:
+        """Train from scratch: `passes` passes over rows (n, d) in their order."""
+        self._fit(lambda: _pieces(rows, y), self._passes, progress, len(y))
+
+    def fit_chunks(
+        self, chunks: Callable[[], Any], passes: int, progress: Progress = no_progress
+    ) -> None:
+        """Train from scratch out of core; the same bits as `fit` on all rows at once."""
+        self._fit(chunks, passes, progress, 0)
+
+    def _fit(self, chunks: Callable[[], Any], passes: int, progress: Progress, total: int) -> None:
+        self._kernel.reset()
+        for turn in range(passes):
+            done = 0
+            for rows, y in chunks():
+                self._kernel.learn(rows, y, hold_scaler=turn > 0)
+                done += len(y)
+                progress(turn * total + done, passes * total, f"{done:,} rows learned")
+            if done == 0:
+                raise LearnerError(f"{TITLE} cannot be trained: there is no row with a label.")
+            total = done
+
+    def learn(self, rows: Rows, y: NDArray[Any], batch: int = 1) -> int:
+        """Learn rows (n, d) in order, one step for every `batch` of them; return the steps."""
+        return self._kernel.learn(rows, y, batch)
+
+    def run(
+        self,
+        rows: Floats,
+        learn_rows: Floats,
+        learn_y: NDArray[Any],
+        upto: Ints,
+        every: int,
+        batch: int,
+        frozen: bool,
+    ) -> tuple[Prediction, int]:
+        """Predict each row, then learn what has arrived (see `TestThenTrain.run`).
+
+        Rows that wait for an update are let go when a label arrives while frozen.
+        """
+        before = self._kernel.steps
+        scores = self._kernel.run(
+            rows, learn_rows, learn_y, upto, every=every, batch=batch, frozen=frozen
+        )
+        return self._prediction(scores), self._kernel.steps - before
+
+    # ------------------------------------------------------------------ predictions
+
+    def predict(self, rows: Rows) -> Prediction:
+        """Predict each row (n, d); never changes the learner."""
+        return self._prediction(self._kernel.predict(rows))
+
+    def _prediction(self, scores: Floats) -> Prediction:
+        task = self._inputs.task
+        if task.kind == "regression":
+            return Prediction(scores[:, 0].copy())
+        if self._kernel.outputs == 1:
+            value = (scores[:, 0] > 0.0).astype(np.int64)
+        else:
+            value = np.argmax(scores, axis=1).astype(np.int64)
+        value = np.minimum(value, task.n_classes - 1)  # a target with one class only
+        loss = self._kernel.parameter("loss")
+        if loss not in ("log", "modified_huber"):
+            return Prediction(value)
+        proba = np.empty((len(scores), max(2, self._kernel.outputs)))
+        self._compiled().class_probabilities(scores, proba, loss == "modified_huber")
+        return Prediction(value, proba if task.n_classes > 1 else np.ones((len(scores), 1)))
+
+    # ------------------------------------------------------------------ what it is
+
+    def parameters(self) -> dict[str, float]:
+        """Weights and intercepts by name of the column (and class), and the size of the next step.
+
+        With ``scale="online"`` the weights are those of the standardised columns.
+        """
+        found = self.coefficients
+        for prefix, value in zip(self._prefixes(), self._kernel.intercept.tolist(), strict=True):
+            found[f"{prefix}intercept"] = value
+        found["step size"] = self._kernel.step_size
+        return found
+
+    @property
+    def coefficients(self) -> dict[str, float]:
+        """Weights by name of the encoded column, for several classes by class and column."""
+        return {
+            f"{prefix}{name}": weight
+            for prefix, row in zip(self._prefixes(), self._kernel.weights.tolist(), strict=True)
+            for name, weight in zip(self._inputs.names, row, strict=True)
+        }
+
+    def _prefixes(self) -> list[str]:
+        if self._kernel.outputs == 1:
+            return [""]
+        return [f"{label}: " for label in self._inputs.task.classes]
+
+    def rates(self) -> dict[str, Any] | None:
+        """How the carried learning rates did over the last rows; None when none are carried.
+
+        Returns
+        -------
+        dict or None
+            ``rates``: list of 9; ``errors``: their mean errors (error rate, or absolute error),
+            None before the first; ``rows``: over how many rows; ``best``: the best rate, or None.
+        """
+        found = self._kernel.rates()
+        if found is None:
+            return None
+        rates, errors, rows = found
+        return {
+            "rates": rates.tolist(),
+            "errors": [None if math.isnan(e) else e for e in errors.tolist()],
+            "rows": rows,
+            "best": self._kernel.best_rate(),
+        }
+
+    @property
+    def skipped(self) -> int:
+        """Rows that could not be learned (not finite, or a label out of range)."""
+        return self._kernel.skipped
+
+    # ------------------------------------------------------------------ settings in flight
+
+    def settings(self) -> dict[str, float | str | bool]:
+        """The settings that can be changed during a replay, with their values."""
+        return {p.name: self._kernel.parameter(p.name) for p in PARAMETERS if p.live}
+
+    def set(self, name: str, value: float | str | bool) -> None:
+        """Change a setting at the next row to be learned; weights, step count and scaler stay.
+
+        Raises
+        ------
+        LearnerError
+            If there is no such live setting, or the value is not allowed.
+        """
+        live = {p.name: p for p in PARAMETERS if p.live}
+        if name not in live:
+            if any(p.name == name for p in PARAMETERS):
+                raise LearnerError(
+                    f"{TITLE}: {quote(name)} cannot be changed while it runs; "
+                    "it takes a new training."
+                )
+            raise LearnerError(unknown_setting(TITLE, name, live))
+        with _told():
+            self._kernel.set_parameter(name, check_value(TITLE, live[name], value))
+
+    # ------------------------------------------------------------------ state in and out
+
+    def state(self) -> bytes:
+        """All state (settings, weights, scaler, waiting rows, carried rates) as plain values."""
+        return msgspec.msgpack.encode(_packed(self._kernel.state_dict()))
+
+    def load_state(self, state: bytes) -> None:
+        """Take over a state made by `state`; going on from it gives the same bits.
+
+        Raises
+        ------
+        LearnerError
+            If it is not the state of a linear learner with these settings.
+        """
+        try:
+            self._kernel.load_state(_unpacked(msgspec.msgpack.decode(state)))
+        except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError) as error:
+            raise LearnerError(
+                f"This is not the state of a learner with the settings of {TITLE}.",
+                detail=repr(error),
+            ) from error
+
+    def size_bytes(self) -> int:
+        """Bytes that a deployed model needs: weights, intercepts, and the scaler, if any."""
+        d, k = self._kernel.features, self._kernel.outputs
+        scaler = 2 * d + 1 if self._kernel.parameter("scale") == "online" else 0
+        return 8 * (k * (d + 1) + scaler)
+
+    @staticmethod
+    def _compiled() -> Any:
+        try:
+            from modellab.learners.compiled import _linear, _math  # noqa: F401
+        except ImportError as error:
+            raise LearnerError(
+                f"{TITLE} is compiled code that has not been built here. Install Model Lab again, "
+                "or run: python packaging/build_hook.py",
+                detail=repr(error),
+            ) from error
+        return _math
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what the kernel says about a setting into a sentence for a person."""
+    try:
+        yield
+    except ValueError as error:
+        raise LearnerError(f"{TITLE}: {error}.") from error
+
+
+def _pieces(rows: Rows, y: NDArray[Any]) -> Iterator[tuple[Rows, NDArray[Any]]]:
+    for at in range(0, len(y), FIT_ROWS):
+        yield rows[at : at + FIT_ROWS], y[at : at + FIT_ROWS]
+
+
+def _packed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _packed(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray):
+        little = value.astype(value.dtype.newbyteorder("<"), copy=False)
+        return {"dtype": little.dtype.str, "shape": list(value.shape), "bytes": little.tobytes()}
+    return value
+
+
+def _unpacked(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"dtype", "shape", "bytes"}:
+        flat = np.frombuffer(value["bytes"], np.dtype(value["dtype"]))
+        return flat.reshape(value["shape"]).astype(flat.dtype.newbyteorder("="))
+    return {name: _unpacked(part) for name, part in value.items()}
+
+
+def view_of(params: Mapping[str, Any]) -> View:
+    """Return the view that a learner with these settings takes."""
+    return "raw" if params.get("scale", "online") == "online" else "scaled"
+
+
+def build(inputs: Inputs, params: Mapping[str, Any]) -> LinearLearner:
+    """Make a compiled linear learner; raises `LearnerError` for a wrong setting."""
+    return LinearLearner(inputs, params)
+
+
+ENTRY = CatalogueEntry(
+    kind="linear",
+    title=TITLE,
+    tasks=("classification", "regression"),
+    family="compiled",
+    online=True,
+    chunks=True,
+    view="raw",
+    story="A linear model that learns from every row as it comes, hundreds of times faster than an "
+    "interpreted one. Its learning rate can be moved while it runs.",
+    parameters=PARAMETERS,
+    build=build,
+)
