@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from modellab.data.task import Task as Task  # noqa: TC001  # part of this protocol
+from modellab.data.task import TaskKind as TaskKind  # noqa: TC001
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-TaskKind = Literal["classification", "regression"]
 
 View = Literal["scaled", "raw", "ordinal", "dict"]
 """How a learner wants its rows.
@@ -25,30 +26,6 @@ one-hot.
 ``ordinal``: dense float64, numbers imputed, one code column per category (for trees).
 ``dict``: a list of ``{column: value}`` with floats, strings and booleans (river).
 """
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is predicted.
-
-    Attributes
-    ----------
-    kind
-        ``"classification"`` or ``"regression"``.
-    classes
-        The labels in code order (code *k* means ``classes[k]``); empty for regression.
-    target
-        Name of the target column.
-    """
-
-    kind: TaskKind
-    classes: tuple[str | bool | int | float, ...] = ()
-    target: str = ""
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes (0 for regression)."""
-        return len(self.classes)
 
 
 @dataclass(frozen=True)
@@ -241,7 +218,7 @@ class TestThenTrain(Protocol):
 class Parameter:
     """A setting of a learner that a person may edit.
 
-    `kind` is ``"float"``, ``"int"``, ``"bool"`` or ``"choice"``; `log` asks for a logarithmic slider;
+    `kind` is ``"float"``, ``"int"``, ``"bool"`` or ``"choice"``; `log` wants a logarithmic slider;
     `live` says that it can be changed during a replay; `unit` and `help` are shown.
     """
 
@@ -276,7 +253,7 @@ class CatalogueEntry:
     online, chunks
         Can learn row by row; can be trained out of core.
     why_not
-        For what it cannot do (keys ``"online"``, ``"chunks"``, ``"regression"``, ...), a sentence why.
+        For what it cannot do (``"online"``, ``"chunks"``, ``"regression"``, ...), a sentence why.
     parameters
         Editable settings with ranges.
     view

@@ -13,7 +13,6 @@ from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
 from modellab.data.stream import EncodedStream
 from modellab.errors import ExperimentError, LearnerError
-from modellab.experiment import Experiment, LearnerSpec
 from modellab.lanes import with_default_lanes
 from modellab.learners.base import (
     Inputs,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from modellab.data.store import Store
+    from modellab.experiment import Experiment, LearnerSpec
 
 _LOSS_ROWS = 4096
 

@@ -13,6 +13,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 from numpy.typing import NDArray
 
 from modellab.errors import LabError
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modellab.data.store import Store
-    from modellab.evaluation.history import SeriesDelta
+    from modellab.evaluation.history import SeriesArrays, SeriesDelta
+    from modellab.evaluation.parameter_history import ParameterDelta
     from modellab.experiment import Experiment, Intervention, LaneSpec, Scalar
     from modellab.policies.base import PolicyEvent
+
+Snapshots = tuple[list[str], NDArray[np.int64], NDArray[np.float64]]
 
 Pieces = list[tuple[int, NDArray[Any], Prediction]]
 
@@ -111,15 +115,21 @@ class LaneHost:
             }
         return out
 
-    def parameters(self, name: str) -> tuple[list[str], NDArray[Any], NDArray[Any]]:
+    def parameters(self, name: str) -> Snapshots:
         """Snapshots of a lane's parameters: names, positions (m,), values (m, p)."""
-        return self.lanes[name].parameters.arrays()
+        found = self.lanes[name].parameters.arrays()
+        return list(found.names), found.positions, found.values
 
-    def metric_samples(self, name: str) -> tuple[list[str], NDArray[Any], NDArray[Any]]:
+    def parameters_since(self, name: str, version: int) -> ParameterDelta:
+        """News of a lane's parameters since a version (0: all)."""
+        return self.lanes[name].parameters.delta(version)
+
+    def metric_samples(self, name: str) -> Snapshots:
         """Samples of a lane's window metrics: names, positions (m,), values (m, p)."""
-        return self.lanes[name].samples.arrays()
+        found = self.lanes[name].samples.arrays()
+        return list(found.names), found.positions, found.values
 
-    def series(self, name: str) -> dict[str, Any]:
+    def series(self, name: str) -> dict[str, SeriesArrays]:
         """Bucketed curves of a lane as arrays."""
         lane = self.lanes[name]
         return {"error": lane.error.arrays(), "cumulative": lane.cumulative.arrays()}
@@ -129,14 +139,6 @@ class LaneHost:
         return self.lanes[name].events[start:]
 
     # -- the same interface as a remote host
-
-    def begin(self, method: str, *args: Any) -> None:
-        """Do `method` now; `finish` returns its result."""
-        self._result = getattr(self, method)(*args)
-
-    def finish(self, progress: Progress = no_progress) -> Any:
-        """Return the result of what was begun."""
-        return self._result
 
     def call(self, method: str, *args: Any) -> Any:
         """Do `method` and return its result."""
@@ -284,9 +286,10 @@ def serve(source: BinaryIO, sink: BinaryIO, open_store: Callable[[Path], Store])
                     experiment, open_store(Path(path)), encoder_state=encoder_state
                 )
                 host = LaneHost(context)
-                result = None
+                result: Any = None
             elif method == "prepare" and host is not None:
-                result = host.prepare(*args, progress)
+                host.prepare(args[0], progress)
+                result = None
             else:
                 result = getattr(host, method)(*args)
         except LabError as error:

@@ -10,11 +10,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from modellab.data.stream import BLOCK
 from modellab.errors import ExperimentError, LabError, quote
-from modellab.evaluation.costs import lane_cost
-from modellab.evaluation.forgetting import Forgetting, memory_rows
-from modellab.evaluation.history import ParameterHistory, Series
+from modellab.evaluation.costs import Spent, cost
+from modellab.evaluation.forgetting import Forgetting, choose_memory_set, score
+from modellab.evaluation.history import Series
 from modellab.evaluation.metrics import Scores
+from modellab.evaluation.parameter_history import ParameterHistory
 from modellab.evaluation.references import References
 from modellab.experiment import (
     Intervention,
@@ -37,6 +39,8 @@ POLICIES: dict[type, Callable[..., Policy]] = {
     ScheduledPolicy: Scheduled,
     OnlinePolicy: Online,
 }
+
+_PIECE = 65_536
 
 Metrics = dict[str, dict[str, float | None]]
 
@@ -129,12 +133,12 @@ class LaneRunner:
         self.policy = POLICIES[type(spec.policy)](spec.policy, learner, around)
         ev = context.experiment.evaluation
         self.scores = Scores(context.task, window=ev.window, fading=ev.fading)
-        self.references = References(context.stream, context.train_rows)
-        self.error = Series(start=context.train_rows)
-        self.cumulative = Series(start=context.train_rows)
-        self.samples = ParameterHistory(capacity=1024, first_stride=1024)
+        self.references = References(context.task)
+        self.error = Series()
+        self.cumulative = Series()
+        self.samples = ParameterHistory(stride=BLOCK)
         self.parameters = ParameterHistory()
-        self.forgetting = Forgetting()
+        self.forgetting = Forgetting(ev.memory_set.every)
         self._memory: Any = None
         self._bytes = (-1, 0)
         self._shown_parameters: tuple[int, dict[str, float]] = (-1, {})
@@ -149,6 +153,9 @@ class LaneRunner:
         """Train the first model on the training window, offline."""
         with self.policy.counters.clock("fit"):
             self.context.first_fit(self.spec.learner, self.learner, progress)
+        for start in range(0, self.context.train_rows, _PIECE):
+            stop = min(start + _PIECE, self.context.train_rows)
+            self.references.learn(self.context.stream.labels(start, stop))
         self._record_parameters()
 
     def advance(self, stop: int, sink: Sink | None = None) -> None:
@@ -166,17 +173,20 @@ class LaneRunner:
         ]
         if self.applied < len(self.journal):
             ends.append(self.journal[self.applied].position)
-        memory = self.context.experiment.evaluation.memory_set
-        if memory.rows and not self.baseline:
-            since = self.position - self.context.train_rows
-            ends.append(self.context.train_rows + (since // memory.every + 1) * memory.every)
+        if self._remembers:
+            ends.append(self.forgetting.next_due(self.position + 1))
         return min(ends)
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether forgetting is measured: there was a training window, and it is a real model."""
+        wanted = self.context.experiment.evaluation.memory_set.rows > 0
+        return wanted and not self.baseline and self.context.train_rows > 0
 
     def _step(self, start: int, stop: int, sink: Sink | None) -> None:
         prediction = self.policy.step(start, stop)
         labels = self.context.stream.labels(start, stop)
-        majority, previous = self.references.correct(start, stop)
-        rows = self.scores.update(labels, prediction, majority, previous)
+        rows = self.scores.update(labels, prediction, *self._references_right(start, stop, labels))
         self.error.append(start, rows.window)
         self.cumulative.append(start, rows.cumulative)
         if sink is not None:
@@ -187,15 +197,24 @@ class LaneRunner:
             self.policy.events = []
         self._sample()
 
+    def _references_right(
+        self, start: int, stop: int, labels: NDArray[Any]
+    ) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Whether the majority class and the last label known were right, row by row."""
+        if self.context.task.kind != "classification":
+            return None, None
+        stream = self.context.stream
+        upto = np.maximum(stream.label_upto(start, stop), self.references.known)
+        arrived = stream.labels(self.references.known, int(upto[-1]))
+        return self.references.predict(upto, arrived).correct(labels)
+
     def _sample(self) -> None:
         at = self.position
         self._record_parameters()
         if self.samples.due(at):
             window = self.scores.values()["window"]
             self.samples.record(at, {k: np.nan if v is None else v for k, v in window.items()})
-        memory = self.context.experiment.evaluation.memory_set
-        since = at - self.context.train_rows
-        if memory.rows and not self.baseline and since and since % memory.every == 0:
+        if self._remembers and self.forgetting.next_due(at) == at:
             self._score_memory()
 
     def _record_parameters(self) -> None:
@@ -206,19 +225,22 @@ class LaneRunner:
         self.parameters.record(self.position, self._shown_parameters[1])
 
     def _score_memory(self) -> None:
-        if self.context.train_rows == 0:
-            return
+        context = self.context
         if self._memory is None:
-            self._memory = memory_rows(
-                self.context.stream,
-                self.learner.view,
-                self.context.train_rows,
-                self.context.experiment.evaluation.memory_set.rows,
-                self.context.seed,
+            positions = choose_memory_set(
+                context.task,
+                context.stream.labels,
+                0,
+                context.train_rows,
+                context.experiment.evaluation.memory_set.rows,
+                context.seed,
+            )
+            self._memory = context.stream.matrix(
+                self.learner.view, 0, context.train_rows, positions
             )
         rows, labels = self._memory
-        if len(labels):
-            self.forgetting.score(labels, self.learner.predict(rows), self.context.task)
+        value = score(context.task, labels, self.learner.predict(rows)) if len(labels) else None
+        self.forgetting.record(self.position, value)
 
     # -- the journal
 
@@ -295,13 +317,15 @@ class LaneRunner:
             settings=self.settings(),
             counters=counters,
             model_bytes=self.model_bytes() if size else self._bytes[1],
-            cost=lane_cost(
+            cost=cost(
+                Spent(
+                    errors=(cumulative or 0.0) * self.scores.scored,
+                    retrains=self.policy.counters.retrains,
+                    cpu_seconds=sum(v for k, v in counters.items() if k.startswith("cpu")),
+                ),
                 self.context.experiment.prices,
-                errors=(cumulative or 0.0) * self.scores.scored,
-                counters=counters,
-                seconds_per_row=0.0,
             ),
-            forgetting=self.forgetting.value(),
+            forgetting=self.forgetting.value,
             rates=rates() if callable(rates) else None,
             metrics=cast("Metrics", self.scores.values()) if metrics else None,
         )
@@ -339,8 +363,9 @@ class LaneRunner:
         return {"learner": self.learner_blob(), "rest": pickle.dumps(rest, protocol=5)}
 
     def load_state(self, state: dict[str, bytes]) -> None:
-        """Take over a state made by `state` (of this process or of our own cache, never of a file
-        that somebody gave us: it is a pickle).
+        """Take over a state made by `state`.
+
+        It is a pickle: of this process or of our own cache, never of a file that somebody gave us.
         """
         rest = pickle.loads(state["rest"])
         fresh = self.context.build(self.spec.learner)

@@ -127,8 +127,7 @@ class Replay:
         for number, (spec, baseline) in enumerate(self.order):
             if not baseline:
                 progress(number, len(self.order), f"Training {spec.learner.kind} for {spec.name}")
-            self._begin(spec.name, "prepare", spec.name)
-            self._finish(spec.name, _nested(progress, number, len(self.order), spec.name))
+            self._train(spec.name, _nested(progress, number, len(self.order), spec.name))
         self._prepared = True
         self._fork_due()
         self._save_checkpoint()
@@ -175,14 +174,16 @@ class Replay:
         busy = [h for i, h in enumerate(self.hosts) if i in self.home.values()]
         wanted = collect is not None
         remote = [h for h in busy if isinstance(h, RemoteHost)]
-        for host in remote:
-            host.begin("advance", end, None, wanted)
+        for worker in remote:
+            worker.begin("advance", end, None, wanted)
         pieces: dict[str, Pieces] = {}
-        for host in busy:
-            if not isinstance(host, RemoteHost):
-                pieces.update(host.call("advance", end, None, wanted))
-        for host in remote:
-            pieces.update(host.finish())
+        try:
+            for host in busy:
+                if isinstance(host, LaneHost):
+                    pieces.update(host.advance(end, None, wanted))
+        finally:  # an answer that is not taken would be taken for the next one
+            for worker in remote:
+                pieces.update(worker.finish())
         if collect is not None:
             collect({name: pieces[name] for name in self.home if name in pieces})
 
@@ -255,8 +256,7 @@ class Replay:
         self.home[spec.name] = place
         try:
             self._call(spec.name, "add", spec, False, self._entries(spec.name))
-            self._begin(spec.name, "prepare", spec.name)
-            self._finish(spec.name, progress)
+            self._train(spec.name, progress)
             if self.checkpoints is not None:
                 blobs = self._call(spec.name, "state", spec.name)
                 self.checkpoints.add_lane(self.train_rows, spec.name, blobs)
@@ -412,11 +412,13 @@ class Replay:
     def _call(self, lane: str, method: str, *args: Any) -> Any:
         return self.hosts[self.home[lane]].call(method, *args)
 
-    def _begin(self, lane: str, method: str, *args: Any) -> None:
-        self.hosts[self.home[lane]].begin(method, *args)
-
-    def _finish(self, lane: str, progress: Progress) -> Any:
-        return self.hosts[self.home[lane]].finish(progress)
+    def _train(self, lane: str, progress: Progress) -> None:
+        host = self.hosts[self.home[lane]]
+        if isinstance(host, RemoteHost):
+            host.begin("prepare", lane)
+            host.finish(progress)
+        else:
+            host.prepare(lane, progress)
 
 
 def _holds_the_gil(learner: LearnerSpec) -> bool:
