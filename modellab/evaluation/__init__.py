@@ -1,0 +1,1 @@
+"""What the numbers mean: scores, references, histories, forgetting and costs."""

@@ -1,0 +1,180 @@
+"""The metrics' formulas, from sums that may be counts or weights. Undefined metrics are None."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CLASSIFICATION_METRICS = (
+    "accuracy",
+    "error",
+    "balanced_accuracy",
+    "f1_macro",
+    "log_loss",
+    "brier",
+    "roc_auc",
+    "kappa",
+    "kappa_m",
+    "kappa_temporal",
+)
+REGRESSION_METRICS = ("mae", "rmse", "r2", "bias")
+
+
+@dataclass(frozen=True)
+class ClassTotals:
+    """Sums over scored rows of a classification, each row weighing 1 or less.
+
+    Attributes
+    ----------
+    rows, wrong
+        Weight of all rows, and of those predicted wrongly.
+    true, guessed, right
+        (K,): weight of each class among labels, among predictions, and where both agree.
+    with_proba, log_loss, brier
+        Weight of the rows with probabilities, and sums over them.
+    majority_wrong, nochange_wrong
+        Weight of the rows where the references are wrong; NaN when that is not known.
+    """
+
+    rows: float
+    wrong: float
+    true: NDArray[Any]
+    guessed: NDArray[Any]
+    right: NDArray[Any]
+    with_proba: float = 0.0
+    log_loss: float = 0.0
+    brier: float = 0.0
+    majority_wrong: float = math.nan
+    nochange_wrong: float = math.nan
+
+    def metrics(self) -> dict[str, float | None]:
+        """All metrics that follow from the sums.
+
+        ``balanced_accuracy``: mean recall of the classes that occur among the labels.
+        ``f1_macro``: mean F1 of the classes that occur among labels or predictions.
+        ``kappa``: Cohen's. ``kappa_m``, ``kappa_temporal``: (p - p_ref) / (1 - p_ref), with p_ref
+        the accuracy of the majority class (Bifet et al. 2015) and of the last label known
+        (Zliobaite et al. 2015), both predicted along the same rows.
+        """
+        if not self.rows > 0:
+            return {}
+        error = self.wrong / self.rows
+        return {
+            "accuracy": 1.0 - error,
+            "error": error,
+            "balanced_accuracy": self._balanced_accuracy(),
+            "f1_macro": self._f1_macro(),
+            "log_loss": _ratio(self.log_loss, self.with_proba),
+            "brier": _ratio(self.brier, self.with_proba),
+            "kappa": self._kappa(error),
+            # With errors e = 1 - p, (p - p_ref) / (1 - p_ref) is 1 - e / e_ref.
+            "kappa_m": _one_less(_ratio(self.wrong, self.majority_wrong)),
+            "kappa_temporal": _one_less(_ratio(self.wrong, self.nochange_wrong)),
+        }
+
+    def _balanced_accuracy(self) -> float:
+        occurs = self.true > 0
+        return float(np.mean(self.right[occurs] / self.true[occurs]))
+
+    def _f1_macro(self) -> float:
+        both = self.true + self.guessed
+        occurs = both > 0
+        return float(np.mean(2.0 * self.right[occurs] / both[occurs]))
+
+    def _kappa(self, error: float) -> float | None:
+        if np.count_nonzero(self.true + self.guessed) < 2:
+            return None  # one class only: chance agrees everywhere
+        by_chance = float(np.sum((self.true / self.rows) * (self.guessed / self.rows)))
+        return _finite(1.0 - error / (1.0 - by_chance)) if by_chance < 1.0 else None
+
+
+@dataclass(frozen=True)
+class RegressionTotals:
+    """Sums over scored rows of a regression.
+
+    Attributes
+    ----------
+    rows
+        Weight of all rows.
+    absolute, squared, error
+        Sums of |prediction - label|, of its square, and of prediction - label.
+    spread
+        Sum of squared differences of the labels from their mean.
+    """
+
+    rows: float
+    absolute: float
+    squared: float
+    error: float
+    spread: float
+
+    @classmethod
+    def of_rows(cls, y: NDArray[np.float64], guess: NDArray[np.float64]) -> RegressionTotals:
+        """Sums over labels and predictions (n,)."""
+        error = guess - y
+        spread = 0.0
+        if len(y) and y.min() < y.max():
+            spread = float(np.square(y - y.mean()).sum())
+        return cls(
+            float(len(y)),
+            float(np.abs(error).sum()),
+            float(np.square(error).sum()),
+            float(error.sum()),
+            spread,
+        )
+
+    def metrics(self) -> dict[str, float | None]:
+        """MAE, RMSE, R2 (1 - squared errors / spread of the labels) and bias, the mean error."""
+        if not self.rows > 0:
+            return {}
+        return {
+            "mae": _finite(self.absolute / self.rows),
+            "rmse": _finite(math.sqrt(self.squared / self.rows)),
+            "r2": _one_less(_ratio(self.squared, self.spread)),
+            "bias": _finite(self.error / self.rows),
+        }
+
+
+def area_under_curve(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
+    """Area under the ROC curve, exactly: ties count half (Mann and Whitney 1947).
+
+    Parameters
+    ----------
+    positive
+        (n,) whether a row is of the positive class.
+    score
+        (n,) the higher, the more likely positive.
+
+    Returns
+    -------
+    None when all rows are of one class.
+    """
+    n_positive = int(np.count_nonzero(positive))
+    n_negative = len(positive) - n_positive
+    if not n_positive or not n_negative:
+        return None
+    order = np.sort(score)
+    # Twice the mean rank, an integer: no rounding before the division.
+    places = np.searchsorted(order, score[positive], side="left") + np.searchsorted(
+        order, score[positive], side="right"
+    )
+    twice = int(places.sum()) - n_positive * n_positive
+    return twice / (2 * n_positive * n_negative)
+
+
+def _ratio(above: float, below: float) -> float | None:
+    return _finite(above / below) if below > 0 else None
+
+
+def _one_less(value: float | None) -> float | None:
+    return None if value is None else 1.0 - value
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,278 @@
+"""Scores of one lane along the stream: cumulative, over a window, and fading.
+
+Prequential error (Gama, Sebastião, Rodrigues 2013): each row is scored with the prediction that was
+made when it came. Rows without a label and rows without an answer are counted but not scored; the
+window is the last `w` scored rows.
+
+The update is done for blocks of rows at once and gives the same bits however the stream is cut.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+import numpy as np
+
+from modellab.evaluation.formulas import (
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
+    RegressionTotals,
+    area_under_curve,
+)
+from modellab.evaluation.losses import (
+    ClassField,
+    ClassSummary,
+    NumberField,
+    NumberSummary,
+    class_rows,
+    codes_of,
+    number_rows,
+)
+from modellab.evaluation.sums import FadingMean, Recent, Totals, WindowSums, running_sums
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from modellab.learners.base import Prediction, Task
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+Scope = Literal["cumulative", "window", "fading"]
+SCOPES: tuple[Scope, ...] = ("cumulative", "window", "fading")
+_CUMULATIVE, _FADING = 0, 1
+
+
+class Values(TypedDict):
+    """Metrics by scope and name; None where a metric is undefined."""
+
+    cumulative: dict[str, float | None]
+    window: dict[str, float | None]
+    fading: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class RowScores:
+    """The error after each row: share wrong, or mean absolute error. NaN at rows not scored.
+
+    Attributes
+    ----------
+    window, cumulative, fading
+        float64 (n,).
+    """
+
+    window: Floats
+    cumulative: Floats
+    fading: Floats
+
+
+class Scores:
+    """Scores of one lane.
+
+    Parameters
+    ----------
+    task
+        Its kind and classes decide on the metrics.
+    window
+        Scored rows in the window, at least 1.
+    fading
+        Weight of a row of age `a` is ``fading ** a``.
+    """
+
+    def __init__(self, task: Task, window: int = 1000, fading: float = 0.999) -> None:
+        self.task = task
+        self.window = window
+        self.fading = fading
+        self.rows = 0
+        """Rows seen."""
+        self.scored = 0
+        """Rows scored."""
+        self.unlabelled = 0
+        """Rows whose label is missing."""
+        self.unanswered = 0
+        """Rows with a label but without an answer."""
+        self._classes = task.n_classes
+        self._is_classification = task.kind == "classification"
+        fields = len(ClassField) if self._is_classification else len(NumberField)
+        self._summary: ClassSummary | NumberSummary
+        self._summary = ClassSummary(self._classes) if self._is_classification else NumberSummary()
+        self._totals = Totals((1.0, fading), fields, self._summary)
+        self._recent = Recent(window, fields if self._is_classification else 2)
+        self._loss_sum = np.zeros(1)
+        self._window_sums = WindowSums(window)
+        self._fading_mean = FadingMean(fading)
+        self._last = (math.nan, math.nan, math.nan)
+        self._origin = math.nan  # the first label of a regression
+
+    # ------------------------------------------------------------ updating
+
+    def update(
+        self,
+        y: NDArray[Any],
+        prediction: Prediction,
+        majority_correct: Bools | None = None,
+        nochange_correct: Bools | None = None,
+    ) -> RowScores:
+        """Score the next rows.
+
+        Parameters
+        ----------
+        y
+            Labels (n,): int64 codes, -1 missing; or float64, missing where not finite.
+        prediction
+            The n predictions made when the rows came.
+        majority_correct, nochange_correct
+            Whether the majority class and the last label known were right at these rows; without
+            them the kappas that refer to them stay undefined.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self._is_classification:
+                return self._update_classes(y, prediction, majority_correct, nochange_correct)
+            return self._update_numbers(y, prediction)
+
+    def _scored_rows(self, labelled: Bools, answered: Bools) -> Bools:
+        """Count the rows, and say which are scored."""
+        scored = labelled & answered
+        n = len(labelled)
+        with_label, both = int(np.count_nonzero(labelled)), int(np.count_nonzero(scored))
+        self.rows += n
+        self.scored += both
+        self.unlabelled += n - with_label
+        self.unanswered += with_label - both
+        return scored
+
+    def _update_classes(
+        self,
+        y: NDArray[Any],
+        prediction: Prediction,
+        majority_correct: Bools | None,
+        nochange_correct: Bools | None,
+    ) -> RowScores:
+        guess, proba = np.asarray(prediction.value), prediction.proba
+        scored = self._scored_rows(y >= 0, guess >= 0)
+        if not scored.all():
+            y, guess = y[scored], guess[scored]
+            proba = None if proba is None else proba[scored]
+            majority_correct, nochange_correct = (
+                None if correct is None else correct[scored]
+                for correct in (majority_correct, nochange_correct)
+            )
+        rows = class_rows(y, guess, proba, majority_correct, nochange_correct)
+        return self._add(rows, rows, scored)
+
+    def _update_numbers(self, y: NDArray[Any], prediction: Prediction) -> RowScores:
+        guess = np.asarray(prediction.value, dtype=np.float64)
+        scored = self._scored_rows(np.isfinite(y), np.isfinite(guess))
+        if not scored.all():
+            y, guess = y[scored], guess[scored]
+        if math.isnan(self._origin) and len(y):
+            self._origin = float(y[0])
+        return self._add(number_rows(y, guess, self._origin), np.stack([y, guess]), scored)
+
+    def _add(self, rows: Floats, kept: Floats, scored: Bools) -> RowScores:
+        """Add scored rows to all sums; the first field is the loss that is plotted."""
+        n = rows.shape[1]
+        if n == 0:
+            return RowScores(*np.full((3, len(scored)), np.nan))
+        loss = rows[0]
+        running = running_sums(self._loss_sum, loss[None, :])
+        self._loss_sum = running[:, -1].copy()
+        counts = np.arange(self.scored - n + 1, self.scored + 1)
+        found = np.empty((3, n))
+        found[0] = self._window_sums.update(loss) / np.minimum(counts, self.window)
+        found[1] = running[0] / counts
+        found[2] = self._fading_mean.update(loss)
+        self._totals.append(rows)
+        self._recent.append(kept)
+        self._last = (float(found[0, -1]), float(found[1, -1]), float(found[2, -1]))
+        if n < len(scored):
+            spread = np.full((3, len(scored)), np.nan)
+            spread[:, scored] = found
+            found = spread
+        return RowScores(*found)
+
+    # ------------------------------------------------------------ asking
+
+    def error(self, scope: Scope = "window") -> float | None:
+        """Return the error after the last row; None before any row was scored. Costs nothing."""
+        value = self._last[("window", "cumulative", "fading").index(scope)]
+        return value if math.isfinite(value) else None
+
+    def values(self) -> Values:
+        """All metrics in all scopes. The window's are computed anew, which takes a moment."""
+        return {
+            "cumulative": self.metrics("cumulative"),
+            "window": self.metrics("window"),
+            "fading": self.metrics("fading"),
+        }
+
+    def metrics(self, scope: Scope) -> dict[str, float | None]:
+        """All metrics of one scope by name; ROC AUC only over the window."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not self._is_classification:
+                return dict.fromkeys(REGRESSION_METRICS) | self._regression(scope)
+            return dict.fromkeys(CLASSIFICATION_METRICS) | self._classification(scope)
+
+    def _classification(self, scope: Scope) -> dict[str, float | None]:
+        summary = self._summary
+        assert isinstance(summary, ClassSummary)
+        if scope != "window":
+            kind = _CUMULATIVE if scope == "cumulative" else _FADING
+            return summary.totals(self._totals.now(kind)).metrics()
+        rows = self._recent.rows()
+        metrics = summary.totals(summary(rows, np.ones(rows.shape[1]))).metrics()
+        if self._classes == 2:
+            rows = rows[:, rows[ClassField.WITH_PROBA] > 0]
+            positive = rows[ClassField.LABEL] == 1
+            metrics["roc_auc"] = area_under_curve(positive, rows[ClassField.POSITIVE])
+        return metrics
+
+    def _regression(self, scope: Scope) -> dict[str, float | None]:
+        summary = self._summary
+        assert isinstance(summary, NumberSummary)
+        if scope == "window":
+            y, guess = self._recent.rows()
+            return RegressionTotals.of_rows(y, guess).metrics()
+        kind = _CUMULATIVE if scope == "cumulative" else _FADING
+        return summary.totals(self._totals.now(kind)).metrics()
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Confusion matrix over the window, (K, K): rows are labels, columns predictions."""
+        y, guess = codes_of(self._recent.rows())
+        table = np.bincount(y * self._classes + guess, minlength=self._classes**2)
+        return table.reshape(self._classes, self._classes)
+
+    # ------------------------------------------------------------ state
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values and arrays (picklable)."""
+        return {
+            "rows": self.rows,
+            "scored": self.scored,
+            "unlabelled": self.unlabelled,
+            "unanswered": self.unanswered,
+            "loss_sum": float(self._loss_sum[0]),
+            "totals": self._totals.state(),
+            "window_sums": self._window_sums.state(),
+            "fading_mean": self._fading_mean.state(),
+            "recent": self._recent.state(),
+            "last": self._last,
+            "origin": self._origin,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a state of scores made with the same task, window and fading."""
+        self.rows, self.scored = state["rows"], state["scored"]
+        self.unlabelled, self.unanswered = state["unlabelled"], state["unanswered"]
+        self._loss_sum = np.array([state["loss_sum"]])
+        self._totals.load_state(state["totals"])
+        self._window_sums.load_state(state["window_sums"])
+        self._fading_mean.load_state(state["fading_mean"])
+        self._recent.load_state(state["recent"])
+        window, cumulative, fading = state["last"]
+        self._last = (window, cumulative, fading)
+        self._origin = state["origin"]

@@ -1,0 +1,175 @@
+"""The references along the stream: what one would predict without looking at the features.
+
+Classification: the majority class, and no change (the last label known). Regression: the running
+mean, and the last value. They know what a lane knows: the labels of the training window, and each
+later label once it has arrived. Before any label is known they give no answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modellab.evaluation.sums import running_sums
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from modellab.learners.base import Task
+
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ReferencePredictions:
+    """What the references predict for n rows.
+
+    Attributes
+    ----------
+    common
+        Majority class, int64 codes (n,), -1 for no answer; or mean, float64 (n,), NaN for none.
+        Between classes that are as frequent, the one that was seen first (as in river).
+    last
+        Last label known, likewise.
+    """
+
+    common: NDArray[Any]
+    last: NDArray[Any]
+
+    def correct(self, y: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether each is right, given the class codes (n,); False at rows without a label."""
+        return (self.common == y) & (y >= 0), (self.last == y) & (y >= 0)
+
+
+class References:
+    """Both references of a task; what they give does not depend on how the stream is cut.
+
+    Feed the training window's labels to `learn`, in order, then ask `predict` for row after row.
+
+    Parameters
+    ----------
+    task
+        The task.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._is_classification = task.kind == "classification"
+        self.known = 0
+        """The labels of all rows before this position have been taken in."""
+        self._counts = np.zeros(task.n_classes, dtype=np.int64)
+        self._seen: list[int] = []  # classes in order of their first label
+        self._sum = 0.0
+        self._n = 0
+        self._common: float = -1 if self._is_classification else np.nan
+        self._last: float = self._common
+
+    def learn(self, y: NDArray[Any]) -> None:
+        """Take in the next labels (n,), missing ones included, without predicting anything."""
+        if len(y):
+            common, last = self._along(y)
+            self._common, self._last = common[-1].item(), last[-1].item()
+            self.known += len(y)
+
+    def predict(self, upto: Ints, y: NDArray[Any]) -> ReferencePredictions:
+        """Predict the next rows, each from the labels known before it.
+
+        Parameters
+        ----------
+        upto
+            int64 (n,): for each row, the exclusive end of the labels known after it was predicted
+            (`EncodedStream.label_upto`); the first rows asked for are predicted from what is known
+            now.
+        y
+            The labels of rows ``[known, upto[-1])``, those that arrive meanwhile.
+        """
+        n = len(upto)
+        if n == 0:
+            return ReferencePredictions(*(np.empty(0, dtype=self._dtype) for _ in range(2)))
+        if int(upto[-1]) - self.known != len(y):
+            raise ValueError(f"labels [{self.known}, {upto[-1]}) are wanted, {len(y)} were given")
+        common, last = self._along(y)
+        # Before row i, what had arrived after row i - 1.
+        before = np.empty(n, dtype=np.int64)
+        before[0] = 0
+        before[1:] = upto[:-1] - self.known
+        found = ReferencePredictions(common[before], last[before])
+        self._common, self._last = common[-1].item(), last[-1].item()
+        self.known = int(upto[-1])
+        return found
+
+    @property
+    def _dtype(self) -> type:
+        return np.int64 if self._is_classification else np.float64
+
+    def _along(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Both predictions from what is known now, and after each of the labels: (n + 1,) each."""
+        present = y >= 0 if self._is_classification else np.isfinite(y)
+        labels: NDArray[Any] = y[present].astype(self._dtype, copy=False)
+        after = np.zeros(len(y) + 1, dtype=np.int64)
+        np.cumsum(present, out=after[1:])
+        last = np.concatenate([np.array([self._last], dtype=self._dtype), labels])
+        known = self._majorities(labels) if self._is_classification else self._means(labels)
+        common = np.concatenate([np.array([self._common], dtype=self._dtype), known])
+        return common[after], last[after]
+
+    def _majorities(self, labels: Ints) -> Ints:
+        """Majority class after each label.
+
+        A class's count only ever grows, so the majority is the running maximum over the counts of
+        the classes just counted; one key holds both the count and the preference for earlier ones.
+        """
+        classes = len(self._counts)
+        order = np.argsort(labels, kind="stable")
+        ordered = labels[order]
+        firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        sizes = np.diff(np.append(firsts, len(labels)))
+        count = np.empty(len(labels), dtype=np.int64)
+        count[order] = np.arange(1, len(labels) + 1) - np.repeat(firsts, sizes)
+        for at in np.sort(order[firsts]).tolist():
+            if int(labels[at]) not in self._seen:
+                self._seen.append(int(labels[at]))
+        seen = np.array(self._seen, dtype=np.int64)
+        late = np.zeros(classes, dtype=np.int64)  # how many classes were seen before this one
+        late[seen] = np.arange(len(seen))
+        keys = (count + self._counts[labels]) * classes + (classes - 1 - late[labels])
+        if self._counts.any():
+            standing = self._counts * classes + (classes - 1 - late)
+            keys = np.maximum(keys, standing[self._counts > 0].max())
+        self._counts += np.bincount(labels, minlength=classes)
+        majorities: Ints = seen[classes - 1 - np.maximum.accumulate(keys) % classes]
+        return majorities
+
+    def _means(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean after each label."""
+        if not len(labels):
+            return labels
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = running_sums(np.array([self._sum]), labels[None, :])[0]
+            means: NDArray[np.float64] = sums / np.arange(self._n + 1, self._n + len(labels) + 1)
+        self._sum = float(sums[-1])
+        self._n += len(labels)
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {
+            "known": self.known,
+            "counts": self._counts.tolist(),
+            "seen": list(self._seen),
+            "sum": self._sum,
+            "n": self._n,
+            "common": self._common,
+            "last": self._last,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a state of references of the same task."""
+        self.known = state["known"]
+        self._counts = np.array(state["counts"], dtype=np.int64)
+        self._seen = list(state["seen"])
+        self._sum, self._n = state["sum"], state["n"]
+        self._common, self._last = state["common"], state["last"]

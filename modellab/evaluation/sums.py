@@ -1,0 +1,308 @@
+"""Sums along a stream: cumulative, over a sliding window, and fading, for blocks of rows at once.
+
+All of them give the same bits however the stream is cut into calls, because every addition happens
+in an order that follows from the number of rows so far alone. All are stable: nothing is ever
+subtracted, so no rounding error stays behind when a large value has left the window.
+
+State is a dict of numbers and arrays (picklable).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+TILE = 1024
+"""Rows that are added up together."""
+_SMALLEST_WEIGHT = 1e-60
+_NARROW = 48
+
+
+def running_sums(carry: Floats, values: Floats) -> Floats:
+    """Sums after each row, one addition after the other: carry (m,), values (m, n) -> (m, n)."""
+    sums = np.empty((len(values), values.shape[1] + 1))
+    for k in range(len(values)):
+        sums[k, 0] = carry[k]
+        sums[k, 1:] = values[k]
+        np.add.accumulate(sums[k], out=sums[k])
+    return sums[:, 1:]
+
+
+def powers(alpha: float, count: int) -> Floats:
+    """``alpha ** 0`` to ``alpha ** (count - 1)``, by repeated multiplication."""
+    return np.concatenate([[1.0], np.cumprod(np.full(count - 1, alpha))])
+
+
+class WindowSums:
+    """Sum of the last `window` values after each value.
+
+    The stream is cut into runs of `window` values. A window covers the end of one run and the
+    beginning of the next, so its sum is a suffix sum of the one plus a prefix sum of the other
+    (van Herk 1992; Gil and Werman 1993, there for maxima). Narrow windows are summed directly.
+
+    Parameters
+    ----------
+    window
+        Number of values, at least 1.
+    """
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.count = 0
+        narrow = window <= _NARROW
+        self._recent = np.zeros(window - 1 if narrow else 0)  # oldest first
+        self._run = np.empty(0 if narrow else min(window, 4096))
+        self._suffix = np.zeros(0)
+        self._prefix = 0.0
+
+    def update(self, values: Floats) -> Floats:
+        """Add values (n,); return the window's sum after each (n,)."""
+        if self.window <= _NARROW:
+            sums = self._update_narrow(values)
+            self.count += len(values)
+            return sums
+        sums = np.empty(len(values))
+        done = 0
+        while done < len(values):
+            at = self.count % self.window
+            take = min(len(values) - done, self.window - at)
+            part = values[done : done + take]
+            self._store(at, part)
+            prefix = running_sums(np.array([self._prefix]), part[None, :])[0]
+            self._prefix = float(prefix[-1])
+            if len(self._suffix):
+                # What is left of the run before: its values from at + 1 on, at + 2 on, ...
+                prefix = prefix + self._suffix[at + 1 : at + 1 + take]
+            sums[done : done + take] = prefix
+            self.count += take
+            done += take
+            if at + take == self.window:
+                self._suffix = np.zeros(self.window + 1)
+                np.add.accumulate(self._run[self.window - 1 :: -1], out=self._suffix[-2::-1])
+                self._prefix = 0.0
+        return sums
+
+    def _update_narrow(self, values: Floats) -> Floats:
+        lined = np.concatenate([self._recent, values])
+        sums = lined[: len(values)].copy()
+        for age in range(1, self.window):
+            sums += lined[age : age + len(values)]
+        self._recent = lined[len(values) :].copy()
+        return sums
+
+    def _store(self, at: int, part: Floats) -> None:
+        need = at + len(part)
+        if need > len(self._run):
+            grown = np.empty(min(self.window, max(need, 2 * len(self._run))))
+            grown[:at] = self._run[:at]
+            self._run = grown
+        self._run[at:need] = part
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        at = self.count % self.window
+        return {
+            "count": self.count,
+            "recent": self._recent.copy(),
+            "run": self._run[:at].copy(),
+            "suffix": self._suffix.copy(),
+            "prefix": self._prefix,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state of sums with the same window."""
+        self.count = state["count"]
+        self._recent = np.array(state["recent"], dtype=np.float64)
+        self._suffix = np.array(state["suffix"], dtype=np.float64)
+        self._prefix = state["prefix"]
+        if self.window > _NARROW:
+            self._run = np.empty(min(self.window, 4096))
+            self._store(0, np.array(state["run"], dtype=np.float64))
+
+
+class FadingMean:
+    """Mean in which a value of age `a` weighs ``alpha ** a``, after each value.
+
+    Within a tile of values, ``S(k) = alpha^(k+1) S(before) + alpha^k * sum x(j) alpha^-j``; the
+    tile is short enough that no power leaves the floating-point range.
+
+    Parameters
+    ----------
+    alpha
+        In [0, 1]; 1 never forgets, 0 knows the last value only.
+    """
+
+    def __init__(self, alpha: float) -> None:
+        length = TILE
+        if alpha == 0.0:
+            length = 1
+        elif alpha < 1.0:
+            length = max(1, min(length, int(math.log(_SMALLEST_WEIGHT) / math.log(alpha))))
+        self._length = length
+        self._up = powers(alpha, length + 1)
+        self._down = 1.0 / self._up[:length]
+        self._at = 0
+        self._before = np.zeros(2)  # of the values, and of ones
+        self._within = np.zeros(2)
+
+    def update(self, values: Floats) -> Floats:
+        """Add values (n,); return the mean after each (n,)."""
+        means = np.empty(len(values))
+        done = 0
+        while done < len(values):
+            at = self._at
+            take = min(len(values) - done, self._length - at)
+            added = np.empty((2, take))
+            added[1] = self._down[at : at + take]
+            np.multiply(values[done : done + take], added[1], out=added[0])
+            within = running_sums(self._within, added)
+            sums = within * self._up[at : at + take]
+            sums += self._before[:, None] * self._up[at + 1 : at + take + 1]
+            np.divide(sums[0], sums[1], out=means[done : done + take])
+            self._within = within[:, -1].copy()
+            self._at = at + take
+            done += take
+            if self._at == self._length:
+                self._before = sums[:, -1].copy()
+                self._within = np.zeros(2)
+                self._at = 0
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {
+            "at": self._at,
+            "before": self._before.tolist(),
+            "within": self._within.tolist(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state of a mean with the same alpha."""
+        self._at = state["at"]
+        self._before = np.array(state["before"])
+        self._within = np.array(state["within"])
+
+
+class Totals:
+    """Weighted totals over all rows so far, for several kinds of forgetting at once.
+
+    Rows wait until there are `TILE` of them and are then added up together, so that the order of
+    additions follows from the number of rows alone.
+
+    Parameters
+    ----------
+    alphas
+        For each kind, the factor by which a row weighs less with each row that follows.
+    fields
+        Number of fields of a row.
+    summarise
+        ``summarise(rows, weights)``: totals (t,) of rows (fields, n) with weights (n,).
+    """
+
+    def __init__(
+        self, alphas: tuple[float, ...], fields: int, summarise: Callable[[Floats, Floats], Floats]
+    ) -> None:
+        self._powers = [powers(alpha, TILE + 1) for alpha in alphas]
+        self._summarise = summarise
+        self._waiting = np.empty((fields, TILE))
+        self._n_waiting = 0
+        nothing = summarise(self._waiting[:, :0], np.empty(0))
+        self._before = [nothing.copy() for _ in alphas]
+
+    def append(self, rows: Floats) -> None:
+        """Add rows (fields, n)."""
+        done, n = 0, rows.shape[1]
+        while done < n:
+            at = self._n_waiting
+            take = min(n - done, TILE - at)
+            self._waiting[:, at : at + take] = rows[:, done : done + take]
+            self._n_waiting = at + take
+            done += take
+            if self._n_waiting == TILE:
+                self._before = [self.now(k) for k in range(len(self._powers))]
+                self._n_waiting = 0
+
+    def now(self, kind: int) -> Floats:
+        """Return the totals after the last row for the kind of forgetting with this index (t,)."""
+        n, factors = self._n_waiting, self._powers[kind]
+        if n == 0:
+            return self._before[kind].copy()
+        added = self._summarise(self._waiting[:, :n], factors[n - 1 :: -1][:n])
+        # What weighs nothing any more is left out: it might have been infinite.
+        return added + self._before[kind] * factors[n] if factors[n] else added
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {
+            "waiting": self._waiting[:, : self._n_waiting].copy(),
+            "before": [before.copy() for before in self._before],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state of totals with the same settings."""
+        waiting = np.asarray(state["waiting"])
+        self._n_waiting = waiting.shape[1]
+        self._waiting[:, : self._n_waiting] = waiting
+        self._before = [np.array(before, dtype=np.float64) for before in state["before"]]
+
+
+class Recent:
+    """The last `size` rows of some series, exactly; memory grows only as far as it is used.
+
+    Parameters
+    ----------
+    size
+        Rows kept.
+    fields
+        Number of series.
+    """
+
+    def __init__(self, size: int, fields: int) -> None:
+        self.size = size
+        self._rows = np.empty((fields, min(size, 1024)))
+        self._count = 0
+
+    def append(self, values: Floats) -> None:
+        """Add rows (fields, n)."""
+        values = values[:, -self.size :] if values.shape[1] > self.size else values
+        n = values.shape[1]
+        room = self._rows.shape[1]
+        if room < self.size and self._count + n > room:
+            grown = np.empty((len(self._rows), min(self.size, max(self._count + n, 2 * room))))
+            grown[:, : self._count] = self._rows[:, : self._count]
+            self._rows, room = grown, grown.shape[1]
+        # Until it is full, rows are in order from 0; from then on it is a ring of `size` rows.
+        at = self._count % self.size
+        first = min(n, room - at)
+        self._rows[:, at : at + first] = values[:, :first]
+        self._rows[:, : n - first] = values[:, first:]
+        self._count += n
+        if self._count >= 2 * self.size:
+            self._count -= self.size
+
+    def rows(self) -> Floats:
+        """Return what is kept, oldest first (fields, m)."""
+        if self._count < self.size:
+            return self._rows[:, : self._count].copy()
+        at = self._count % self.size
+        return np.concatenate([self._rows[:, at : self.size], self._rows[:, :at]], axis=1)
+
+    def state(self) -> Floats:
+        """Return what is kept."""
+        return self.rows()
+
+    def load_state(self, rows: Floats) -> None:
+        """Take over what was kept."""
+        rows = np.array(rows, dtype=np.float64)
+        self._rows = np.empty((len(rows), max(min(self.size, 1024), rows.shape[1])))
+        self._rows[:, : rows.shape[1]] = rows
+        self._count = rows.shape[1]
