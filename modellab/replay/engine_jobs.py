@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from modellab.errors import DataError, ExperimentError, LabError, quote
 from modellab.replay.protocol import (
     BadRowsPage,
@@ -35,6 +33,8 @@ from modellab.replay.telemetry import sampled_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import msgspec
 
     from modellab.data.store import Store
     from modellab.experiment import Experiment
@@ -142,33 +142,10 @@ class Jobs:
         return _import(wanted, job)
 
     def _profile(self, command: ProfileData, job: Job) -> ProfileSummary:
-        from modellab.data.dataset import Dataset
-        from modellab.data.notes import worth_knowing
-        from modellab.data.profile import profile
+        from modellab.replay.profiling import profiled
 
-        experiment = command.experiment
-        store = self._store_for(experiment, job)
-        dataset, error = None, None
-        try:
-            dataset = Dataset.build(store, experiment.data, experiment.split)
-        except LabError as found:
-            error = found.sentence
-        train = 0 if dataset is None else dataset.train_rows
-        columns = profile(
-            store, kinds=experiment.data.kinds, train_rows=train, progress=job.progress
-        )
-        notes = worth_knowing(store, columns, experiment.data, train)
-        return ProfileSummary(
-            columns=[msgspec.to_builtins(column) for column in columns],
-            notes=[msgspec.to_builtins(note) for note in notes],
-            task="" if dataset is None else dataset.task.kind,
-            classes=[] if dataset is None else [str(c) for c in dataset.task.classes],
-            train_rows=train,
-            test_rows=0 if dataset is None else dataset.test_rows,
-            n_rows=store.n_rows,
-            times_ns=[] if dataset is None else sampled_times(store.n_rows, dataset.times),
-            error=error,
-        )
+        store = self._store_for(command.experiment, job)
+        return profiled(store, command.experiment, job.progress)
 
     def _rows(self, command: ReadRows) -> RowsPage:
         store = self._current()

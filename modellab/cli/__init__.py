@@ -1,0 +1,245 @@
+"""The command line: the same engine without a window, and the way into the window.
+
+Exit status: 0 done; 1 a failure, told in one sentence on standard error; 2 a wrong command line or
+experiment file; 130 interrupted. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modellab import __version__
+from modellab.errors import Cancelled, ExperimentError, LabError, LearnerError
+
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="modellab",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Train a model, deploy it on the rows that follow, and watch how it holds up.\n\n"
+        "modellab [FILE]... opens the window with data files or an experiment "
+        "(see modellab open --help)."
+    ),
+    epilog="With --debug anywhere, a failure shows where in the program it happened.",
+)
+
+
+class Theme(StrEnum):
+    """Looks of the window."""
+
+    system = "system"
+    light = "light"
+    dark = "dark"
+
+
+class Page(StrEnum):
+    """Pages that a sample can be opened on."""
+
+    data = "data"
+    train = "train"
+    test = "test"
+    deploy = "deploy"
+
+
+@app.callback(invoke_without_command=True)
+def _group(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"Model Lab {__version__}")
+        raise typer.Exit
+
+
+@app.command("open")
+def open_window(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Data files (one data set), or one experiment.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Open a bundled sample: flights, flights_delay.")
+    ] = None,
+    page: Annotated[
+        Page | None, typer.Option(help="Open on this page; deploy: with all lanes, ready to play.")
+    ] = None,
+    theme: Annotated[Theme | None, typer.Option(help="Looks, this time only.")] = None,
+) -> None:
+    """Open the window. The word open may be left out."""
+    from modellab.cli.window import open_in_window
+
+    raise typer.Exit(
+        open_in_window(
+            files or [],
+            sample=sample,
+            page=None if page is None else page.value,
+            theme=None if theme is None else theme.value,
+        )
+    )
+
+
+@app.command()
+def new(
+    data: Annotated[Path, typer.Argument(help="A data file, a folder of them, or a glob.")],
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    time: Annotated[str | None, typer.Option(help="Column of event times.")] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(help="Training window: a fraction, a number of rows, a date-time, or 0."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; - for standard output.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write an experiment file with the detected kinds and the default lanes."""
+    from modellab.cli.data import write_new
+
+    write_new(data, target=target, time=time, train=train, output=output, force=force)
+
+
+@app.command()
+def run(
+    experiment: Annotated[Path, typer.Argument(help="An experiment: a .toml or .mlab file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting, such as replay.chunk_rows=100."
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes that compute lanes; changes no number.")
+    ] = 1,
+    predictions: Annotated[
+        bool, typer.Option("--predictions", help="Write every prediction to the results (--out).")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON instead of a table.")
+    ] = False,
+) -> None:
+    """Replay an experiment without a window."""
+    from modellab.cli.run import run_file
+
+    raise typer.Exit(
+        run_file(
+            experiment,
+            out=out,
+            changes=changes or [],
+            workers=workers,
+            predictions=predictions,
+            quiet=quiet,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def profile(
+    data: Annotated[Path, typer.Argument(help="A data file, a folder of them, or a glob.")],
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict (else the guessed one).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what the Data page shows: columns, kinds, missing values, what is worth knowing."""
+    from modellab.cli.data import show_profile
+
+    show_profile(data, target=target, as_json=as_json)
+
+
+@app.command()
+def learners(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the catalogue of learners: tasks, what each supports, settings with their ranges."""
+    from modellab.cli.learners import show_learners
+
+    show_learners(as_json=as_json)
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what a bug report needs: versions, display, cores, memory, compiled parts, folders."""
+    from modellab.cli.doctor import show_doctor
+
+    raise typer.Exit(show_doctor())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results and the picture.")],
+    sample: Annotated[str, typer.Option(help="The bundled sample.")] = "flights",
+    rows: Annotated[int, typer.Option(min=0, help="Rows of stream to replay; 0: all.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+) -> None:
+    """Replay a bundled sample with the default lanes and take a picture of the Deploy page."""
+    from modellab.cli.run import run_demo
+
+    raise typer.Exit(run_demo(out, sample=sample, rows=rows, workers=workers))
+
+
+_COMMANDS = ("open", "new", "run", "profile", "learners", "doctor", "demo")
+_OF_THE_GROUP = ("-h", "--help", "--version")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in own
+    if debug:
+        given.remove("--debug")
+    if not given or given[0] not in (*_COMMANDS, *_OF_THE_GROUP):
+        given = ["open", *given]
+    return _guarded(lambda: _call(given), debug)
+
+
+def _call(arguments: list[str]) -> int:
+    try:
+        app(args=arguments, prog_name="modellab")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def _guarded(work: Callable[[], int], debug: bool) -> int:
+    """Turn what goes wrong into one sentence and a status."""
+    try:
+        return work()
+    except (KeyboardInterrupt, Cancelled):
+        return _tell("Interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has seen enough. Nothing more can be flushed at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ExperimentError, LearnerError) as error:
+        if debug:
+            raise
+        return _tell(error.sentence, WRONG)
+    except LabError as error:
+        if debug:
+            raise
+        return _tell(error.sentence, FAILED)
+    except Exception as error:  # told in one sentence; --debug shows the place
+        if debug:
+            raise
+        from modellab.replay.failure import as_sentence
+
+        return _tell(f"{as_sentence(error)} Add --debug to see where.", FAILED)
+
+
+def _tell(sentence: str, status: int) -> int:
+    sys.stderr.write(f"modellab: {sentence}\n")
+    return status

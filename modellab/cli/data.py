@@ -1,0 +1,192 @@
+"""``modellab new`` and ``modellab profile``: what is in a data set."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellab.errors import LabError, quote
+
+if TYPE_CHECKING:
+    from modellab.data.store import Store
+    from modellab.experiment import Experiment
+
+
+def write_new(
+    data: Path,
+    *,
+    target: str,
+    time: str | None,
+    train: str | None,
+    output: Path | None,
+    force: bool,
+) -> None:
+    """Write an experiment file for a data set.
+
+    Raises
+    ------
+    LabError
+        If the data cannot be read, the experiment does not fit them, or the file is there already.
+    """
+    from modellab.data.dataset import Dataset
+    from modellab.data.importer import import_dataset
+    from modellab.experiment import DataSpec, Experiment, SplitSpec, check
+    from modellab.experiment_file import dump, save
+    from modellab.experiment_paths import relative
+
+    to_stdout = output is not None and str(output) == "-"
+    place = output or Path(data.name.split(".")[0] or "experiment").with_suffix(".toml")
+    if not to_stdout and place.exists() and not force:
+        raise LabError(f"{quote(place, 200)} is there already: add --force to replace it.")
+    store = import_dataset([data.absolute()])
+    base = Path.cwd() if to_stdout else place.absolute().parent
+    experiment = check(
+        Experiment(
+            data=DataSpec(
+                path=relative(data, base),
+                target=target,
+                time=time,
+                kinds={column.name: column.kind for column in store.columns},
+            ),
+            split=SplitSpec() if train is None else SplitSpec(train=_train(train)),
+        )
+    )
+    dataset = Dataset.build(store, experiment.data, experiment.split)
+    experiment = _with_lanes(experiment, dataset)
+    if to_stdout:
+        sys.stdout.write(dump(experiment))
+        return
+    save(experiment, place)
+    from modellab.cli import show
+
+    lanes = ", ".join(lane.name for lane in experiment.lane)
+    show.out().print(
+        show.plain(
+            f"{place}: {store.n_rows:,} rows, {dataset.train_rows:,} of them for training; "
+            f"{dataset.task.kind} of {quote(target)}; lanes: {lanes}."
+        )
+    )
+
+
+def _train(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _with_lanes(experiment: Experiment, dataset: Any) -> Experiment:
+    from modellab.lanes import with_default_lanes
+
+    rows = dataset.n_rows - dataset.train_rows
+    first = dataset.time_at(dataset.train_rows) if rows > 0 else None
+    last = dataset.time_at(dataset.n_rows - 1) if rows > 0 else None
+    span = max(last - first, 0) if first is not None and last is not None else 0
+    return with_default_lanes(experiment, dataset.task.kind, stream_rows=rows, span_ns=span)
+
+
+def show_profile(data: Path, *, target: str | None, as_json: bool) -> None:
+    """Print what is known of a data set and its columns.
+
+    Raises
+    ------
+    LabError
+        If the data cannot be read.
+    """
+    from modellab.data.guess import guess_target, guess_time
+    from modellab.data.importer import import_dataset
+    from modellab.experiment import DataSpec, Experiment
+    from modellab.replay.profiling import profiled
+
+    store = import_dataset([data.absolute()])
+    reason = "as you said"
+    if target is None:
+        target, reason = guess_target(store)
+    else:
+        store.column(target)
+    time = guess_time(store)
+    experiment = Experiment(
+        data=DataSpec(path=str(data), target=target, time=time if time != target else None)
+    )
+    found = profiled(store, experiment)
+    facts = _facts(store) | {"target": target, "target_reason": reason, "time": time}
+    if as_json:
+        from modellab.cli import show
+
+        show.write_json(
+            facts
+            | {
+                "task": found.task,
+                "classes": found.classes,
+                "train_rows": found.train_rows,
+                "columns": found.columns,
+                "notes": found.notes,
+                "problem": found.error,
+            }
+        )
+        return
+    _print_profile(store, facts, found)
+
+
+def _facts(store: Store) -> dict[str, Any]:
+    return {
+        "name": store.name,
+        "paths": store.source_paths,
+        "format": store.meta.format,
+        "size_bytes": store.size_bytes,
+        "rows": store.n_rows,
+        "bad_rows": store.bad_row_count,
+        "fingerprint": store.fingerprint,
+        "warnings": list(store.warnings),
+    }
+
+
+def _print_profile(store: Store, facts: dict[str, Any], found: Any) -> None:
+    from rich.table import Table
+
+    from modellab.cli import show
+
+    console = show.out()
+    console.print(
+        show.plain(
+            f"{facts['name']}: {facts['rows']:,} rows, {len(store.columns):,} columns, "
+            f"{facts['size_bytes']:,} bytes; target {quote(facts['target'])} "
+            f"({facts['target_reason']})"
+        )
+    )
+    if facts["bad_rows"]:
+        console.print(f"{facts['bad_rows']:,} rows could not be read and were set aside.")
+    table = Table()
+    for title in ("Column", "Kind", "Missing", "Distinct", "Values"):
+        table.add_column(title, justify="right" if title in ("Missing", "Distinct") else "left")
+    for column in found.columns:
+        table.add_row(
+            show.plain(column["name"]),
+            column["kind"],
+            f"{column['missing']:,}",
+            _count(column),
+            show.plain(_values(column)),
+        )
+    console.print(table)
+    for sentence in facts["warnings"]:
+        console.print(show.plain(f"Note: {sentence}"))
+    for note in found.notes:
+        console.print(show.plain(f"Worth knowing: {_note(note)}"))
+    if found.error:
+        console.print(show.plain(f"As it is, this cannot be replayed: {found.error}"))
+
+
+def _count(column: dict[str, Any]) -> str:
+    distinct = column.get("distinct")
+    return "–" if distinct is None else f"{distinct:,}"
+
+
+def _values(column: dict[str, Any]) -> str:
+    return str(column)
+
+
+def _note(note: dict[str, Any]) -> str:
+    return str(note)

@@ -1,0 +1,215 @@
+"""``modellab run`` and ``modellab demo``: replays without a window."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellab.errors import Cancelled, ExperimentError, LabError, quote
+from modellab.replay.process import limit_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from modellab.experiment import Experiment
+    from modellab.replay.run import RunResult
+
+INTERRUPTED = 130
+
+
+def run_file(
+    path: Path,
+    *,
+    out: Path | None,
+    changes: list[str],
+    workers: int,
+    predictions: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Replay an experiment file; return the exit status.
+
+    Raises
+    ------
+    LabError
+        With the sentence of what went wrong.
+    """
+    limit_threads()
+    if predictions and out is None:
+        raise ExperimentError("--predictions needs --out DIR to write to.")
+    experiment, base = read_experiment(path)
+    experiment, later = _changed(experiment, changes)
+    result = _replay(
+        experiment, base, out=out, workers=workers, predictions=predictions, quiet=quiet,
+        prepared=later,
+    )  # fmt: skip
+    _show(result, out, quiet=quiet, as_json=as_json)
+    return _status(result, out)
+
+
+def read_experiment(path: Path) -> tuple[Experiment, Path]:
+    """Read a ``.toml`` or ``.mlab`` file; return the experiment and what its paths start from."""
+    base = path.absolute().parent
+    if path.suffix.lower() == ".mlab":
+        from modellab.export.mlab import read_mlab
+
+        return read_mlab(path), base
+    from modellab.experiment_file import load
+
+    return load(path), base
+
+
+def _changed(
+    experiment: Experiment, changes: list[str]
+) -> tuple[Experiment, Callable[[Experiment], Experiment] | None]:
+    """Make the changes; those of lanes wait for the default lanes where the file lists none."""
+    from modellab.experiment_file import set_value
+
+    waiting = []
+    for text in changes:
+        if text.strip().startswith("lane.") and not experiment.lane:
+            waiting.append(text)
+        else:
+            experiment = set_value(experiment, text)
+    if not waiting:
+        return experiment, None
+
+    def later(complete: Experiment) -> Experiment:
+        for text in waiting:
+            complete = set_value(complete, text)
+        return complete
+
+    return experiment, later
+
+
+def _replay(
+    experiment: Experiment,
+    base: Path,
+    *,
+    out: Path | None,
+    workers: int,
+    predictions: bool,
+    quiet: bool,
+    prepared: Callable[[Experiment], Experiment] | None = None,
+) -> RunResult:
+    from modellab.cli.show import RunBar
+    from modellab.export.results import PREDICTIONS, write_results
+    from modellab.learners.catalogue import entry
+    from modellab.replay.run import run_experiment
+
+    for lane in experiment.lane:
+        entry(lane.learner)  # a misspelt learner is told before any data are read
+    file = None
+    if out is not None:
+        _make_folder(out)
+        (out / PREDICTIONS).unlink(missing_ok=True)
+        file = out / PREDICTIONS if predictions else None
+    with interruptible() as cancel, RunBar(quiet) as bar:
+        result = run_experiment(
+            experiment,
+            base=base,
+            workers=workers,
+            progress=bar.update,
+            predictions=file,
+            cancel=cancel,
+            prepared=prepared,
+        )
+        if out is not None:
+            write_results(result, out)
+    return result
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(
+            f"The folder {quote(folder, 200)} cannot be made: {error.strerror or error}."
+        ) from error
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Ctrl+C (and a polite end from outside) sets the event; a second one ends at once."""
+    cancel = threading.Event()
+
+    def stop(_number: int, _frame: Any) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.signal(number, stop) for number in wanted}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(result: RunResult, out: Path | None, *, quiet: bool, as_json: bool) -> None:
+    from modellab.cli import show
+
+    if as_json:
+        from modellab.export.results import summary
+
+        show.write_json(summary(result))
+        return
+    if quiet:
+        return
+    console = show.out()
+    console.print(show.lanes_table(result))
+    replayed = result.position - result.train_rows
+    rate = replayed / result.seconds if result.seconds > 0 else 0.0
+    console.print(
+        f"{replayed:,} rows replayed after {result.train_rows:,} rows of training, "
+        f"in {result.seconds:.1f} s ({rate:,.0f} rows per second)."
+    )
+    if out is not None:
+        console.print(show.plain(f"Results: {out}"))
+
+
+def _status(result: RunResult, out: Path | None) -> int:
+    if not result.interrupted:
+        return 0
+    where = " What was done so far is written." if out is not None else ""
+    sys.stderr.write(f"modellab: Interrupted at row {result.position:,}.{where}\n")
+    return INTERRUPTED
+
+
+def run_demo(out: Path, *, sample: str, rows: int, workers: int) -> int:
+    """Replay a bundled sample with the default lanes, and picture it; return the exit status."""
+    limit_threads()
+    from modellab.cli import show
+    from modellab.data.samples import sample_experiment
+    from modellab.experiment import replace
+    from modellab.experiment_file import save
+    from modellab.experiment_paths import rebase
+
+    experiment = sample_experiment(sample)
+    if rows:
+        experiment = replace(experiment, replay=replace(experiment.replay, limit=rows))
+    result = _replay(
+        experiment, Path.cwd(), out=out, workers=workers, predictions=False, quiet=False
+    )
+    save(rebase(result.experiment, None, out), out / "experiment.toml")
+    _show(result, out, quiet=False, as_json=False)
+    if result.interrupted:
+        return _status(result, out)
+    picture = out / "deploy.png"
+    try:
+        from modellab.gui.shots import deploy_picture
+
+        deploy_picture(result.experiment, out, picture)
+    except Cancelled:
+        raise
+    except (LabError, ImportError, OSError) as error:
+        # The numbers are there all the same; the picture needs Qt's system libraries.
+        sys.stderr.write(f"modellab: No picture could be made: {error}\n")
+        return 1
+    show.out().print(show.plain(f"Picture of the Deploy page: {picture}"))
+    return 0
