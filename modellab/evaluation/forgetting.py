@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modellab.learners.base import Prediction, Task
+    from modellab.data.task import Task
+    from modellab.evaluation.losses import Predictions
 
     Ints = NDArray[np.int64]
 
@@ -115,7 +116,7 @@ def _shares(counts: Ints, rows: int) -> Ints:
     return shares
 
 
-def score(task: Task, y: NDArray[Any], prediction: Prediction) -> float | None:
+def score(task: Task, y: NDArray[Any], prediction: Predictions) -> float | None:
     """Score on a memory set, the higher the better; None without rows.
 
     Accuracy, where an unanswered row counts as wrong; for regression, minus the mean absolute error

@@ -6,7 +6,7 @@ Rows are a table float64 (fields, n); the first field is the loss that is plotte
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
+
+
+class Predictions(Protocol):
+    """The predictions of n rows, as of `modellab.learners.base.Prediction`."""
+
+    @property
+    def value(self) -> NDArray[Any]:
+        """Class codes int64 (n,), -1 for no answer; or numbers float64 (n,), NaN for none."""
+
+    @property
+    def proba(self) -> Floats | None:
+        """Class probabilities (n, K), rows of NaN where there are none; or None."""
+
 
 CLIP = 1e-15
 """Probabilities are kept away from 0 and 1 by this much in the log loss."""

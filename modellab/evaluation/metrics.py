@@ -26,6 +26,7 @@ from modellab.evaluation.losses import (
     ClassSummary,
     NumberField,
     NumberSummary,
+    Predictions,
     class_rows,
     codes_of,
     number_rows,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modellab.learners.base import Prediction, Task
+    from modellab.data.task import Task
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -113,7 +114,7 @@ class Scores:
     def update(
         self,
         y: NDArray[Any],
-        prediction: Prediction,
+        prediction: Predictions,
         majority_correct: Bools | None = None,
         nochange_correct: Bools | None = None,
     ) -> RowScores:
@@ -148,7 +149,7 @@ class Scores:
     def _update_classes(
         self,
         y: NDArray[Any],
-        prediction: Prediction,
+        prediction: Predictions,
         majority_correct: Bools | None,
         nochange_correct: Bools | None,
     ) -> RowScores:
@@ -164,7 +165,7 @@ class Scores:
         rows = class_rows(y, guess, proba, majority_correct, nochange_correct)
         return self._add(rows, rows, scored)
 
-    def _update_numbers(self, y: NDArray[Any], prediction: Prediction) -> RowScores:
+    def _update_numbers(self, y: NDArray[Any], prediction: Predictions) -> RowScores:
         guess = np.asarray(prediction.value, dtype=np.float64)
         scored = self._scored_rows(np.isfinite(y), np.isfinite(guess))
         if not scored.all():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modellab.learners.base import Task
+    from modellab.data.task import Task
 
     Ints = NDArray[np.int64]
 

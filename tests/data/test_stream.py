@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
 from modellab.data.encoding import NO_TIME
+from modellab.data.store import import_dataset
 from modellab.data.stream import BLOCK, EncodedStream
 from modellab.errors import ExperimentError
-from modellab.experiment import parse_span
+from modellab.experiment import DataSpec, SplitSpec, parse_span
 
 N, T = 5 * BLOCK + 100, 1500
 
@@ -297,3 +301,78 @@ def test_an_empty_range_is_empty_in_every_view() -> None:
     assert stream.rows("raw", 5, 5).shape == (0, len(ENCODER.names("raw")))
     assert stream.label_upto(N, N).tolist() == []
     assert stream.matrix("raw", 7, 7)[0].shape == (0, len(ENCODER.names("raw")))
+
+
+# ---------------------------------------------------------------- with a real store
+
+
+def written(path: Path, n: int) -> Path:
+    """A CSV file with a column of each kind, some values missing."""
+    rng = np.random.default_rng(7)
+    lines = ["when,temp,carrier,wet,late"]
+    for k in range(n):
+        when = f"2024-01-{1 + k // 480 % 28:02d} {k // 20 % 24:02d}:{k % 20 * 3:02d}:00"
+        temp = "" if rng.random() < 0.1 else f"{rng.normal(10, 3):.3f}"
+        carrier = (
+            "" if rng.random() < 0.05 else str(rng.choice(["AA", "UA", "B6"], p=[0.5, 0.3, 0.2]))
+        )
+        wet = str(rng.choice(["true", "false"]))
+        late = "" if rng.random() < 0.1 else str(rng.choice(["yes", "no"]))
+        lines.append(f"{when},{temp},{carrier},{wet},{late}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_from_a_file_to_encoded_rows(tmp_path: Path) -> None:
+    n = 3000
+    path = written(tmp_path / "late.csv", n)
+    frame = pd.read_csv(path)
+    with import_dataset(path) as store:
+        spec = DataSpec(path=str(path), target="late", time="when")
+        dataset = Dataset.build(store, spec, SplitSpec(train=1000))
+        encoder = Encoder.fit(dataset, 0, dataset.train_rows, seed=0)
+        stream = EncodedStream(dataset, encoder, label_delay="1h")
+        assert encoder.names("raw") == (
+            "temp",
+            "temp missing",
+            "carrier = AA",
+            "carrier = UA",
+            "carrier = B6",
+            "carrier missing",
+            "carrier other",
+            "wet",
+            "when: hour of day (sin)",
+            "when: hour of day (cos)",
+        )
+        rows = stream.rows("raw", 0, n)
+        train = frame.iloc[:1000]
+        np.testing.assert_array_equal(rows[:, 0], frame.temp.fillna(train.temp.median()))
+        np.testing.assert_array_equal(rows[:, 2] == 1, frame.carrier == "AA")
+        np.testing.assert_array_equal(rows[:, 5] == 1, frame.carrier.isna())
+        np.testing.assert_array_equal(rows[:, 7] == 1, frame.wet)
+        hours = stream.rows("ordinal", 0, n)[:, -1]
+        clock = pd.to_datetime(frame.when).dt
+        np.testing.assert_allclose(hours, clock.hour + clock.minute / 60)
+        y = stream.labels(0, n)
+        np.testing.assert_array_equal(y == 1, frame.late == "yes")
+        np.testing.assert_array_equal(y == -1, frame.late.isna())
+        # Twenty rows an hour: the label of a row is known twenty rows later.
+        np.testing.assert_array_equal(
+            stream.label_upto(1000, n), np.maximum(1000, np.arange(1000, n) - 19)
+        )
+        moments = stream.times(5, 7)
+        assert moments is not None
+        np.testing.assert_array_equal(
+            moments.view("datetime64[ns]"), pd.to_datetime(frame.when).iloc[5:7].to_numpy()
+        )
+
+
+def test_electricity_goes_to_river_as_it_is(electricity: Path) -> None:
+    with import_dataset(electricity) as store:
+        spec = DataSpec(path=str(electricity), target="class", kinds={"day": "number"})
+        dataset = Dataset.build(store, spec, SplitSpec(train=0))
+        stream = EncodedStream(dataset, Encoder.fit(dataset, 0, 0, seed=0))
+        rows = stream.rows("dict", 0, dataset.n_rows)
+        assert len(rows) == 45_312
+        frame = pd.read_csv(electricity).drop(columns="class").astype(float)
+        assert rows[::1000] == frame.iloc[::1000].to_dict("records")
