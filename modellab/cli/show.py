@@ -131,7 +131,7 @@ def lanes_table(result: RunResult) -> Table:
         table.add_row(
             plain(lane.name),
             plain(lane.spec.learner.class_name or lane.spec.learner.kind.replace("_", " ")),
-            "baseline" if lane.baseline else type(lane.spec.policy).__struct_config__.tag,
+            "baseline" if lane.baseline else str(type(lane.spec.policy).__struct_config__.tag),
             number(error(lane.metrics, "cumulative"), classes),
             number(error(lane.metrics, "window"), classes),
             *(number(cumulative.get(name), classes and name == "accuracy") for name, _ in shown),

@@ -307,7 +307,7 @@ def _history(replay: Replay, name: str) -> dict[str, Curve]:
 
 
 def _curve(arrays: Any) -> Curve:
-    return Curve(arrays.start, arrays.mean, arrays.low, arrays.high)
+    return Curve(arrays.starts, arrays.mean, arrays.min, arrays.max)
 
 
 def peak_memory_mb() -> float:

@@ -49,7 +49,7 @@ class Reporter:
         self._event_counts: dict[str, int] = {}
         self._events = 0
         self._extra: list[EventRecord] = []
-        self._parameters: tuple[str, list[str], NDArray[Any]] | None = None
+        self._parameters = 0  # version that the window has; 0: nothing
         self._reset = True
 
     def forget(self) -> None:
@@ -57,14 +57,14 @@ class Reporter:
         self._versions = {}
         self._event_counts = {}
         self._events = 0
-        self._parameters = None
+        self._parameters = 0
         self._slow = self._parameters_told = 0.0
         self._reset = True
 
     def watch(self, lane: str | None) -> None:
         """Send the parameters of this lane from now on."""
         self.watched = lane
-        self._parameters = None
+        self._parameters = 0
         self._parameters_told = 0.0
 
     def add_event(self, record: EventRecord) -> None:
@@ -165,19 +165,16 @@ class Reporter:
         if not settled and now - self._parameters_told < PARAMETERS_SECONDS:
             return None
         self._parameters_told = now
-        names, positions, values = replay.ask(lane, "parameters")
-        first = 0
-        if self._parameters is not None and self._parameters[:2] == (lane, names):
-            first = _common(self._parameters[2], positions)
-            if first == len(positions) == len(self._parameters[2]):
-                return None
-        self._parameters = (lane, list(names), np.array(positions))
+        delta = replay.ask(lane, "parameters_since", self._parameters)
+        if delta.version == self._parameters:
+            return None
+        self._parameters = delta.version
         return ParameterNews(
             lane=lane,
-            names=list(names),
-            from_index=first,
-            positions=pack(positions[first:]),
-            values=pack(np.asarray(values, np.float64)[first:]),
+            names=list(delta.names),
+            from_index=delta.from_index,
+            positions=pack(delta.positions),
+            values=pack(delta.values),
         )
 
     def _memory_mb(self) -> float:
@@ -216,10 +213,10 @@ def curve_delta(delta: Any) -> CurveDelta:
     return CurveDelta(
         width=delta.width,
         from_index=delta.from_index,
-        start=pack(delta.start),
+        start=pack(delta.starts),
         mean=pack(delta.mean),
-        low=pack(delta.low),
-        high=pack(delta.high),
+        low=pack(delta.min),
+        high=pack(delta.max),
     )
 
 
@@ -237,13 +234,6 @@ def sampled_times(
     rows = np.unique(np.linspace(0, n_rows - 1, min(count, n_rows)).round().astype(np.int64))
     found = [times(int(at), int(at) + 1) for at in rows]
     return [int(t[0]) for t in found if t is not None]
-
-
-def _common(one: NDArray[Any], other: NDArray[Any]) -> int:
-    """Length of the common beginning of two arrays."""
-    length = min(len(one), len(other))
-    differ = np.flatnonzero(one[:length] != other[:length])
-    return int(differ[0]) if len(differ) else length
 
 
 def memory_mb() -> float:
