@@ -106,6 +106,8 @@ class StoreMeta(msgspec.Struct, frozen=True):
 class Store:
     """A data set in columns, memory-mapped and read-only; every process can open the same one.
 
+    What is worked out from the unchanging rows and worth keeping (profiles) is put into `memo`.
+
     Parameters
     ----------
     folder
@@ -124,6 +126,7 @@ class Store:
         self._lock = threading.Lock()
         self._batches: OrderedDict[int, RecordBatch] = OrderedDict()
         self._levels: dict[tuple[str, Kind], list[str]] = {}
+        self.memo: dict[tuple[str, ...], Any] = {}
         try:
             raw = (self.path / META_FILE).read_bytes()
             self.meta = msgspec.json.decode(raw, type=StoreMeta)
