@@ -184,6 +184,8 @@ class LinearLearner:
         part is missing.
     """
 
+    __test__ = False  # `TestThenTrain` has it, and is recognised by it together with `run`
+
     def __init__(self, inputs: Inputs, params: Mapping[str, Any]) -> None:
         values = resolve(TITLE, PARAMETERS, params, inputs.task.kind)
         if not inputs.names:
