@@ -39,6 +39,7 @@ class CheckpointStore:
         self.folder = folder
         self.spacing = SPACING
         self.points: list[Checkpoint] = []
+        self._passing: int | None = None
         self._memory: dict[str, bytes] = {}
         if folder is not None:
             (folder / "blobs").mkdir(parents=True, exist_ok=True)
@@ -66,8 +67,19 @@ class CheckpointStore:
         """First position after `position` at which one falls due."""
         return (position // self.spacing + 1) * self.spacing
 
-    def save(self, position: int, lanes: dict[str, dict[str, bytes]]) -> None:
-        """Keep the states of all lanes at `position`."""
+    def save(
+        self, position: int, lanes: dict[str, dict[str, bytes]], *, passing: bool = False
+    ) -> None:
+        """Keep the states of all lanes at `position`.
+
+        `passing`: for safety between two that are due; the next such one takes its place.
+        """
+        if passing:
+            self.points = [p for p in self.points if p.position != self._passing]
+            taken = any(p.position == position for p in self.points)
+            self._passing = None if taken else position
+        elif position == self._passing:
+            self._passing = None
         point = Checkpoint(
             position,
             {name: {k: self._put(v) for k, v in blobs.items()} for name, blobs in lanes.items()},

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 0.02
 TICK_SECONDS = 1 / 120
 FRAME_SECONDS = 1 / 60
+SAFE_SECONDS = 5.0
 LANE_LOST = 70
 
 NOTHING_DEPLOYED = "Nothing is deployed yet."
@@ -75,6 +76,8 @@ class Player:
         self._sliced = 0.0
         self.seconds = 0.0
         """Time that the present replay was played for."""
+        self._saved = 0.0
+        self._save_cost = 0.0
         self._speed: deque[tuple[float, int]] = deque(maxlen=64)
         self.thread = threading.Thread(target=self._loop, name="player", daemon=True)
 
@@ -115,6 +118,7 @@ class Player:
         self._stop_playing()
         self._rows = 64
         self.seconds = 0.0
+        self._saved = time.monotonic()
         self._reporter.watch(None)
         self._structure_changed()
         if old is not None:
@@ -204,7 +208,24 @@ class Player:
             self._rows = paced(rows, seconds, SLICE_SECONDS, most)
         self._speed.append((begin + seconds, replay.position))
         self._news = True
+        self._save_now_and_then(replay)
         return True
+
+    def _save_now_and_then(self, replay: Replay) -> None:
+        """Save a checkpoint every few seconds of play, more rarely where that takes long."""
+        now = time.monotonic()
+        if now - self._saved < max(SAFE_SECONDS, 20 * self._save_cost):
+            return
+        try:
+            replay.checkpoint()
+        except OSError as error:
+            sentence = (
+                f"No checkpoint could be saved ({error.strerror}): if the engine stops, "
+                "more will have to be replayed."
+            )
+            self._reporter.add_event(EventRecord(replay.position, "", "warning", sentence))
+        self._saved = time.monotonic()
+        self._save_cost = self._saved - now
 
     def _failed(self, error: BaseException) -> None:
         print(as_detail(error), file=sys.stderr)  # noqa: T201  # the engine's log

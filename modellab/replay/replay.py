@@ -338,15 +338,15 @@ class Replay:
         self.position = point.position
         self._fork_due()
 
-    def _save_checkpoint(self) -> None:
+    def _save_checkpoint(self, *, passing: bool = False) -> None:
         if self.checkpoints is None:
             return
         states = {name: self._call(name, "state", name) for name in self.home}
-        self.checkpoints.save(self.position, states)
+        self.checkpoints.save(self.position, states, passing=passing)
 
     def checkpoint(self) -> None:
-        """Save a checkpoint here, now."""
-        self._save_checkpoint()
+        """Save a checkpoint here, now; it takes the place of the last one made so."""
+        self._save_checkpoint(passing=True)
 
     # -- telling
 
