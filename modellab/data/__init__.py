@@ -1,0 +1,1 @@
+"""Data: files to store to chunks; kinds, roles, profiles, encoders and samples."""
