@@ -20,7 +20,7 @@ SOURCES = "modellab/learners/compiled"
 # Exactly what the source says, in its order: results must not depend on compiler or processor.
 # No contraction (a fused multiply-add rounds once, not twice); sqrt needs no errno, so that it
 # vectorises; never -ffast-math.
-FLAGS_UNIX = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-w"]
+FLAGS_UNIX = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-w"]
 FLAGS_MSVC = ["/O2", "/fp:precise"]
 
 DIRECTIVES = {
