@@ -241,7 +241,7 @@ def stream_rng(seed: int, purpose: str, position: int = 0) -> np.random.Generato
     tag = 0
     for byte in purpose.encode():
         tag = (tag * 1_000_003 + byte) % (1 << 64)
-    key = [(int(seed) ^ (tag << 1)) % (1 << 64), tag]
+    key = np.array([(int(seed) ^ (tag << 1)) % (1 << 64), tag], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(position)]))
 
 
