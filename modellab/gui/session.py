@@ -216,7 +216,8 @@ class Session(DataPart):
         if place.suffix.lower() not in EXPERIMENT_SUFFIXES:
             place = place.with_name(place.name + ".mlab")
         try:
-            saving.write_experiment(self.experiment, place)
+            fingerprint = self.data.fingerprint if self.data is not None else None
+            saving.write_experiment(self.experiment, place, fingerprint)
         except (LabError, OSError) as error:
             sentence = f"The experiment could not be saved as {quote(place.name)}."
             self.tell("error", getattr(error, "sentence", sentence), detail=str(error))

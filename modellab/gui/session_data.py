@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from modellab.gui.session_saving import Recoverable
     from modellab.gui.session_training import Training
+    from modellab.learners.base import TaskKind
 
 EXPERIMENT_SUFFIXES = (".toml", ".mlab")
 
@@ -97,10 +98,10 @@ class DataPart(ReplayPart):
         return self.data.name if self.data is not None else ""
 
     @property
-    def task_kind(self) -> str:
+    def task_kind(self) -> TaskKind:
         """``classification`` or ``regression``; by the profile, else by the target's kind."""
         if self.profile is not None and self.profile.task:
-            return self.profile.task
+            return "regression" if self.profile.task == "regression" else "classification"
         if self.experiment is None or self.data is None:
             return "classification"
         return (
@@ -118,6 +119,17 @@ class DataPart(ReplayPart):
                 if known.name == column:
                     return known.kind
         return None
+
+    def role_of(self, column: str) -> str:
+        """Role of a column: ``feature``, ``target``, ``time`` or ``ignored``."""
+        if self.experiment is None:
+            return "feature"
+        data = self.experiment.data
+        if column == data.target:
+            return "target"
+        if column == data.time:
+            return "time"
+        return "ignored" if column in data.ignore else "feature"
 
     @property
     def n_rows(self) -> int:
@@ -305,6 +317,10 @@ class DataPart(ReplayPart):
 
     def _default_experiment(self, data: DataSummary, sample: str | None) -> Experiment:
         path: str | list[str] = data.paths[0] if len(data.paths) == 1 else list(data.paths)
+        if sample is not None:
+            from modellab.data.samples import sample_experiment
+
+            return sample_experiment(sample)
         target, time_column = data.guessed_target, data.guessed_time
         return Experiment(
             data=DataSpec(

@@ -215,7 +215,7 @@ def read_experiment(path: Path) -> Experiment:
     return rebase(load(path), path.parent, None)
 
 
-def write_experiment(experiment: Experiment, path: Path) -> None:
+def write_experiment(experiment: Experiment, path: Path, fingerprint: str | None = None) -> None:
     """Write a ``.toml`` or ``.mlab`` file; the data's paths become relative where they are near.
 
     Raises
@@ -228,7 +228,7 @@ def write_experiment(experiment: Experiment, path: Path) -> None:
     if path.suffix.lower() == ".mlab":
         from modellab.export.mlab import write_mlab
 
-        write_mlab(path, experiment)
+        write_mlab(path, experiment, fingerprint=fingerprint)
         return
     from modellab.experiment_file import save
 

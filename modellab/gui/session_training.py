@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from modellab.evaluation.testing_values import TestReport
 
 if TYPE_CHECKING:
     from modellab.experiment import Experiment, LearnerSpec
@@ -27,7 +32,7 @@ def deployment_key(experiment: Experiment) -> tuple[object, ...]:
     )
 
 
-@dataclass
+@dataclass(eq=False)
 class Training:
     """One training.
 
@@ -55,10 +60,10 @@ class Training:
         """Title and number: what tells it from its neighbours."""
         return f"{self.id} · {self.title}"
 
-    @property
-    def report(self) -> dict[str, Any]:
-        """The test report, see `modellab.evaluation.testing`."""
-        return self.result.report
+    @cached_property
+    def report(self) -> TestReport:
+        """The test report."""
+        return msgspec.convert(self.result.report, TestReport)
 
     def stale(self, experiment: Experiment | None) -> bool:
         """Whether data, split or way of reading were changed since."""

@@ -1,0 +1,383 @@
+"""The Data page: what is in the file, what is predicted, where training ends, what to know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
+
+from modellab.errors import ExperimentError, quote
+from modellab.experiment import Experiment, replace
+from modellab.gui.actions import Action
+from modellab.gui.kit import (
+    Banner,
+    Card,
+    EmptyState,
+    PageHead,
+    PlainButton,
+    PrimaryButton,
+    ProgressLine,
+    count_text,
+    describe,
+    duration_text,
+    size_text,
+)
+from modellab.gui.pages import data_edits as edits
+from modellab.gui.pages.base import Page
+from modellab.gui.pages.data_bad_rows import BadRowsDialog
+from modellab.gui.pages.data_columns import ColumnsTable
+from modellab.gui.pages.data_facts import column_facts, roles_text
+from modellab.gui.pages.data_notes import NotesCard
+from modellab.gui.pages.data_reading import ReadingCard
+from modellab.gui.pages.data_remedies import note_views
+from modellab.gui.pages.data_rows import RowsCard
+from modellab.gui.pages.data_split import SplitCard
+from modellab.gui.pages.scroll import scrolled
+from modellab.gui.theme import px
+
+if TYPE_CHECKING:
+    from modellab.gui.pages.data_edits import Edit
+    from modellab.gui.session import Session
+
+
+class DataPage(Page):
+    """Left: columns and rows. Right: split, reading, worth knowing."""
+
+    id = "data"
+    title = "Data"
+    icon = "table"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self.kept_notes: set[str] = set()
+        self._kept_for = ""
+        self._build()
+        for topic in ("data", "profile", "experiment"):
+            self.watch(topic, self.refresh)
+        self.watch("jobs", self._show_job)
+        self.refresh()
+
+    # ------------------------------------------------------------------ layout
+
+    def _build(self) -> None:
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(24, 16, 16, 12)
+        outer.setSpacing(12)
+        self.forward = PrimaryButton(
+            "Continue to Train",
+            "Choose a learner and train it on the training window.",
+            icon="arrow-right",
+            clicked=lambda: self.go_to.emit("train"),
+        )
+        other = PlainButton(
+            "Open…",
+            "Open another data file or experiment. Files can also be dropped anywhere.",
+            icon="folder-open",
+            clicked=lambda: self.run_action.emit("file.open"),
+        )
+        self.head = PageHead("table", "Data", "", [other, self.forward])
+        outer.addWidget(self.head)
+        self.progress = ProgressLine()
+        self.progress.cancelled.connect(self._cancel)
+        self.progress.hide()
+        outer.addWidget(self.progress)
+        self.guess = Banner("info", "")
+        self.guess.hide()
+        outer.addWidget(self.guess)
+        self.wrong = Banner("error", "")
+        self.wrong.hide()
+        outer.addWidget(self.wrong)
+        self.empty = EmptyState(
+            "table",
+            "No data yet",
+            "Drop a CSV or Parquet file anywhere on the window, or open one.",
+            action="Open…",
+            tip="Open a data file or an experiment.",
+            clicked=lambda: self.run_action.emit("file.open"),
+        )
+        outer.addWidget(self.empty, 1)
+        self.content = QWidget()
+        columns = QHBoxLayout(self.content)
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.setSpacing(12)
+        columns.addWidget(self._left(), 1)
+        columns.addWidget(self._right())
+        outer.addWidget(self.content, 1)
+
+    def _left(self) -> QWidget:
+        self.finder = QLineEdit()
+        self.finder.setPlaceholderText("Find a column")
+        self.finder.setClearButtonEnabled(True)
+        self.finder.setFixedWidth(px(170))
+        describe(self.finder, "Find a column", "Show only columns whose name contains this.")
+        self.columns_card = Card("Columns", "", [self.finder])
+        self.columns_card.body.setContentsMargins(8, 0, 8, 8)
+        self.columns = ColumnsTable()
+        self.columns_card.body.addWidget(self.columns)
+        self.finder.textChanged.connect(self.columns.set_filter)
+        self.columns.role_chosen.connect(self._set_role)
+        self.columns.kind_chosen.connect(self._set_kind)
+        self.columns.ignore_wanted.connect(self._ignore)
+        self.rows_card = RowsCard(self.session)
+        self.rows_card.bad.clicked.connect(self.show_bad_rows)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.setHandleWidth(12)
+        split.addWidget(self.columns_card)
+        split.addWidget(self.rows_card)
+        split.setStretchFactor(0, 11)
+        split.setStretchFactor(1, 10)
+        split.setSizes([520, 470])
+        self.columns_card.setMinimumHeight(px(150))
+        self.rows_card.setMinimumHeight(px(130))
+        return split
+
+    def _right(self) -> QWidget:
+        self.split = SplitCard(self.session)
+        self.split.split_moved.connect(self._split_moving)
+        self.split.split_wanted.connect(self._set_split)
+        self.split.test_wanted.connect(self._set_test)
+        self.split.sort_wanted.connect(self._set_sort)
+        self.reading = ReadingCard(self.session)
+        self.reading.wanted.connect(self._set_training)
+        self.notes = NotesCard()
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        for card in (self.split, self.reading, self.notes):
+            column.addWidget(card)
+        column.addStretch(1)
+        area = scrolled(inner)
+        area.setFixedWidth(px(376))
+        return area
+
+    # ------------------------------------------------------------------ page
+
+    def available(self) -> str | None:
+        have = self.session.data is not None or self.session.job_of("open") is not None
+        return None if have else "Open data first."
+
+    def status(self) -> list[str]:
+        data = self.session.data
+        if data is None:
+            return []
+        told = [f"kinds detected from all {count_text(data.n_rows)} rows"]
+        if data.bad_rows:
+            told.append(f"{count_text(data.bad_rows)} rows set aside")
+        return told
+
+    def actions_offered(self) -> list[Action]:
+        def with_data() -> str | None:
+            return None if self.session.data is not None else "Open data first."
+
+        def with_bad() -> str | None:
+            data = self.session.data
+            if data is None:
+                return "Open data first."
+            return None if data.bad_rows else "No row was set aside."
+
+        return [
+            Action(
+                "data.bad_rows",
+                "Rows that were set &aside…",
+                "Show the rows that could not be read, with the reason, and save them.",
+                self.show_bad_rows,
+                icon="rows",
+                menu="View",
+                group=5,
+                enabled=with_bad,
+            ),
+            Action(
+                "data.split",
+                "Rows at the &split",
+                "Show the rows where the training window ends and the stream begins.",
+                lambda: self.rows_card.show_place("split"),
+                menu="View",
+                group=5,
+                enabled=with_data,
+            ),
+            Action(
+                "data.find",
+                "&Find a column",
+                "Show only the columns whose name contains what you type.",
+                self.finder.setFocus,
+                shortcut="Ctrl+F",
+                menu="Edit",
+                group=5,
+                enabled=with_data,
+            ),
+        ]
+
+    # ------------------------------------------------------------------ what is shown
+
+    def refresh(self) -> None:
+        """Show what the session holds."""
+        session = self.session
+        data, experiment = session.data, session.experiment
+        have = data is not None and experiment is not None
+        self.content.setVisible(have)
+        self.empty.setVisible(not have)
+        self.head.setVisible(have or session.job_of("open") is not None)
+        self._show_job()
+        if data is None or experiment is None:
+            self.guess.hide()
+            self.wrong.hide()
+            return
+        if self._kept_for != data.fingerprint:
+            self._kept_for = data.fingerprint
+            self.kept_notes.clear()
+        self._show_head()
+        facts = column_facts(session)
+        self.columns.source.set_columns(facts)
+        share = session.train_rows / data.n_rows if data.n_rows else 0.0
+        self.columns.source.set_split(share)
+        self.columns_card.set_subtitle(f"{roles_text(facts)} · shaded part = training window")
+        self.rows_card.refresh()
+        self.split.refresh()
+        self.reading.refresh()
+        profiled = session.profile is not None and not session.profile_stale
+        views = note_views(session, self)
+        self.notes.set_notes(
+            views, "Nothing stands out." if profiled else "The columns are being looked at."
+        )
+        self._show_guess()
+        error = session.profile.error if session.profile is not None else None
+        self.wrong.set_text(error or "")
+        self.wrong.setVisible(bool(error))
+        self.forward.set_reason(error, "Choose a learner and train it on the training window.")
+        self.status_changed.emit()
+
+    def _show_head(self) -> None:
+        data, experiment = self.session.data, self.session.experiment
+        assert data is not None
+        assert experiment is not None
+        facts = [
+            f"{count_text(data.n_rows)} rows",
+            f"{count_text(len(data.columns))} columns",
+            size_text(data.size_bytes),
+        ]
+        if experiment.data.sort:
+            facts.append(f"sorted by {experiment.data.time}")
+        facts.append(f"read in {duration_text(data.read_seconds)}")
+        self.head.set_title(data.name, " · ".join(facts))
+
+    def _show_guess(self) -> None:
+        session = self.session
+        data, experiment = session.data, session.experiment
+        guessed = session.target_guessed and data is not None and experiment is not None
+        self.guess.setVisible(guessed)
+        if not guessed or data is None or experiment is None:
+            return
+        target = experiment.data.target
+        reason = data.guessed_target_reason.rstrip(".")
+        self.guess.set_text(
+            f"Guessed: {quote(target)} is what is to be predicted ({reason}). "
+            "To predict another column, give it the role target."
+        )
+        self.guess.set_actions(
+            [
+                (
+                    "That is right",
+                    "Keep this target; the note goes away.",
+                    session.confirm_target,
+                ),
+                (
+                    "Choose another",
+                    "Go to the column's role in the table.",
+                    self._to_target_cell,
+                ),
+            ]
+        )
+
+    def _to_target_cell(self) -> None:
+        experiment = self.session.experiment
+        if experiment is not None:
+            self.columns.show_role_of(experiment.data.target)
+
+    def _show_job(self) -> None:
+        job = self.session.job_of("open", "profile")
+        if job is None:
+            if self.progress.active():
+                self.progress.finish()
+            return
+        # A profile that is there in a moment needs no bar.
+        quick = job.kind == "profile" and self.session.profile is not None
+        if quick and job.seconds() < 0.4:
+            return
+        label = job.title if job.kind == "profile" or not job.text else f"{job.title}: {job.text}"
+        if not self.progress.active():
+            self.progress.start(label)
+        self.progress.set_progress(job.fraction, label)
+        self.head.setVisible(True)
+
+    def _cancel(self) -> None:
+        job = self.session.job_of("open", "profile")
+        if job is not None:
+            self.session.cancel(job)
+
+    # ------------------------------------------------------------------ what is done
+
+    def apply(self, edit: Edit, merge: str = "") -> None:
+        """Take over an edit; what is not valid is told and changes nothing."""
+        try:
+            self.session.edit(edit.text, edit.experiment, merge=merge)
+        except ExperimentError as error:
+            self.session.tell("warning", error.sentence)
+            self.refresh()
+
+    def _experiment(self) -> Experiment:
+        experiment = self.session.experiment
+        assert experiment is not None
+        return experiment
+
+    def _set_role(self, column: str, role: str) -> None:
+        if role == self.session.role_of(column):
+            if role == "target":
+                self.session.confirm_target()
+            return
+        edit = edits.with_role(self._experiment(), column, role)
+        if isinstance(edit, str):
+            self.session.tell("info", edit)
+        else:
+            self.apply(edit)
+
+    def _set_kind(self, column: str, kind: str) -> None:
+        data = self.session.data
+        if data is None or kind == self.session.kind_of(column):
+            return
+        detected = next(c.kind for c in data.columns if c.name == column)
+        self.apply(edits.with_kind(self._experiment(), column, kind, detected))  # type: ignore[arg-type]
+
+    def _ignore(self, columns: list[str]) -> None:
+        self.apply(edits.without(self._experiment(), columns))
+
+    def _split_moving(self, rows: int) -> None:
+        total = max(1, self.session.n_rows)
+        self.columns.source.set_split(rows / total)
+
+    def _set_split(self, rows: int) -> None:
+        if rows != self.session.train_rows:
+            self.apply(edits.with_split(self._experiment(), rows), merge="split")
+        else:
+            self.refresh()
+
+    def _set_test(self, share: float) -> None:
+        self.apply(edits.with_test_share(self._experiment(), round(share, 4)), merge="test")
+
+    def _set_sort(self, sort: bool) -> None:
+        self.apply(edits.with_sort(self._experiment(), sort))
+
+    def _set_training(self, spec: object, text: str) -> None:
+        experiment = self._experiment()
+        self.apply(edits.Edit(text, replace(experiment, training=spec)), merge=text)
+
+    def keep_note(self, note_id: str) -> None:
+        """Hide a note until other data are opened."""
+        self.kept_notes.add(note_id)
+        self.refresh()
+
+    def show_bad_rows(self) -> None:
+        """Open the viewer of rows that were set aside."""
+        BadRowsDialog(self.session, self).open()
