@@ -174,10 +174,8 @@ class Learner(Protocol):
 
 
 @runtime_checkable
-class TestThenTrain(Protocol):
+class PrequentialLearner(Protocol):
     """A learner with its own exact loop over rows (the compiled ones)."""
-
-    __test__ = False  # not a pytest class
 
     def run(
         self,

@@ -184,8 +184,6 @@ class LinearLearner:
         part is missing.
     """
 
-    __test__ = False  # `TestThenTrain` has it, and is recognised by it together with `run`
-
     def __init__(self, inputs: Inputs, params: Mapping[str, Any]) -> None:
         values = resolve(TITLE, PARAMETERS, params, inputs.task.kind)
         if not inputs.names:
@@ -236,7 +234,7 @@ class LinearLearner:
         batch: int,
         frozen: bool,
     ) -> tuple[Prediction, int]:
-        """Predict each row, then learn what has arrived (see `TestThenTrain.run`).
+        """Predict each row, then learn what has arrived (see `PrequentialLearner.run`).
 
         Rows that wait for an update are let go when a label arrives while frozen.
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from modellab.errors import ExperimentError
-from modellab.learners.base import Learner, Prediction, TestThenTrain, join
+from modellab.learners.base import Learner, Prediction, PrequentialLearner, join
 from modellab.policies.base import Policy, Surroundings, labelled, pick
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Online(Policy):
 
     def step(self, start: int, stop: int) -> Prediction:
         """Test, then train, row by row."""
-        if isinstance(self.learner, TestThenTrain):
+        if isinstance(self.learner, PrequentialLearner):
             return self._step_compiled(start, stop)
         return self._step_plain(start, stop)
 
@@ -62,7 +62,7 @@ class Online(Policy):
         learn_y = self.around.labels(self.next_row, end)[mask]
         spec: OnlinePolicy = self.spec
         with self.counters.clock("learn"):
-            prediction, updates = cast("TestThenTrain", learner).run(
+            prediction, updates = cast("PrequentialLearner", learner).run(
                 rows,
                 learn_rows,
                 learn_y,

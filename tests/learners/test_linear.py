@@ -10,7 +10,7 @@ import pytest
 
 from modellab.errors import Cancelled, LearnerError
 from modellab.learners import linear
-from modellab.learners.base import Inputs, Learner, Prediction, Task, TaskKind, TestThenTrain
+from modellab.learners.base import Inputs, Learner, Prediction, Task, TaskKind, PrequentialLearner
 from modellab.learners.linear import ENTRY, PARAMETERS, LinearLearner
 
 TWO = Task("classification", ("no", "yes"), "late")
@@ -51,7 +51,7 @@ def same(a: Prediction, b: Prediction) -> bool:
 def test_it_is_a_learner_with_its_own_loop() -> None:
     model = learner()
     assert isinstance(model, Learner)
-    assert isinstance(model, TestThenTrain)
+    assert isinstance(model, PrequentialLearner)
     assert model.view == ENTRY.view == "raw"
     assert learner(scale="none").view == "scaled" == linear.view_of({"scale": "none"})
     assert linear.view_of({}) == "raw"
