@@ -83,7 +83,7 @@ class Baseline:
         batch: int,
         frozen: bool,
     ) -> tuple[Prediction, int]:
-        """Predict each row from the labels that came before it (see `TestThenTrain.run`)."""
+        """Predict each row from the labels that came before it (see `PrequentialLearner.run`)."""
         if frozen or len(rows) == 0:
             return self.predict(rows), 0
         # What arrives after row i serves row i + 1.
@@ -111,7 +111,7 @@ class Baseline:
 
 
 class MajorityClass(Baseline):
-    """The most frequent class so far (of several: the first in code order).
+    """The most frequent class so far (of several: the one seen first, as in river).
 
     Probabilities are the shares of the classes so far.
     """
@@ -120,16 +120,28 @@ class MajorityClass(Baseline):
 
     def _reset(self) -> None:
         self._counts = np.zeros(self._inputs.task.n_classes, dtype=np.int64)
+        self._seen: list[int] = []
 
     def _take(self, y: NDArray[Any]) -> None:
         self._counts = self._counts + np.bincount(y, minlength=len(self._counts))
+        self._seen = self._order(y)
+
+    def _order(self, y: NDArray[Any]) -> list[int]:
+        """Classes in the order in which they were seen, those of `y` included."""
+        codes, first = np.unique(y, return_index=True)
+        new = [int(c) for c in codes[np.argsort(first)] if int(c) not in self._seen]
+        return self._seen + new
 
     def _after(self, y: NDArray[Any], known: Ints) -> Prediction:
         steps = np.zeros((len(y) + 1, len(self._counts)), dtype=np.int64)
         steps[np.arange(1, len(y) + 1), y] = 1
         counts = (np.cumsum(steps, axis=0) + self._counts)[known]
         total = counts.sum(axis=1)
-        value = np.where(total > 0, np.argmax(counts, axis=1), -1).astype(np.int64)
+        seen = np.array(self._order(y), dtype=np.int64)
+        value = np.full(len(known), -1, dtype=np.int64)
+        if len(seen):
+            most = seen[np.argmax(counts[:, seen], axis=1)]
+            value = np.where(total > 0, most, value)
         with np.errstate(invalid="ignore"):
             return Prediction(value, counts / total[:, None])
 
@@ -144,12 +156,14 @@ class MajorityClass(Baseline):
         }
 
     def state(self) -> bytes:
-        """The counts."""
-        return self._counts.tobytes()
+        """The counts, then the classes in the order in which they were seen."""
+        return self._counts.tobytes() + np.array(self._seen, dtype=np.int64).tobytes()
 
     def load_state(self, state: bytes) -> None:
         """Take over the counts."""
-        self._counts = np.frombuffer(state, dtype=np.int64).copy()
+        values = np.frombuffer(state, dtype=np.int64)
+        size = self._inputs.task.n_classes
+        self._counts, self._seen = values[:size].copy(), values[size:].tolist()
 
 
 class NoChange(Baseline):
