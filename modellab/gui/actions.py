@@ -76,6 +76,11 @@ class Action:
         return self.title.replace("&&", "\0").replace("&", "").replace("\0", "&")
 
     @property
+    def full_name(self) -> str:
+        """The name with its submenu before it: ``Theme: Dark``."""
+        return f"{self.menu.split('/', 1)[1]}: {self.name}" if "/" in self.menu else self.name
+
+    @property
     def shortcuts(self) -> tuple[str, ...]:
         """All shortcuts, the shown one first."""
         return ((self.shortcut,) if self.shortcut else ()) + self.more_shortcuts

@@ -152,7 +152,7 @@ class DropOverlay(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         veil = QColor(tokens.window)
-        veil.setAlphaF(0.9)
+        veil.setAlphaF(0.96)
         painter.fillRect(self.rect(), veil)
         colour = QColor(tokens.link if self._good else tokens.alarm)
         inner = QRectF(self.rect()).adjusted(20, 20, -20, -20)

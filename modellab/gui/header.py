@@ -79,7 +79,7 @@ class Header(QFrame):
         row = QHBoxLayout(middle)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(px(9))
-        self._title = ElidedLabel("", 13, 600, mode=Qt.TextElideMode.ElideMiddle)
+        self._title = ElidedLabel("", 13, 600, mode=Qt.TextElideMode.ElideMiddle, tabular=False)
         self._title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._title.setMaximumWidth(px(320))
         self._state = Label("", 12, 400, "second")

@@ -79,9 +79,9 @@ class _Commands(QAbstractListModel):
         found: list[tuple[bool, float, int, Action, str | None]] = []
         for place, action in enumerate(self._registry):
             where = action.menu.replace("/", " ")
-            score = match_score(typed, action.name)
+            score = match_score(typed, action.full_name)
             if score is None:
-                score = match_score(typed, f"{where} {action.name} {action.tip}")
+                score = match_score(typed, f"{where} {action.full_name} {action.tip}")
                 if score is None:
                     continue
                 score += 5.0
@@ -100,9 +100,9 @@ class _Commands(QAbstractListModel):
             return None
         action, why = self._rows[index.row()]
         if role == _TEXT:
-            return action.name
+            return action.full_name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return action.name if why is None else f"{action.name}, not now: {why}"
+            return action.full_name if why is None else f"{action.full_name}, not now: {why}"
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return action.tip
         if role == REASON:
@@ -143,7 +143,7 @@ class _Row(QStyledItemDelegate):
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, keys)
             right -= wide + px(16)
         for text, style, colour, top in (
-            (action.name, font(13, 500), tokens.third if why else tokens.text, 6),
+            (action.full_name, font(13, 500), tokens.third if why else tokens.text, 6),
             (why or action.tip, font(12), tokens.warning if why else tokens.second, 24),
         ):
             painter.setFont(style)
@@ -177,11 +177,9 @@ class CommandPalette(QDialog):
         """Where the person types."""
         self.field.setPlaceholderText("Search commands")
         self.field.setFrame(False)
-        self.field.setStyleSheet(
-            "QLineEdit, QLineEdit:focus { border: none; background: transparent; }"
-        )
+        bare = f"border: none; background: transparent; min-height: {px(46)}px;"
+        self.field.setStyleSheet(f"QLineEdit, QLineEdit:focus {{ {bare} }}")
         set_font(self.field, 16, 400)
-        self.field.setMinimumHeight(px(46))
         self.field.setTextMargins(px(10), 0, px(10), 0)
         describe(self.field, "Search commands", "Type part of a command's name, then Enter.")
         self.field.setToolTip("")

@@ -137,7 +137,7 @@ class StatusBar(QFrame):
         self._show_middle()
 
     def _show_middle(self) -> None:
-        self._middle.setText(self._remark or "      ".join(self._texts))
+        self._middle.setText(self._remark or " · ".join(self._texts))
 
     def refresh(self) -> None:
         """Show the session's state."""

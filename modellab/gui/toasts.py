@@ -187,8 +187,11 @@ class ToastArea(QObject):
         wide = min(px(400), self.host.width() - 2 * _MARGIN)
         under = self.host.height() - px(self._bottom) - _MARGIN
         for toast in reversed(self._toasts):
-            layout = toast.layout()
-            high = layout.heightForWidth(wide) if layout is not None else 0
+            toast.ensurePolished()
+            layout, edge = toast.layout(), toast.contentsMargins()
+            inner = wide - edge.left() - edge.right()
+            high = layout.totalHeightForWidth(inner) if layout is not None else 0
+            high += edge.top() + edge.bottom()
             size = QSize(wide, max(high, px(44)))
             toast.setGeometry(
                 self.host.width() - wide - _MARGIN, under - size.height(), wide, size.height()

@@ -173,6 +173,8 @@ class MainWindow(QMainWindow):
         column.addLayout(row, 1)
         column.addWidget(self.status)
         self.setCentralWidget(body)
+        # No control has the focus at first, so that no focus ring is the first thing one sees.
+        body.setFocus()
         self.overlay = DropOverlay(body)
 
     def _bind(self) -> None:

@@ -61,7 +61,7 @@ class PreferencesDialog(QDialog):
         self.text_size = SegmentedControl(
             "Text size",
             [
-                (f"{scale:g}", f"{scale:.0%}", f"All text at {scale:.0%} of its usual size.")
+                (f"{scale:g}", f"{scale * 100:.0f} %", f"Text at {scale:.0%} of its usual size.")
                 for scale in (0.9, 1.0, 1.1, 1.25, 1.5)
             ],
             changed=lambda key: store.change(text_scale=float(key)),

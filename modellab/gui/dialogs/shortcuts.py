@@ -92,6 +92,7 @@ class HelpDialog(QDialog):
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.viewport().setAutoFillBackground(False)
         describe(self._scroll, "Help text", "What was found.")
         self._scroll.setToolTip("")
         frame = QFrame()
@@ -136,6 +137,7 @@ class HelpDialog(QDialog):
             grid.addWidget(Label("Nothing is called that.", 13, 400, "second"), 0, 0, 1, 3)
         grid.setRowStretch(rows + 1, 1)
         self._scroll.setWidget(inner)
+        inner.setAutoFillBackground(False)
 
     def _words(self, grid: QGridLayout, typed: str) -> int:
         row = 0
@@ -170,14 +172,14 @@ class HelpDialog(QDialog):
         return row
 
     def _row(self, grid: QGridLayout, row: int, action: Action) -> None:
-        name = Label(action.name, 13, 500)
+        name = Label(action.full_name, 13, 500)
         name.setMaximumWidth(px(220))
         grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(Label(action.tip, 12, 400, "second", wrap=True), row, 1)
         keys = Label(action.shortcut_text, 12, 600)
         keys.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
         grid.addWidget(keys, row, 2)
-        self._names.append(action.name)
+        self._names.append(action.full_name)
 
 
 def versions_text() -> str:

@@ -208,6 +208,7 @@ class SegmentedControl(QFrame):
 
     def _toggled(self, number: int, checked: bool) -> None:
         if checked:
+            self._keep_focus_order()
             self.changed.emit(self._keys[number])
 
     def current(self) -> str:
@@ -219,6 +220,15 @@ class SegmentedControl(QFrame):
         blocked = self._group.blockSignals(True)
         self._group.button(self._keys.index(key)).setChecked(True)
         self._group.blockSignals(blocked)
+        self._keep_focus_order()
+
+    def _keep_focus_order(self) -> None:
+        """Let Tab reach the chosen segment only, as with radio buttons."""
+        for button in self._group.buttons():
+            chosen = button.isChecked()
+            button.setFocusPolicy(
+                Qt.FocusPolicy.StrongFocus if chosen else Qt.FocusPolicy.ClickFocus
+            )
 
     def button(self, key: str) -> QPushButton:
         """Return the button of segment `key`."""

@@ -174,7 +174,7 @@ class PageHead(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
         self.tile = IconTile(icon)
-        self._title = ElidedLabel(title, 20, 600)
+        self._title = ElidedLabel(title, 20, 600, tabular=False)
         self._facts = ElidedLabel(facts, 13, 400, "second")
         words = QVBoxLayout()
         words.setSpacing(2)
@@ -406,9 +406,12 @@ class Banner(QFrame):
         self._text = Label(text, 12 if title else 13, 400, "second" if title else "", wrap=True)
         words.addWidget(self._title)
         words.addWidget(self._text)
-        self._links = QHBoxLayout()
+        # In a widget of its own: an empty layout would keep its neighbours narrow.
+        self._link_row = QWidget()
+        self._links = QHBoxLayout(self._link_row)
+        self._links.setContentsMargins(0, 0, 0, 0)
         self._links.setSpacing(14)
-        words.addLayout(self._links)
+        words.addWidget(self._link_row)
         row.addLayout(words, 1)
         self._title.setVisible(bool(title))
         self.set_actions(actions)
@@ -446,8 +449,8 @@ class Banner(QFrame):
                 old.deleteLater()
         for text, tip, callback in actions:
             self._links.addWidget(LinkButton(text, tip, clicked=callback))
-        if actions:
-            self._links.addStretch(1)
+        self._links.addStretch(1)
+        self._link_row.setVisible(bool(actions))
 
     def _close(self) -> None:
         self.hide()

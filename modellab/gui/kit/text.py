@@ -112,11 +112,12 @@ class Label(QLabel):
         tone: str = "",
         *,
         wrap: bool = False,
+        tabular: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        set_font(self, size, weight)
+        set_font(self, size, weight, tabular=tabular)
         self.setWordWrap(wrap)
         if tone:
             self.setProperty("tone", tone)
@@ -141,11 +142,12 @@ class ElidedLabel(Label):
         tone: str = "",
         *,
         mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+        tabular: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         self._mode = mode
         self._tip = ""
-        super().__init__(text, size, weight, tone, parent=parent)
+        super().__init__(text, size, weight, tone, tabular=tabular, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(24)
 

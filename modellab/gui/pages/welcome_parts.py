@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QFrame,
@@ -23,7 +23,7 @@ from modellab.gui.kit.buttons import PrimaryButton
 from modellab.gui.kit.frames import IconLabel, IconTile, Pill
 from modellab.gui.kit.small_plots import as_values, paint_spark, value_range
 from modellab.gui.kit.text import ElidedLabel, Label, count_text, describe, number_text
-from modellab.gui.theme import font, px, theme
+from modellab.gui.theme import font, px, theme, theme_hub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,7 +148,7 @@ class RecentRow(CardButton):
         row.addWidget(IconLabel(icon if self.there else "file-dotted", size=18, role=tone))
         words = QVBoxLayout()
         words.setSpacing(1)
-        name = ElidedLabel(path.name, 13, 600, "" if self.there else "third")
+        name = ElidedLabel(path.name, 13, 600, "" if self.there else "third", tabular=False)
         words.addWidget(name)
         detail = item.detail if self.there else "file not found"
         words.addWidget(ElidedLabel(detail, 12, 400, tone))
@@ -273,7 +273,7 @@ class _Step(QWidget):
         self._number = number
         row = QHBoxLayout(self)
         row.setContentsMargins(px(28), 0, 0, 0)
-        row.addWidget(Label(text, 13, 500, "on_ink", wrap=True), 1)
+        row.addWidget(Label(text, 13, 500, "on_band", wrap=True), 1)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         tokens = theme()
@@ -281,12 +281,13 @@ class _Step(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         side = px(20)
         disc = QRectF(0, (self.height() - side) / 2, side, side)
-        ground = QColor(tokens.on_ink)
-        ground.setAlphaF(0.22)
+        words = tokens.text if tokens.dark else tokens.on_ink
+        ground = QColor(words)
+        ground.setAlphaF(0.2)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
         painter.drawEllipse(disc)
-        painter.setPen(QColor(tokens.on_ink))
+        painter.setPen(QColor(words))
         painter.setFont(font(11, 600))
         painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, str(self._number))
 
@@ -302,11 +303,11 @@ class NewHere(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("New here?")
         row = QHBoxLayout(self)
-        row.setContentsMargins(px(22), px(16), px(22), px(16))
+        row.setContentsMargins(px(24), px(20), px(24), px(20))
         row.setSpacing(px(20))
         words = QVBoxLayout()
         words.setSpacing(px(10))
-        words.addWidget(Label("New here?", 20, 600, "on_ink"))
+        words.addWidget(Label("New here?", 20, 600, "on_band"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(px(24))
         grid.setVerticalSpacing(px(8))
@@ -323,9 +324,14 @@ class NewHere(QFrame):
         )
         """Opens the flights sample ready to play."""
         self.button.setProperty("kind", "onband")
-        self.button.icon_role = "ink"
-        self.button.set_icon("play-fill")
+        self._recolour()
+        theme_hub().theme_changed.connect(self._recolour)
         self.button.setMinimumHeight(px(38))
         self.button.clicked.connect(self.start)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+
+    @Slot()
+    def _recolour(self) -> None:
+        self.button.icon_role = "on_ink" if theme().dark else "ink"
+        self.button.set_icon("play-fill")

@@ -67,8 +67,10 @@ def px(size: float) -> int:
     return round(size * _scale)
 
 
-def font(size: int = 13, weight: int = 400) -> QFont:
-    """Return Inter at `size` pixels (of 100 % text) and `weight` (100 to 900), tabular figures.
+def font(size: int = 13, weight: int = 400, *, tabular: bool = True) -> QFont:
+    """Return Inter at `size` pixels (of 100 % text) and `weight` (100 to 900).
+
+    Figures are of one width unless `tabular` is False: for names, whose hyphens would be set wide.
 
     Sizes in use: 32 and 30 for big readouts and titles, 22 and 20 for screen titles and key
     numbers, 16, 14 for card titles, 13 for body and tables, 12 for secondary text, 11 for ticks.
@@ -78,7 +80,8 @@ def font(size: int = 13, weight: int = 400) -> QFont:
     made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     made.setVariableAxis(QFont.Tag("wght"), float(weight))
     made.setVariableAxis(QFont.Tag("opsz"), 28.0 if size >= _DISPLAY_FROM else 14.0)
-    made.setFeature(QFont.Tag("tnum"), 1)
+    # Said either way: a font that is silent inherits the feature from the application's.
+    made.setFeature(QFont.Tag("tnum"), int(tabular))
     if size >= _DISPLAY_FROM:
         made.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 99.0)
     return made

@@ -75,8 +75,7 @@ class ThemeHub(QObject):
     def _wanted(self) -> Theme:
         if self._mode != "system":
             return DARK if self._mode == "dark" else LIGHT
-        dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
-        return DARK if dark else LIGHT
+        return DARK if system_is_dark() else LIGHT
 
     def _apply(self) -> None:
         app = QApplication.instance()
@@ -87,6 +86,11 @@ class ThemeHub(QObject):
         app.setPalette(qt_palette(self._theme))
         app.setStyleSheet(stylesheet(self._theme, fonts.px))
         self.theme_changed.emit()
+
+
+def system_is_dark() -> bool:
+    """Return whether the system asks for a dark theme (light where it says nothing)."""
+    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
 
 
 _hub: ThemeHub | None = None

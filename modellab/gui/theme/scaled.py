@@ -10,10 +10,10 @@ _FONT = "labFont"
 _HEIGHT = "labHeight"
 
 
-def set_font(widget: QWidget, size: int, weight: int = 400) -> None:
+def set_font(widget: QWidget, size: int, weight: int = 400, *, tabular: bool = True) -> None:
     """Give `widget` Inter at `size` and `weight`, kept at that role when the text size changes."""
-    widget.setProperty(_FONT, f"{size}/{weight}")
-    widget.setFont(font(size, weight))
+    widget.setProperty(_FONT, f"{size}/{weight}/{int(tabular)}")
+    widget.setFont(font(size, weight, tabular=tabular))
 
 
 def set_height(widget: QWidget, height: int) -> None:
@@ -27,8 +27,8 @@ def rescale() -> None:
     for widget in QApplication.allWidgets():
         role = widget.property(_FONT)
         if role:
-            size, weight = str(role).split("/")
-            widget.setFont(font(int(size), int(weight)))
+            size, weight, tabular = str(role).split("/")
+            widget.setFont(font(int(size), int(weight), tabular=tabular == "1"))
         height = widget.property(_HEIGHT)
         if height:
             widget.setFixedHeight(px(int(height)))

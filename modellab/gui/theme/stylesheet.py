@@ -27,6 +27,7 @@ def stylesheet(theme: Theme, px: Callable[[float], int]) -> str:
 
     hover = mix(t.surface, t.selected, 0.6)
     ink_hover = mix(t.ink, t.surface, 0.14)
+    band = (t.on_ink, t.ink) if t.dark else (t.ink, t.on_ink)
     faint = mix(t.third, t.surface, 0.35)
     tones = "\n".join(
         f'QLabel[tone="{name}"] {{ color: {getattr(t, name)}; }}'
@@ -34,13 +35,14 @@ def stylesheet(theme: Theme, px: Callable[[float], int]) -> str:
     )
     return f"""
 {tones}
+QLabel[tone="on_band"] {{ color: {t.text if t.dark else t.on_ink}; }}
 QLabel:disabled {{ color: {faint}; }}
 QToolTip {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.border}; padding: 5px 7px; }}
 
 QFrame[kind="card"] {{ background: {t.surface}; border: 1px solid {t.hairline}; border-radius: 8px; }}
 QFrame[kind="toast"] {{ background: {t.surface if not t.dark else t.selected}; border: 1px solid {t.border}; border-radius: 8px; }}
 QFrame[kind="sub"] {{ background: {t.sub}; border: none; border-radius: 6px; }}
-QFrame[kind="band"] {{ background: {t.ink}; border: none; border-radius: 10px; }}
+QFrame[kind="band"] {{ background: {t.selected if t.dark else t.ink}; border: none; border-radius: 10px; }}
 QFrame[kind="bar"] {{ background: {t.surface}; border: none; }}
 QFrame[kind="header"] {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.hairline}; }}
 QFrame[kind="rail"] {{ background: {t.surface}; border: none; border-right: 1px solid {t.hairline}; }}
@@ -74,8 +76,8 @@ QPushButton[kind="primary"] {{ color: {t.on_ink}; background: {t.ink}; border: 1
 QPushButton[kind="primary"]:hover, QPushButton[kind="primary"]:pressed {{ background: {ink_hover}; }}
 QPushButton[kind="primary"]:focus {{ border: 2px solid {t.link}; }}
 QPushButton[kind="primary"]:disabled {{ color: {t.third}; background: {t.selected}; border-color: {t.selected}; }}
-QPushButton[kind="onband"] {{ color: {t.ink}; background: {t.on_ink}; border: 1px solid {t.on_ink}; }}
-QPushButton[kind="onband"]:hover {{ background: {mix(t.on_ink, t.ink, 0.12)}; }}
+QPushButton[kind="onband"] {{ color: {band[0]}; background: {band[1]}; border: 1px solid {band[1]}; }}
+QPushButton[kind="onband"]:hover {{ background: {mix(band[1], band[0], 0.12)}; }}
 QPushButton[kind="onband"]:focus {{ border: 2px solid {t.link}; }}
 
 QPushButton[kind="quiet"], QToolButton[kind="icon"] {{ background: transparent; border: 1px solid transparent; color: {t.second}; }}
