@@ -188,18 +188,15 @@ cdef inline double side(const Model *m, double y, Py_ssize_t c) noexcept nogil:
 
 cdef inline bint usable(const double *x, Py_ssize_t d) noexcept nogil:
     # The sum of squares is in range exactly when no value is NaN, infinite or enormous.
-    cdef double s0 = 0, s1 = 0, s2 = 0, s3 = 0
+    cdef double s0 = 0, s1 = 0
     cdef Py_ssize_t j = 0
-    while j < d - 3:
+    while j < d - 1:
         s0 += x[j] * x[j]
         s1 += x[j + 1] * x[j + 1]
-        s2 += x[j + 2] * x[j + 2]
-        s3 += x[j + 3] * x[j + 3]
-        j += 4
-    while j < d:
+        j += 2
+    if j < d:
         s0 += x[j] * x[j]
-        j += 1
-    return (s0 + s1) + (s2 + s3) <= LARGEST * LARGEST
+    return s0 + s1 <= LARGEST * LARGEST
 
 
 cdef inline bint usable_label(const Model *m, double y) noexcept nogil:
@@ -231,7 +228,7 @@ cdef inline uint64_t fingerprint(const double *x, Py_ssize_t d) noexcept nogil:
 
 
 cdef inline void see(Model *m, const double *x) noexcept nogil:
-    # z from the statistics as they are; what is not finite counts as average.
+    # z from the statistics as they are.
     cdef Py_ssize_t j
     if m.choices[SCALE] != UNSCALED:
         for j in range(m.d):
@@ -241,14 +238,40 @@ cdef inline void see(Model *m, const double *x) noexcept nogil:
 
 
 cdef inline void see_to_predict(Model *m, const double *x) noexcept nogil:
-    cdef Py_ssize_t j
-    see(m, x)
+    # The same, checked on the way; what is not finite counts as average.
+    cdef double *z = m.z
+    cdef const double *mean = m.mean
+    cdef const double *inverse = m.inverse
+    cdef double s0 = 0, s1 = 0, x0, x1
+    cdef Py_ssize_t j = 0, d = m.d
+    if m.choices[SCALE] != UNSCALED:
+        while j < d - 1:
+            x0, x1 = x[j], x[j + 1]
+            s0 += x0 * x0
+            s1 += x1 * x1
+            z[j] = (x0 - mean[j]) * inverse[j]
+            z[j + 1] = (x1 - mean[j + 1]) * inverse[j + 1]
+            j += 2
+        if j < d:
+            s0 += x[j] * x[j]
+            z[j] = (x[j] - mean[j]) * inverse[j]
+    else:
+        while j < d - 1:
+            x0, x1 = x[j], x[j + 1]
+            s0 += x0 * x0
+            s1 += x1 * x1
+            z[j] = x0
+            z[j + 1] = x1
+            j += 2
+        if j < d:
+            s0 += x[j] * x[j]
+            z[j] = x[j]
     m.at_hand = x
-    m.at_hand_usable = usable(x, m.d)
+    m.at_hand_usable = s0 + s1 <= LARGEST * LARGEST
     if not m.at_hand_usable:
-        for j in range(m.d):
+        for j in range(d):
             if not (fabs(x[j]) <= LARGEST):
-                m.z[j] = 0.0
+                z[j] = 0.0
 
 
 cdef inline void scaler_learns(Model *m, const double *x) noexcept nogil:
@@ -296,54 +319,68 @@ cdef inline void score_rates(Model *m) noexcept nogil:
             m.rate_score[c * LANES + l] = total[l]
 
 
-cdef inline double rate_answer(const Model *m, Py_ssize_t l) noexcept nogil:
-    cdef Py_ssize_t c, best = 0
+cdef inline void answer_rates(const Model *m, double *answer) noexcept nogil:
+    # What each rate says of the row at hand: a class code or a number.
+    cdef const double *score = m.rate_score
+    cdef double best[RATES]
+    cdef Py_ssize_t c, l
     if m.choices[REGRESSION]:
-        return m.rate_score[l]
-    if m.k == 1:
-        return 1.0 if m.rate_score[l] > 0.0 else 0.0
-    for c in range(1, m.k):
-        if m.rate_score[c * LANES + l] > m.rate_score[best * LANES + l]:
-            best = c
-    return <double>best
+        memcpy(answer, score, RATES * sizeof(double))
+    elif m.k == 1:
+        for l in range(RATES):
+            answer[l] = 1.0 if score[l] > 0.0 else 0.0
+    else:
+        for l in range(RATES):
+            best[l] = score[l]
+            answer[l] = 0.0
+        for c in range(1, m.k):
+            score += LANES
+            for l in range(RATES):
+                if score[l] > best[l]:
+                    best[l] = score[l]
+                    answer[l] = <double>c
 
 
-cdef void ask_rates(Model *m, const double *x) noexcept nogil:
+cdef inline Py_ssize_t wrapped(Py_ssize_t place, Py_ssize_t room) noexcept nogil:
+    return place - room if place >= room else place
+
+
+cdef inline void ask_rates(Model *m, const double *x) noexcept nogil:
     # Remember what each rate answers for this row until its label comes.
-    cdef Py_ssize_t place, l
+    cdef Py_ssize_t place
     score_rates(m)
     if m.counters[ASKED] == m.asked_room:  # the oldest never got a label in time
-        m.counters[ASKED_FIRST] = (m.counters[ASKED_FIRST] + 1) % m.asked_room
+        m.counters[ASKED_FIRST] = wrapped(m.counters[ASKED_FIRST] + 1, m.asked_room)
         m.counters[ASKED] -= 1
-    place = (m.counters[ASKED_FIRST] + m.counters[ASKED]) % m.asked_room
+    place = wrapped(m.counters[ASKED_FIRST] + m.counters[ASKED], m.asked_room)
     m.asked_key[place] = fingerprint(x, m.d)
-    for l in range(RATES):
-        m.asked_value[place * RATES + l] = rate_answer(m, l)
+    answer_rates(m, m.asked_value + place * RATES)
     m.counters[ASKED] += 1
 
 
-cdef void grade_rates(Model *m, const double *x, double y) noexcept nogil:
+cdef inline void grade_rates(Model *m, const double *x, double y) noexcept nogil:
     # Find this row among those asked (earlier ones got no label: forget them), score the answers.
-    cdef Py_ssize_t i, place, l
+    cdef Py_ssize_t i, l, place = m.counters[ASKED_FIRST]
     cdef uint64_t key = fingerprint(x, m.d)
     cdef double *error
     cdef const double *value
     for i in range(m.counters[ASKED]):
-        place = (m.counters[ASKED_FIRST] + i) % m.asked_room
         if m.asked_key[place] == key:
             value = m.asked_value + place * RATES
             error = m.errors + m.counters[ERRORS_NEXT] * RATES
-            for l in range(RATES):
-                if m.choices[REGRESSION]:
+            if m.choices[REGRESSION]:
+                for l in range(RATES):
                     error[l] = fabs(value[l] - y)
-                else:
+            else:
+                for l in range(RATES):
                     error[l] = 0.0 if value[l] == y else 1.0
-            m.counters[ERRORS_NEXT] = (m.counters[ERRORS_NEXT] + 1) % m.window
+            m.counters[ERRORS_NEXT] = wrapped(m.counters[ERRORS_NEXT] + 1, m.window)
             if m.counters[ERRORS] < m.window:
                 m.counters[ERRORS] += 1
-            m.counters[ASKED_FIRST] = (place + 1) % m.asked_room
+            m.counters[ASKED_FIRST] = wrapped(place + 1, m.asked_room)
             m.counters[ASKED] -= i + 1
             return
+        place = wrapped(place + 1, m.asked_room)
 
 
 # ------------------------------------------------------------------ steps
@@ -411,6 +448,24 @@ cdef inline void apply(
             w[j] = towards_zero(w[j], eta * l1)
     if m.choices[INTERCEPT]:
         m.bias[c] -= eta * bias_gradient
+
+
+cdef inline void rate_slopes(const Model *m, Py_ssize_t c, double y, double *steep) noexcept nogil:
+    # `clipped_slope` for every carried rate.
+    cdef const double *score = m.rate_score + c * LANES
+    cdef double e[LANES]
+    cdef double z
+    cdef Py_ssize_t l
+    y = side(m, y, c)
+    if m.choices[LOSS] != LOG:
+        for l in range(LANES):
+            steep[l] = clipped_slope(m, y, score[l])
+        return
+    z = 0.5 + 0.5 * y
+    for l in range(LANES):
+        e[l] = exp_(-score[l] if score[l] > -700.0 else 700.0)
+    for l in range(LANES):
+        steep[l] = ((1.0 - z) - z * e[l]) / (1.0 + e[l])
 
 
 cdef inline void apply_rates(Model *m, Py_ssize_t c, const double *steep) noexcept nogil:
@@ -491,7 +546,7 @@ cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
     # Learn one row: the scaler first, then every weight vector on the new statistics.
     cdef double eta = step_size(m), g
     cdef double steep[LANES]
-    cdef Py_ssize_t c, l
+    cdef Py_ssize_t c
     cdef bint known = m.at_hand == x
     cdef bint simple = l1_part(m) == 0.0 and m.choices[SCHEDULE] != ADAGRAD
     if m.choices[SCALE] == ONLINE:
@@ -510,8 +565,7 @@ cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
         if not simple:
             clear_rate_gradients(m)
         for c in range(m.k):
-            for l in range(LANES):
-                steep[l] = clipped_slope(m, side(m, y, c), m.rate_score[c * LANES + l])
+            rate_slopes(m, c, y, steep)
             if simple:
                 apply_rates(m, c, steep)
             else:
@@ -527,7 +581,7 @@ cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n
     cdef double share = 1.0 / <double>n
     cdef double steep[LANES]
     cdef double *sums
-    cdef Py_ssize_t i, j, c, l
+    cdef Py_ssize_t i, j, c
     if n == 1:
         step_one(m, rows, y[0])
         return
@@ -551,8 +605,7 @@ cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n
         if m.choices[CARRY]:
             score_rates(m)
             for c in range(m.k):
-                for l in range(LANES):
-                    steep[l] = clipped_slope(m, side(m, y[i], c), m.rate_score[c * LANES + l])
+                rate_slopes(m, c, y[i], steep)
                 collect_rates(m, c, steep)
     for c in range(m.k):
         apply(m, c, share, m.gradient + c * m.width, share * m.bias_gradient[c], eta)
