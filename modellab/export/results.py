@@ -1,8 +1,9 @@
 """The results folder: what ``modellab run --out DIR`` writes.
 
 All files of two runs of one experiment are equal byte for byte, but for what was measured with a
-clock or is memory: in ``summary.json`` the keys of `MEASURED`, each lane's ``cpu_seconds``, and its
-``cost`` where CPU time has a price.
+clock or is memory: in ``summary.json`` the keys of `MEASURED`, of each lane the keys of
+`LANE_MEASURED` (how many bytes a Python object takes when written varies a little), and its ``cost``
+where CPU time has a price.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from modellab.replay.run import LaneResult, RunResult
 
 MEASURED = ("wall_seconds", "rows_per_second", "import_seconds", "train_seconds", "peak_rss_mb")
+LANE_MEASURED = ("cpu_seconds", "model_bytes")
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "river", "msgspec")
 PREDICTIONS = "predictions.parquet"
 

@@ -29,19 +29,22 @@ if TYPE_CHECKING:
 METRICS_SECONDS = 0.4
 PARAMETERS_SECONDS = 0.2
 MEMORY_SECONDS = 1.0
+SIZE_SECONDS = 2.0
 
 
 class Reporter:
     """Builds telemetry; remembers what the window has.
 
-    Costly parts (all metrics, model sizes, parameters, memory) are measured a few times a second
-    while playing, and always when `settled`.
+    Costly parts (all metrics, parameters) are told a few times a second while playing, and always
+    when `settled`; memory and the sizes of models now and then.
     """
 
     def __init__(self) -> None:
         self.watched: str | None = None
         self._sequence = 0
         self._slow = 0.0
+        self._sized = 0.0
+        self._size_cost = 0.0
         self._parameters_told = 0.0
         self._memory = (0.0, 0.0)
         self._lanes: list[LaneNews] = []
@@ -130,7 +133,8 @@ class Reporter:
         slow = settled or now - self._slow >= METRICS_SECONDS
         if slow:
             self._slow = now
-        states = replay.lanes(metrics=slow, size=slow)
+        states = replay.lanes(metrics=slow, size=self._size_due(now))
+        self._size_cost = time.monotonic() - now if self._sized == now else self._size_cost
         curves = replay.curves(self._versions)
         news = []
         for name, state in states.items():
@@ -140,6 +144,13 @@ class Reporter:
         for name in [n for n in self._versions if n not in states]:
             del self._versions[name]
         return news
+
+    def _size_due(self, now: float) -> bool:
+        """Whether models are measured: their whole state is written for it, which may take long."""
+        due = now - self._sized >= max(SIZE_SECONDS, 20 * self._size_cost)
+        if due:
+            self._sized = now
+        return due
 
     def _event_news(self, replay: Replay) -> tuple[int, list[EventRecord]]:
         new = replay.events(self._event_counts)

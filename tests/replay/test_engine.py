@@ -24,7 +24,7 @@ from modellab.experiment import (
     SplitSpec,
     replace,
 )
-from modellab.export.results import MEASURED, write_results
+from modellab.export.results import LANE_MEASURED, MEASURED, write_results
 from modellab.replay.client import EngineDied
 from modellab.replay.protocol import (
     Ack,
@@ -103,7 +103,8 @@ def numbers(folder: Path) -> dict[str, Any]:
     for key in MEASURED:
         del summary[key]
     for lane in summary["lanes"]:
-        del lane["cpu_seconds"]
+        for key in LANE_MEASURED:
+            del lane[key]
     found["summary"] = summary
     return found
 
