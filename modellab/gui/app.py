@@ -18,7 +18,7 @@ from modellab import __version__, paths
 from modellab.gui.crash import CrashGuard, take_crash_reports
 from modellab.gui.notify import notifications
 from modellab.gui.settings import settings
-from modellab.gui.theme import apply_theme
+from modellab.gui.theme import LIGHT, apply_theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,17 +47,16 @@ class LabApplication(QApplication):
 
 def sign_icon() -> QIcon:
     """Return the program's sign as the window's icon."""
-    from modellab.gui.header import Sign
+    from modellab.gui.header import paint_sign
 
-    sign = Sign()
     icon = QIcon()
     for ratio in (1, 2, 4, 8):
         pixmap = QPixmap(32 * ratio, 32 * ratio)
-        pixmap.fill("#FFFFFF")
+        pixmap.fill(LIGHT.surface)
         painter = QPainter(pixmap)
-        painter.translate(3 * ratio, 6 * ratio)
-        painter.scale(ratio * 26 / sign.width(), ratio * 26 / sign.width())
-        sign.render(painter, flags=sign.RenderFlag.DrawChildren)
+        painter.scale(ratio, ratio)
+        painter.translate(3, 6)
+        paint_sign(painter, LIGHT.text, LIGHT.lanes[0])
         painter.end()
         icon.addPixmap(pixmap)
     return icon

@@ -87,6 +87,8 @@ class DropOverlay(QWidget):
         self._good, self._title, self._text = True, "", ""
         self._paths: list[Path] = []
         self.setAcceptDrops(True)
+        # Qt looks for the nearest widget that takes drops: without this one there may be none.
+        host.setAcceptDrops(True)
         self.setAccessibleName("Drop files here")
         self.hide()
         app = QApplication.instance()
@@ -101,16 +103,23 @@ class DropOverlay(QWidget):
             app.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        drags = (QEvent.Type.DragEnter, QEvent.Type.DragLeave, QEvent.Type.Drop)
         if (
-            event.type() == QEvent.Type.DragEnter
-            and isinstance(event, QDragEnterEvent)
-            and isinstance(watched, QWidget)
-            and watched is not self
-            and watched.window() is self._host.window()
-            and event.mimeData().hasUrls()
+            event.type() not in drags
+            or not isinstance(watched, QWidget)
+            or watched is self
+            or watched.window() is not self._host.window()
         ):
-            self.offer(local_paths(event.mimeData()))
-            event.acceptProposedAction()
+            return super().eventFilter(watched, event)
+        if event.type() == QEvent.Type.DragLeave:
+            # Either out of the window, or into this overlay, which then shows itself again.
+            self.hide()
+        elif isinstance(event, QDropEvent) and event.mimeData().hasUrls():
+            if event.type() == QEvent.Type.Drop:
+                self.dropEvent(event)
+            else:
+                self.offer(local_paths(event.mimeData()))
+                event.acceptProposedAction()
             return True
         return super().eventFilter(watched, event)
 

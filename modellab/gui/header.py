@@ -14,8 +14,21 @@ from modellab.gui.theme import px, set_font, set_height, theme
 HEIGHT = 40
 
 
+def paint_sign(painter: QPainter, line: str, dot: str) -> None:
+    """Paint the program's sign, a curve that ends in a dot, into 26 by 20 pixels."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    pen = QPen(QColor(line), 2)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(pen)
+    painter.drawPolyline([QPointF(3, 15), QPointF(8.5, 9), QPointF(13, 13), QPointF(19, 6.5)])
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(dot))
+    painter.drawEllipse(QPointF(22, 3.6), 2.6, 2.6)
+
+
 class Sign(QWidget):
-    """The program's sign: a curve that ends in a green dot."""
+    """The program's sign."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -25,16 +38,8 @@ class Sign(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         tokens = theme()
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.scale(self.width() / 26, self.height() / 20)
-        pen = QPen(QColor(tokens.text), 2)
-        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        painter.setPen(pen)
-        painter.drawPolyline([QPointF(3, 15), QPointF(8.5, 9), QPointF(13, 13), QPointF(19, 6.5)])
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(tokens.lanes[0]))
-        painter.drawEllipse(QPointF(22, 3.6), 2.6, 2.6)
+        paint_sign(painter, tokens.text, tokens.lanes[0])
 
 
 class SearchButton(QPushButton):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from modellab.gui.kit.buttons import IconButton, LinkButton, PrimaryButton
 from modellab.gui.kit.text import ElidedLabel, Label, tip_text
@@ -208,7 +208,7 @@ class PageHead(QWidget):
 Tone = Literal["neutral", "ok", "warning", "alarm"]
 
 
-class Pill(QLabel):
+class Pill(QWidget):
     """A short word in a tinted capsule: a tone, or a lane's own colour with `set_colour`."""
 
     def __init__(self, text: str, tone: Tone = "neutral", *, tip: str = "") -> None:
@@ -230,9 +230,11 @@ class Pill(QLabel):
         return self.sizeHint()
 
     def text(self) -> str:
+        """Return the word."""
         return self._words.text()
 
     def setText(self, text: str) -> None:
+        """Show another word."""
         self._words.setText(text)
         self.updateGeometry()
 

@@ -31,6 +31,7 @@ class ThemeHub(QObject):
         self._mode: Mode = "system"
         self._theme = LIGHT
         self._follows = False
+        self._applied: tuple[Theme, float] | None = None
 
     @property
     def mode(self) -> Mode:
@@ -81,7 +82,11 @@ class ThemeHub(QObject):
         app = QApplication.instance()
         if not isinstance(app, QApplication):
             raise RuntimeError("The theme needs a QApplication.")
-        self._theme = self._wanted()
+        wanted = (self._wanted(), fonts.text_scale())
+        # A style sheet is costly to set: every widget is polished again.
+        if wanted == self._applied and app.styleSheet():
+            return
+        self._theme, _ = self._applied = wanted
         app.setFont(fonts.font(13))
         app.setPalette(qt_palette(self._theme))
         app.setStyleSheet(stylesheet(self._theme, fonts.px))
