@@ -2,7 +2,7 @@
 
 All files of two runs of one experiment are equal byte for byte, but for what was measured with a
 clock or is memory: in ``summary.json`` the keys of `MEASURED`, of each lane the keys of
-`LANE_MEASURED` (how many bytes a Python object takes when written varies a little), and its ``cost``
+`LANE_MEASURED` (the bytes that a Python object takes when written vary a little), and its ``cost``
 where CPU time has a price.
 """
 

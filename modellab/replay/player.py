@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -43,6 +44,7 @@ SLICE_SECONDS = 0.02
 TICK_SECONDS = 1 / 120
 FRAME_SECONDS = 1 / 60
 SAFE_SECONDS = 5.0
+GRACE_SECONDS = 0.5
 LANE_LOST = 70
 
 NOTHING_DEPLOYED = "Nothing is deployed yet."
@@ -406,5 +408,13 @@ class Player:
 
 
 def _lane_worker_lost(replay: Replay) -> bool:
-    processes = [getattr(host, "process", None) for host in replay.hosts]
-    return any(process is not None and process.poll() is not None for process in processes)
+    """Whether a lane worker has ended; waits a little, as its pipes close before it is gone."""
+    for host in replay.hosts:
+        process = getattr(host, "process", None)
+        if process is not None:
+            try:
+                process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            return True
+    return False

@@ -345,7 +345,7 @@ def test_a_lane_added_late_is_as_if_it_had_been_there(
 def test_two_processes_give_the_same_bits(
     shared_engine: Any, experiment: Experiment, tmp_path: Path
 ) -> None:
-    tree = LaneSpec("Tree", OnlinePolicy(), LearnerSpec("river", "tree.HoeffdingTreeClassifier"))
+    tree = LaneSpec("Tree", OnlinePolicy(), LearnerSpec("river", "naive_bayes.GaussianNB"))
     wider = replace(
         experiment,
         lane=[*experiment.lane, tree],
