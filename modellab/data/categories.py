@@ -27,6 +27,14 @@ LEVEL_LIMIT = 10_000
 """At most so many levels (the most frequent) have a code of their own in the ordinal view."""
 HASH_COLUMNS = 32
 """Columns per category column when there was no training window to learn the levels from."""
+DICT_LIMIT = 20
+"""At most so many levels of a category keep their name in the ``dict`` view.
+
+river's trees keep statistics for every level at every node: with thousands of levels a model of
+kilobytes takes many megabytes, learns many times slower, and errs more (measured on flights).
+"""
+OTHER = "(other)"
+"""What the ``dict`` view holds for the levels beyond `DICT_LIMIT`, and for unseen ones."""
 MISSING = "(missing)"
 """What the ``dict`` view holds for a missing category."""
 
@@ -68,20 +76,19 @@ class _LookUp:
         return self._table
 
 
-def _text_table(dictionary: pa.Array[Any]) -> NDArray[Any]:
-    return np.array([*dictionary.to_pylist(), MISSING], dtype=object)
-
-
 class _Category:
     """What fitted and hashed categories share: every cell goes through a table of slots."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._slots = _LookUp(self._slot_table)
-        self._texts = _LookUp(_text_table)
+        self._texts = _LookUp(self._text_table)
 
     def _slot_table(self, dictionary: pa.Array[Any]) -> Ints:
         raise NotImplementedError
+
+    def _text_table(self, dictionary: pa.Array[Any]) -> NDArray[Any]:
+        return np.array([*dictionary.to_pylist(), MISSING], dtype=object)
 
     def _look_up(self, column: pa.ChunkedArray[Any]) -> Ints:
         parts = [self._slots(levels)[codes] for codes, levels in category_chunks(column)]
@@ -90,7 +97,7 @@ class _Category:
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
     def values(self, column: pa.ChunkedArray[Any]) -> list[list[Any]]:
-        """Return the strings themselves, `MISSING` where there is none."""
+        """Return the strings (see `DICT_LIMIT`), `MISSING` where there is none."""
         texts: list[Any] = []
         for codes, levels in category_chunks(column):
             texts.extend(self._texts(levels)[codes].tolist())
@@ -103,6 +110,7 @@ class CategoryColumn(_Category):
     Dense views: one 0/1 column for each of the `ONE_HOT_LIMIT` most frequent levels, one for
     missing if that occurred in training, and one for every other value, unseen ones included (it is
     always there, so that a learner can learn online what a new level means).
+    Dict view: the level's name, `OTHER` beyond the `DICT_LIMIT` most frequent ones.
     Ordinal view: the rank by frequency (missing among the others if it occurred), -1 for unseen.
 
     Parameters
@@ -133,6 +141,11 @@ class CategoryColumn(_Category):
         if missing_rank is not None:
             self._code_of[missing_rank:known] += 1.0
             self._code_of[known] = missing_rank
+
+    def _text_table(self, dictionary: pa.Array[Any]) -> NDArray[Any]:
+        named = set(self.levels[:DICT_LIMIT])
+        texts = [t if t in named else OTHER for t in dictionary.to_pylist()]
+        return np.array([*texts, MISSING], dtype=object)
 
     def names(self, view: View) -> list[str]:
         """Return ``carrier`` or ``carrier = AA``, …, ``carrier missing``, ``carrier other``."""

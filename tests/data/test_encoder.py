@@ -126,7 +126,7 @@ def test_categories_are_ranked_by_frequency_and_unseen_ones_are_other() -> None:
     np.testing.assert_array_equal(dense.argmax(axis=1), [2, 0, 1, 0, 1, 3, 3, 0])
     np.testing.assert_array_equal(dense.sum(axis=1), np.ones(8))
     assert encode(data, 0, 8, "ordinal", encoder)[:, 0].tolist() == [2, 0, 1, 0, 1, -1, -1, 0]
-    assert [r["carrier"] for r in encode(data, 4, 7, "dict", encoder)] == ["C", "ZZ", MISSING]
+    assert [r["carrier"] for r in encode(data, 4, 7, "dict", encoder)] == ["C", OTHER, MISSING]
     assert encoder.unseen(data.store.read(0, 8)) == {"carrier": 1}
 
 
