@@ -292,7 +292,7 @@ RIVER_ENTRIES = (
         "Hoeffding trees that learn each row several times at random; the worst is replaced when "
         "an alarm sounds.",
         (
-            _models(),
+            _models(2),
             dataclasses.replace(_LAMBDA, name="w", kind="float", default=6.0),
             Parameter(
                 "adwin_delta",

@@ -173,7 +173,7 @@ class RiverLearner:
         batch: int,
         frozen: bool,
     ) -> tuple[Prediction, int]:
-        """Predict each row, then learn what has arrived (see `TestThenTrain.run`)."""
+        """Predict each row, then learn what has arrived (see `PrequentialLearner.run`)."""
         if not len(rows):
             return self.predict(rows), 0
         self._ready(rows)
@@ -333,5 +333,6 @@ def _optimizers(model: Any) -> list[Any]:
 
 def build(title: str, inputs: Inputs, name: str, params: Mapping[str, Any]) -> RiverLearner:
     """Make a learner of the river class called `name`."""
-    values = dict(params)
+    # A setting without a value is left to river's own default.
+    values = {name: value for name, value in params.items() if value is not None}
     return RiverLearner(title, inputs, lambda: river_make.make(inputs, name, values))

@@ -202,17 +202,17 @@ def _with_optimizer(title: str, found: type[Any], given: dict[str, Any]) -> dict
 def _detector(title: str, name: str) -> Any:
     from river import base, drift
 
-    names = [
-        n
-        for n in drift.__all__
-        if inspect.isclass(getattr(drift, n)) and issubclass(getattr(drift, n), base.DriftDetector)
-    ]
+    listed = {
+        n: getattr(module, n, None) for module in (drift, drift.binary) for n in module.__all__
+    }
+    kinds = (base.DriftDetector, base.BinaryDriftDetector)
+    names = [n for n, d in listed.items() if inspect.isclass(d) and issubclass(d, kinds)]
     if name not in names:
         raise LearnerError(
             f"{title}: river has no drift detector called {quote(name)}; "
             f"it has {', '.join(sorted(names))}."
         )
-    return getattr(drift, name)()
+    return listed[name]()
 
 
 def _default(title: str, path: str, name: str, inputs: Inputs) -> Any:

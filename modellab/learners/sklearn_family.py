@@ -87,13 +87,15 @@ class SklearnLearner:
         rows, y = self._kept(np.asarray(rows, dtype=np.float64), np.asarray(y))
         y = self._scaled_target(y)
         with self._told("trained"):
+            single = self._classification and len(np.unique(y)) == 1
+            if single:
+                self._constant = int(y[0])
             if self._classification and self.online and self._lacks_classes(y):
+                # Also after a single class, so that learning can go on from here.
                 sklearn_training.fit_by_parts(
                     estimator, rows, y, self._classes, self._inputs.seed, progress
                 )
-            elif self._classification and len(np.unique(y)) == 1:
-                self._constant = int(y[0])
-            else:
+            elif not single:
                 sklearn_training.fit(estimator, rows, y, progress)
         self._estimator = estimator
 
@@ -143,11 +145,14 @@ class SklearnLearner:
             raise LearnerError(
                 f"{self._title} cannot learn row by row; retrain it on a schedule instead."
             )
+        if len(y) == 0:
+            return 0
         single_thread()
         if self._estimator is None:
             self._start()
             self._estimator = self._made.estimator
         self._size = None
+        self._constant = None
         updates = 0
         with self._told("updated", keep=False):
             for start in range(0, len(y), batch):
