@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modellab.data import fitting
-from modellab.data.categories import HASH_COLUMNS, LEVEL_LIMIT, MISSING, ONE_HOT_LIMIT
+from modellab.data.categories import HASH_COLUMNS, LEVEL_LIMIT, MISSING, ONE_HOT_LIMIT, OTHER
 from modellab.data.encoder import Encoder
 from modellab.data.encoding import TimeColumn
 
