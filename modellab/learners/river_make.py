@@ -202,7 +202,7 @@ def _with_optimizer(title: str, found: type[Any], given: dict[str, Any]) -> dict
 def _detector(title: str, name: str) -> Any:
     from river import base, drift
 
-    listed = {
+    listed: dict[str, Any] = {
         n: getattr(module, n, None) for module in (drift, drift.binary) for n in module.__all__
     }
     kinds = (base.DriftDetector, base.BinaryDriftDetector)
