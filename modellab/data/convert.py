@@ -31,7 +31,7 @@ TRUE_TEXTS = ("1", "true", "yes", "t", "y")
 FALSE_TEXTS = ("0", "false", "no", "f", "n")
 
 EXACT_WHOLE = 2.0**53
-"""Whole numbers beyond this are no longer exact as float64."""
+"""From here on, whole numbers may have been rounded to fit into float64."""
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
@@ -156,6 +156,31 @@ def tolerant_cast(values: Array, kind: DataType) -> Array:
         return pa.concat_arrays(halves)
 
 
+def plain_numbers(texts: Array) -> Array | None:
+    """Return texts as float64 if all of them, as they stand, are numbers; else None."""
+    pa, pc = arrow()
+    try:
+        numbers = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    # The word NaN is read as a number, but means a missing value.
+    return None if pc.any(pc.is_nan(numbers)).as_py() else numbers
+
+
+def has_leading_zeros(texts: Array) -> bool:
+    """Whether a text starts with 0 and another digit, as codes such as 007 do (no nulls)."""
+    pa, _ = arrow()
+    _, offsets, data = texts.buffers()
+    if data is None or not len(texts):
+        return False
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    ends = np.frombuffer(offsets, width)[texts.offset : texts.offset + len(texts) + 1]
+    starts = ends[:-1][np.diff(ends) > 1]
+    letters = np.frombuffer(data, np.uint8)
+    second = letters[starts + 1]
+    return bool(np.any((letters[starts] == ord("0")) & (second >= ord("0")) & (second <= ord("9"))))
+
+
 def looks_like(texts: Array, pattern: str) -> Array:
     """Boolean mask of the texts that match; null and no match are False."""
     _, pc = arrow()
@@ -204,18 +229,16 @@ def as_numbers(values: Array, decimal_comma: bool = False) -> Converted:
     kind, t = values.type, pa.types
     present = values.is_valid()
     if is_text(kind):
-        texts = present_texts(values)
+        texts = as_texts(values)
+        numbers = plain_numbers(texts)
+        if numbers is not None:
+            return _finished(numbers, present)
+        texts = present_texts(texts)
         present = texts.is_valid()
         if decimal_comma:
             texts = pc.replace_substring(texts, ",", ".")
-        try:
-            numbers = pc.cast(texts, pa.float64())
-        except pa.ArrowInvalid:
-            fits = number_mask(texts)
-            numbers = tolerant_cast(
-                pc.if_else(fits, texts, pa.scalar(None, texts.type)), pa.float64()
-            )
-        return _finished(numbers, present)
+        fits = pc.if_else(number_mask(texts), texts, pa.scalar(None, texts.type))
+        return _finished(tolerant_cast(fits, pa.float64()), present)
     if t.is_timestamp(kind) or t.is_date(kind):
         nanos = pc.cast(as_times(values).values, pa.int64())
         return Converted(pc.divide(pc.cast(nanos, pa.float64(), safe=False), 1e9))
@@ -247,7 +270,7 @@ def as_times(values: Array, unit: str = "s") -> Converted:
     target = pa.timestamp("ns", "UTC")
     kind, t = values.type, pa.types
     if is_text(kind):
-        texts = present_texts(values)
+        texts = present_texts(values).cast(pa.string())
         present = texts.is_valid()
         texts = pc.if_else(time_mask(texts), texts, pa.scalar(None, texts.type))
         texts = pc.replace_substring(texts, "/", "-")
@@ -288,7 +311,10 @@ def _to_ns(values: Array, target: DataType) -> Array:
         return pc.cast(values, target)
     except pa.ArrowInvalid:
         pass
-    wide = tolerant_cast(values, pa.timestamp("us", "UTC")) if is_text(values.type) else values
+    wide = values
+    if is_text(values.type):
+        whole = pc.replace_substring_regex(values, r"\.\d+", "")
+        wide = tolerant_cast(whole, pa.timestamp("s", "UTC"))
     unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[wide.type.unit]
     counted = pc.cast(wide, pa.int64())
     limit = 9_214_646_400 * unit  # 2262-01-01
@@ -296,7 +322,7 @@ def _to_ns(values: Array, target: DataType) -> Array:
     kept = pc.if_else(inside, wide, pa.scalar(None, wide.type))
     if not is_text(values.type):
         return pc.cast(kept, target)
-    # Microseconds were only the sieve: read what is inside once more, to the nanosecond.
+    # Seconds were only the sieve: read what is inside once more, to the nanosecond.
     return tolerant_cast(pc.if_else(kept.is_valid(), values, pa.scalar(None, values.type)), target)
 
 
@@ -372,12 +398,18 @@ def as_categories(values: Array, levels: Sequence[str] | Array) -> Converted:
     """Return any column as codes into `levels`; what is no level is unfit."""
     pa, pc = arrow()
 
-    texts = present_texts(values).cast(pa.string())
+    coded = as_texts(values).dictionary_encode()
+    texts = present_texts(coded.dictionary).cast(pa.string())
     known = levels if isinstance(levels, pa.Array) else pa.array(levels, pa.string())
-    codes = pc.index_in(texts, value_set=known, skip_nulls=True).cast(pa.int32())
-    unfit = pc.and_(texts.is_valid(), pc.is_null(codes))
-    mask = unfit.to_numpy(zero_copy_only=False) if pc.any(unfit).as_py() else None
-    return Converted(pa.DictionaryArray.from_arrays(codes, known), mask)
+    found = pc.index_in(texts, value_set=known, skip_nulls=True).cast(pa.int32())
+    codes = found.take(coded.indices)
+    if found.null_count:
+        present = texts.is_valid().take(coded.indices)
+        unfit = pc.and_(pc.fill_null(present, False), pc.is_null(codes))
+        if pc.any(unfit).as_py():
+            mask = unfit.to_numpy(zero_copy_only=False)
+            return Converted(pa.DictionaryArray.from_arrays(codes, known), mask)
+    return Converted(pa.DictionaryArray.from_arrays(codes, known))
 
 
 def as_long_texts(values: Array) -> Converted:

@@ -138,7 +138,9 @@ class CsvSource:
                     chunk = self._parse(block, on_bad or _ignore)
                     if len(chunk.batch):
                         yield chunk
-                    progress(raw.tell(), self.size_bytes)
+                    # At once: a file that grows while it is read would never end.
+                    self._state.verify()
+                    progress(min(raw.tell(), self.size_bytes), self.size_bytes)
         except LineTooLong as error:
             raise DataError(
                 f"{quote(self.name)} is not a table: line {error.line:,} is longer than 64 MB."
@@ -183,28 +185,29 @@ class CsvSource:
             return "skip"
 
         try:
-            table = csv.read_csv(
-                pa.BufferReader(block.data),
-                read_options=csv.ReadOptions(
-                    column_names=keys, use_threads=False, block_size=len(block.data) + 1
-                ),
-                parse_options=csv.ParseOptions(
-                    delimiter=self.layout.delimiter,
-                    quote_char='"' if block.quoted else False,
-                    newlines_in_values=block.quoted,
-                    invalid_row_handler=set_aside,
-                ),
-                convert_options=csv.ConvertOptions(
-                    column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False
-                ),
-            )
-        except (pa.ArrowInvalid, UnicodeDecodeError):
-            # Undecodable bytes somewhere: find the rows that hold them.
+            pa.array([block.data], pa.large_binary()).cast(pa.large_string())
+        except pa.ArrowInvalid:
+            # Bytes that are not UTF-8 somewhere: find the rows that hold them.
             delimiter = self.layout.delimiter.encode()
             rows, _ = one_by_one(
                 block.data, delimiter, len(keys), block.first_line, True, trusted=True
             )
             return self._from_rows(rows, on_bad)
+        table = csv.read_csv(
+            pa.BufferReader(block.data),
+            read_options=csv.ReadOptions(
+                column_names=keys, use_threads=False, block_size=len(block.data) + 1
+            ),
+            parse_options=csv.ParseOptions(
+                delimiter=self.layout.delimiter,
+                quote_char='"' if block.quoted else False,
+                newlines_in_values=block.quoted,
+                invalid_row_handler=set_aside,
+            ),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False
+            ),
+        )
         lines = _Lines(block, [number for number, _, _ in ragged])
         for number, reason, text in ragged:
             on_bad(BadRow(self.name, lines.of_record(number), reason, text[:KEPT_TEXT]))

@@ -13,10 +13,12 @@ from modellab.data.convert import (
     FALSE_TEXTS,
     TRUE_TEXTS,
     as_numbers,
+    as_texts,
     as_times,
+    has_leading_zeros,
     is_text,
-    looks_like,
     number_mask,
+    plain_numbers,
     present_texts,
     time_mask,
 )
@@ -163,7 +165,7 @@ class KindDetector:
         self._high = max(self._high, float(floats.max()))
         if self._whole:
             self._whole = bool(np.all(floats == np.floor(floats)))
-        self._inexact |= self._whole and bool(np.any(np.abs(floats) > EXACT_WHOLE))
+        self._inexact |= self._whole and bool(np.any(np.abs(floats) >= EXACT_WHOLE))
         if self._few is not None:
             for part in (floats[:256], floats):
                 self._few.update(np.unique(part).tolist())
@@ -173,66 +175,68 @@ class KindDetector:
 
     def _update_texts(self, values: Array) -> None:
         pa, pc = arrow()
+        values = as_texts(values).drop_null()
+        floats = plain_numbers(values)
+        if floats is not None:
+            self._update_all_numbers(values, floats)
+            return
+        # Look at every different text once; where there are too many, at every one.
+        if self._levels is not None:
+            counted = pc.value_counts(values)
+            unique, counts = counted.field("values"), counted.field("counts")
+        else:
+            unique, counts = values, pa.array(np.ones(len(values), np.int64))
+        texts = present_texts(unique)
+        there = texts.is_valid()
+        empty = pc.equal(pc.binary_length(unique), 0)
+        self._missing_words += _weigh(counts, pc.and_not(pc.invert(there), empty))
+        texts, counts = texts.filter(there), counts.filter(there)
+        self.present += int(pc.sum(counts).as_py() or 0)
+        if len(texts):
+            self._update_words(texts, counts)
 
-        texts = present_texts(values)
-        empty = pc.sum(pc.equal(pc.binary_length(values.drop_null()), 0)).as_py() or 0
-        gone = texts.null_count - values.null_count
-        self._missing_words += max(gone - empty, 0)
-        texts = texts.drop_null()
+    def _update_all_numbers(self, texts: Array, floats: Array) -> None:
+        """Take in texts that are numbers without exception."""
+        _, pc = arrow()
         n = len(texts)
-        if not n:
-            return
         self.present += n
-        zero = looks_like(texts, r"^[+-]?0\d") if not self._leading_zeros else None
-        if zero is not None and pc.any(zero).as_py():
-            self._leading_zeros = True
-        try:
-            floats = pc.cast(texts, pa.float64())
-        except pa.ArrowInvalid:
-            self._update_words(texts)
-            return
         self._numbers += n
         self._comma_numbers += n
+        self._leading_zeros = self._leading_zeros or has_leading_zeros(texts)
         finite = pc.is_finite(floats)
         self._infinite += n - int(pc.sum(finite).as_py() or 0)
         self._update_numbers(floats.filter(finite).to_numpy(zero_copy_only=False))
         if self._recount or self._typed or (self._levels is not None and len(self._levels) <= 64):
-            self._update_levels(pc.value_counts(texts))
+            self._update_levels(pc.unique(texts))
         else:
             self._uncounted += n
 
-    def _update_words(self, texts: Array) -> None:
-        """Count what texts look like that are not all numbers."""
-        pa, pc = arrow()
-
-        if self._levels is not None:
-            counted = pc.value_counts(texts)
-            unique, counts = counted.field("values"), counted.field("counts")
-            self._update_levels(counted)
-        else:
-            unique, counts = texts, pa.array(np.ones(len(texts), np.int64))
-
-        def weigh(mask: Array) -> int:
-            return int(pc.sum(counts.filter(mask)).as_py() or 0)
-
-        numeric = number_mask(unique)
-        self._numbers += weigh(numeric)
+    def _update_words(self, texts: Array, counts: Array) -> None:
+        """Count what texts look like that are not all numbers; `counts`: rows of each."""
+        _, pc = arrow()
+        self._update_levels(texts)
+        numeric = number_mask(texts)
+        self._numbers += _weigh(counts, numeric)
+        readable = numeric
         if self._comma_allowed:
-            self._comma_numbers += weigh(number_mask(unique, decimal_comma=True))
-        self._times += weigh(time_mask(unique))
-        self._chars += int(pc.sum(pc.multiply(pc.utf8_length(unique), counts)).as_py() or 0)
-        self._blanks += weigh(pc.match_substring(unique, " "))
-        comma = self._comma_allowed and self._comma_numbers > self._numbers
-        readable = number_mask(unique, decimal_comma=comma)
+            with_comma = number_mask(texts, decimal_comma=True)
+            self._comma_numbers += _weigh(counts, with_comma)
+            if self._comma_wins():
+                readable = with_comma
+        self._times += _weigh(counts, time_mask(texts))
+        self._chars += int(pc.sum(pc.multiply(pc.utf8_length(texts), counts)).as_py() or 0)
+        self._blanks += _weigh(counts, pc.match_substring(texts, " "))
         if pc.any(readable).as_py():
-            found = as_numbers(unique.filter(readable), decimal_comma=comma)
-            self._infinite += found.infinite
+            numbers = texts.filter(readable)
+            self._leading_zeros = self._leading_zeros or has_leading_zeros(numbers)
+            found = as_numbers(numbers, decimal_comma=self._comma_wins())
+            weights = counts.filter(readable)
+            self._infinite += _weigh(weights, pc.is_null(found.values))
             self._update_numbers(found.values.drop_null().to_numpy(zero_copy_only=False))
 
-    def _update_levels(self, counted: Array) -> None:
+    def _update_levels(self, fresh: Array) -> None:
         if self._levels is None:
             return
-        fresh = counted.field("values")
         self._level_chars += fresh.nbytes
         self._levels.update(fresh.to_pylist())
         if len(self._levels) > MAX_LEVELS:
@@ -364,6 +368,12 @@ class KindDetector:
         if kind == "time":
             return self._times == self.present
         return True
+
+
+def _weigh(counts: Array, mask: Array) -> int:
+    """Sum of the counts where the mask is true."""
+    _, pc = arrow()
+    return int(pc.sum(counts.filter(mask)).as_py() or 0)
 
 
 def sort_levels(levels: set[str]) -> list[str]:

@@ -93,6 +93,7 @@ class ParquetSource:
                     first = done + 1
                     yield Chunk(kept, self.name, partial(add, first))
                     done += len(batch)
+                    self._state.verify()
                     progress(self.size_bytes * done / max(self.n_rows, 1), self.size_bytes)
         except (pa.ArrowException, OSError) as error:
             self._state.verify()

@@ -80,7 +80,7 @@ def test_ragged_rows_are_set_aside_with_their_line(tmp_path: Path) -> None:
 
 
 def test_undecodable_bytes_cost_one_row(tmp_path: Path) -> None:
-    data = b"a,b\n1,2\nx\xffy,3\n\"q\nr\",4\n5\n6,7\n"
+    data = b'a,b\n1,2\nx\xffy,3\n"q\nr",4\n5\n6,7\n'
     rows, bad, lines = read(put(tmp_path, data))
     assert rows == [["1", "2"], ["q\nr", "4"], ["6", "7"]]
     assert lines == [2, 4, 7]
@@ -117,7 +117,6 @@ def test_text_after_a_closing_mark_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
 def test_block_size_changes_no_record(size: int) -> None:
     text = b'1,"a\n""b""",x\r\n2,,y\n\n3,"c,d","e"\n4,"f" g,h\n5,i,"\n"\n6,j\n'
-    blocks = []
     at = 0
 
     def take(count: int) -> bytes:
@@ -126,12 +125,12 @@ def test_block_size_changes_no_record(size: int) -> None:
         at += count
         return piece
 
-    for block in cut_blocks(take, b",", 3, 1, size):
-        blocks.append(block)
     lines: list[int] = []
-    for block in blocks:
-        lines += block.lines + [b[0] for b in block.bad] if block.rows is not None else (
-            block.record_lines()
+    for block in cut_blocks(take, b",", 3, 1, size):
+        lines += (
+            block.lines + [b[0] for b in block.bad]
+            if block.rows is not None
+            else (block.record_lines())
         )
     assert lines == [1, 3, 5, 6, 7, 9]
 
