@@ -66,6 +66,8 @@ class DataPart(ReplayPart):
         self.path: Path | None = None
         self._kept: Experiment | None = None
         self._autosave = saving.Autosave()
+        self.wanted_row: int | None = None
+        """A row that the Data page is to show."""
         self._profile_wanted = False
         self._next_training = 1
         self._opening: Opening | None = None
@@ -378,6 +380,11 @@ class DataPart(ReplayPart):
             on_done=lambda result: callback(struct_of(RowsPage, result)),
             on_failed=lambda *_told: callback(None),
         )
+
+    def show_row(self, row: int) -> None:
+        """Ask for a row to be shown on the Data page."""
+        self.wanted_row = row
+        self.topics.publish("data")
 
     def read_bad_rows(
         self, start: int, stop: int, callback: Callable[[BadRowsPage | None], None]

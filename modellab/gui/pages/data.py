@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
 
-from modellab.errors import ExperimentError, quote
+from modellab.errors import ExperimentError
 from modellab.experiment import Experiment, replace
 from modellab.gui.actions import Action
 from modellab.gui.kit import (
     Banner,
     Card,
     EmptyState,
+    Label,
+    LinkButton,
     PageHead,
+    Pill,
     PlainButton,
     PrimaryButton,
     ProgressLine,
@@ -22,9 +25,11 @@ from modellab.gui.kit import (
     describe,
     duration_text,
     size_text,
+    tip_text,
 )
 from modellab.gui.pages import data_edits as edits
 from modellab.gui.pages.base import Page
+from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.pages.data_bad_rows import BadRowsDialog
 from modellab.gui.pages.data_columns import ColumnsTable
 from modellab.gui.pages.data_facts import column_facts, roles_text
@@ -37,12 +42,14 @@ from modellab.gui.pages.scroll import scrolled
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from modellab.gui.pages.data_edits import Edit
     from modellab.gui.session import Session
 
 
 class DataPage(Page):
-    """Left: columns and rows. Right: split, reading, worth knowing."""
+    """Left: columns and rows. Right: split, worth knowing, reading."""
 
     id = "data"
     title = "Data"
@@ -52,6 +59,9 @@ class DataPage(Page):
         super().__init__(session, parent)
         self.kept_notes: set[str] = set()
         self._kept_for = ""
+        self._target_names: list[str] = []
+        self._shared_for = ""
+        self._split_moved = False
         self._build()
         for topic in ("data", "profile", "experiment"):
             self.watch(topic, self.refresh)
@@ -76,15 +86,12 @@ class DataPage(Page):
             icon="folder-open",
             clicked=lambda: self.run_action.emit("file.open"),
         )
-        self.head = PageHead("table", "Data", "", [other, self.forward])
+        self.head = PageHead("table", "Data", "", [self._target_box(), other, self.forward])
         outer.addWidget(self.head)
         self.progress = ProgressLine()
         self.progress.cancelled.connect(self._cancel)
         self.progress.hide()
         outer.addWidget(self.progress)
-        self.guess = Banner("info", "")
-        self.guess.hide()
-        outer.addWidget(self.guess)
         self.wrong = Banner("error", "")
         self.wrong.hide()
         outer.addWidget(self.wrong)
@@ -104,6 +111,29 @@ class DataPage(Page):
         columns.addWidget(self._left(), 1)
         columns.addWidget(self._right())
         outer.addWidget(self.content, 1)
+
+    def _target_box(self) -> QWidget:
+        self.target = ChoiceField(
+            "Predicts",
+            "The target: the column that models learn to predict.",
+            chosen=self._set_target,
+        )
+        self.target.setFixedWidth(px(160))
+        self.guess = Pill("a guess", "warning")
+        self.confirm = LinkButton(
+            "That is right",
+            "Keep this target; the mark goes away.",
+            clicked=self.session.confirm_target,
+        )
+        box = QWidget()
+        row = QHBoxLayout(box)
+        row.setContentsMargins(0, 0, 8, 0)
+        row.setSpacing(8)
+        label = Label("Predicts", 13, 400, "second")
+        label.setBuddy(self.target)
+        for widget in (label, self.target, self.guess, self.confirm):
+            row.addWidget(widget)
+        return box
 
     def _left(self) -> QWidget:
         self.finder = QLineEdit()
@@ -126,9 +156,10 @@ class DataPage(Page):
         split.setHandleWidth(12)
         split.addWidget(self.columns_card)
         split.addWidget(self.rows_card)
-        split.setStretchFactor(0, 11)
-        split.setStretchFactor(1, 10)
-        split.setSizes([520, 470])
+        split.setStretchFactor(0, 1)
+        split.setStretchFactor(1, 1)
+        split.splitterMoved.connect(self._splitter_moved)
+        self.splitter = split
         self.columns_card.setMinimumHeight(px(150))
         self.rows_card.setMinimumHeight(px(130))
         return split
@@ -146,12 +177,31 @@ class DataPage(Page):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        for card in (self.split, self.reading, self.notes):
+        for card in (self.split, self.notes, self.reading):
             column.addWidget(card)
         column.addStretch(1)
         area = scrolled(inner)
         area.setFixedWidth(px(376))
         return area
+
+    def _splitter_moved(self) -> None:
+        self._split_moved = True
+
+    def _share_height(self) -> None:
+        """Give the columns what they need, up to three fifths; the rows take the rest."""
+        data = self.session.data
+        total = self.splitter.height() - self.splitter.handleWidth()
+        if data is None or total < 100:
+            return
+        needed = px(42 + 34 + 14) + px(38) * len(data.columns)
+        columns = max(px(150), min(needed, round(total * 0.6)))
+        self.splitter.setSizes([columns, total - columns])
+        self._shared_for = data.fingerprint
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self._split_moved:
+            self._share_height()
 
     # ------------------------------------------------------------------ page
 
@@ -222,12 +272,14 @@ class DataPage(Page):
         self.head.setVisible(have or session.job_of("open") is not None)
         self._show_job()
         if data is None or experiment is None:
-            self.guess.hide()
             self.wrong.hide()
             return
         if self._kept_for != data.fingerprint:
             self._kept_for = data.fingerprint
             self.kept_notes.clear()
+        if self._shared_for != data.fingerprint:
+            self._split_moved = False
+            self._share_height()
         self._show_head()
         facts = column_facts(session)
         self.columns.source.set_columns(facts)
@@ -235,6 +287,9 @@ class DataPage(Page):
         self.columns.source.set_split(share)
         self.columns_card.set_subtitle(f"{roles_text(facts)} · shaded part = training window")
         self.rows_card.refresh()
+        if session.wanted_row is not None:
+            row, session.wanted_row = session.wanted_row, None
+            self.rows_card.show_row(row, context=2)
         self.split.refresh()
         self.reading.refresh()
         profiled = session.profile is not None and not session.profile_stale
@@ -266,35 +321,19 @@ class DataPage(Page):
     def _show_guess(self) -> None:
         session = self.session
         data, experiment = session.data, session.experiment
-        guessed = session.target_guessed and data is not None and experiment is not None
+        assert data is not None
+        assert experiment is not None
+        names = [c.name for c in data.columns]
+        if names != self._target_names:
+            self._target_names = names
+            texts = [" ".join(n[:80].split()) for n in names]
+            self.target.set_options(list(zip(names, texts, strict=True)))
+        self.target.set_current(experiment.data.target)
+        guessed = session.target_guessed
         self.guess.setVisible(guessed)
-        if not guessed or data is None or experiment is None:
-            return
-        target = experiment.data.target
+        self.confirm.setVisible(guessed)
         reason = data.guessed_target_reason.rstrip(".")
-        self.guess.set_text(
-            f"Guessed: {quote(target)} is what is to be predicted ({reason}). "
-            "To predict another column, give it the role target."
-        )
-        self.guess.set_actions(
-            [
-                (
-                    "That is right",
-                    "Keep this target; the note goes away.",
-                    session.confirm_target,
-                ),
-                (
-                    "Choose another",
-                    "Go to the column's role in the table.",
-                    self._to_target_cell,
-                ),
-            ]
-        )
-
-    def _to_target_cell(self) -> None:
-        experiment = self.session.experiment
-        if experiment is not None:
-            self.columns.show_role_of(experiment.data.target)
+        self.guess.setToolTip(tip_text(f"Nobody chose the target yet: {reason}."))
 
     def _show_job(self) -> None:
         job = self.session.job_of("open", "profile")
@@ -342,6 +381,9 @@ class DataPage(Page):
             self.session.tell("info", edit)
         else:
             self.apply(edit)
+
+    def _set_target(self, column: str) -> None:
+        self._set_role(column, "target")
 
     def _set_kind(self, column: str, kind: str) -> None:
         data = self.session.data

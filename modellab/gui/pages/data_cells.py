@@ -99,7 +99,7 @@ class BarsDelegate(_Cell):
         tokens = theme()
         colour = mix(tokens.third, tokens.surface, 0.35)
         rect = QRectF(option.rect).adjusted(px(8), px(8), -px(8), -px(8))
-        if facts.top and len(facts.top) <= 3 and not facts.bars:
+        if facts.top and len(facts.top) <= 2 and not facts.bars:
             self._top(painter, rect, facts.top, colour)
         elif facts.bars:
             paint_histogram(painter, rect, facts.bars, colour)
@@ -113,7 +113,7 @@ class BarsDelegate(_Cell):
         painter.setFont(font(11))
         high = rect.height() / len(top)
         most = max(share for _, share in top) or 1.0
-        wide = rect.width() * 0.42
+        wide = rect.width() * 0.34
         for number, (value, share) in enumerate(top):
             y = rect.top() + number * high
             painter.setPen(Qt.PenStyle.NoPen)

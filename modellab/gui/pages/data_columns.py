@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 
 from modellab.gui.kit import DataTable, tip_text
@@ -38,6 +38,10 @@ HEADING_TIPS = (
 FACTS_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 RIGHT = {MISSING, DISTINCT}
+WIDE = (146, 116, 118, 78, 96, 154, 124, 150)
+NARROW = (104, 104, 106, 66, 74, 104, 82, 110)
+NARROW_BELOW = 860
+"""Width of the table, in pixels of 100 % text, below which columns are narrow."""
 
 
 class ColumnsModel(QAbstractTableModel):
@@ -211,9 +215,17 @@ class ColumnsTable(DataTable):
         self.setItemDelegateForColumn(VALUES, BarsDelegate(FACTS_ROLE, self))
         self._course = CourseDelegate(FACTS_ROLE, self.source, self)
         self.setItemDelegateForColumn(COURSE, self._course)
-        self.set_widths([150, 112, 118, 76, 84, 150, 122, 150], stretch=COURSE)
+        self._narrow: bool | None = None
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._menu_at)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.viewport().width() < px(NARROW_BELOW)
+        if narrow != self._narrow:
+            # Only when crossing the line: widths set by hand stay.
+            self._narrow = narrow
+            self.set_widths(NARROW if narrow else WIDE, stretch=COURSE)
 
     def set_filter(self, text: str) -> None:
         """Show only columns whose name contains `text`."""

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modellab.gui.kit import count_text, short_number
-from modellab.gui.pages.data_times import NS, date_text
+from modellab.gui.pages.data_times import NS, date_text, month_text
 
 if TYPE_CHECKING:
     from modellab.gui.session import Session
+
+
+MONTHS_FROM = 120 * 86_400
+"""Seconds from which a span of times is told in months."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ def _range_text(profile: dict[str, Any], top: list[tuple[str, float]]) -> str:
     low, high = profile["minimum"], profile["maximum"]
     if low is not None and high is not None:
         if profile["kind"] == "time":
-            first, last = date_text(round(low) * NS), date_text(round(high) * NS)
+            shown = month_text if high - low > MONTHS_FROM else date_text
+            first, last = shown(round(low) * NS), shown(round(high) * NS)
             return first if first == last else f"{first} – {last}"
         return f"{short_number(low)} – {short_number(high)}"
     if top:

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from modellab.gui.kit import Card, IconLabel, Label, LinkButton, count_text
+from modellab.gui.pages.flow import FlowLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,12 +53,8 @@ class _Note(QWidget):
         if note.text:
             words.addWidget(Label(note.text, 12, 400, "second", wrap=True))
         if note.actions:
-            links = QHBoxLayout()
-            links.setSpacing(14)
-            for text, tip, act in note.actions:
-                links.addWidget(LinkButton(text, tip, clicked=act))
-            links.addStretch(1)
-            words.addLayout(links)
+            links = [LinkButton(text, tip, clicked=act) for text, tip, act in note.actions]
+            words.addLayout(FlowLayout(links))
         row.addLayout(words, 1)
         self.setAccessibleName(f"{note.title}. {note.text}")
 

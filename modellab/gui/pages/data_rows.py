@@ -35,7 +35,7 @@ IN_FLIGHT = 2
 MOST_ROWS = 50_000_000
 """Qt's tables count pixels in 32 bits; further rows are reached by their number."""
 
-WIDTHS = {"time": 178, "text": 240, "category": 120, "number": 112, "boolean": 84}
+WIDTHS = {"time": 178, "text": 240, "category": 120, "number": 100, "boolean": 84}
 
 
 class RowsModel(QAbstractTableModel):

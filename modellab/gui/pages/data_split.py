@@ -108,8 +108,9 @@ class SplitCard(Card):
         split_label = Label("Split at", 13)
         split_label.setBuddy(self.rows)
         first.addWidget(split_label)
-        first.addWidget(self.rows, 1)
-        first.addWidget(self.date, 1)
+        for field in (self.rows, self.date):
+            field.setMinimumWidth(px(96))
+            first.addWidget(field, 1)
         column.addLayout(first)
         second = QHBoxLayout()
         second.setSpacing(8)

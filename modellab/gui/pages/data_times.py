@@ -22,6 +22,12 @@ def date_text(time_ns: int) -> str:
     return "" if when is None else f"{when.day} {when:%b} {when.year}"
 
 
+def month_text(time_ns: int) -> str:
+    """Return the month: ``Feb 1997``."""
+    when = moment(time_ns)
+    return "" if when is None else f"{when:%b} {when.year}"
+
+
 def time_text(time_ns: int) -> str:
     """Return day and minute: ``14 Feb 1997, 13:30``."""
     when = moment(time_ns)

@@ -179,6 +179,7 @@ class Headline:
     value: str
     words: str
     against: str
+    better: bool | None = None
 
 
 def best_baseline(report: TestReport) -> NamedScores | None:
@@ -197,10 +198,9 @@ def headline(report: TestReport) -> Headline:
         return Headline(shown, words, "")
     other = best.metrics[name]
     gap = difference_text(name, report.value, other)
-    if metric_words(name).percent:
-        gap = gap.replace(" points", "")
     told = f"{gap} vs {best.name.lower()}"
-    return Headline(shown, f"{words}; {best.name} has {score_text(name, other)}", told)
+    better = is_better(name, report.value, other)
+    return Headline(shown, f"{words}; {best.name} has {score_text(name, other)}", told, better)
 
 
 def score_rows(report: TestReport) -> list[tuple[str, str]]:

@@ -109,8 +109,8 @@ class TrainPage(Page):
         columns.setSpacing(12)
         outer.addLayout(columns, 1)
         columns.addWidget(self._learner_card())
-        columns.addWidget(self._middle(), 1)
-        columns.addWidget(self._right())
+        columns.addWidget(self._middle(), 5)
+        columns.addWidget(self._right(), 6)
 
     def _learner_card(self) -> QWidget:
         card = Card("Learner", "", margin=8)
@@ -129,6 +129,7 @@ class TrainPage(Page):
             clicked=self._reset,
         )
         card = Card("Settings", "", [self.reset])
+        card.setMaximumWidth(px(560))
         self.settings_card = card
         self.story = Label("", 13, 400, "second", wrap=True)
         self.pills = QHBoxLayout()
@@ -162,7 +163,7 @@ class TrainPage(Page):
 
     def _right(self) -> QWidget:
         side = QWidget()
-        side.setFixedWidth(px(376))
+        side.setMinimumWidth(px(360))
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
@@ -179,9 +180,9 @@ class TrainPage(Page):
         )
         self.list_card.body.addWidget(self.list, 1)
         self.list_card.body.addWidget(self.nothing, 1)
-        column.addWidget(self.list_card, 3)
+        column.addWidget(self.list_card, 4)
         self.compare = CompareCard(self.session)
-        column.addWidget(self.compare, 2)
+        column.addWidget(self.compare, 5)
         return side
 
     def _train_card(self) -> QWidget:

@@ -195,7 +195,7 @@ class ParameterForm(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(12)
-        self._grid.setVerticalSpacing(10)
+        self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(0, 1)
 
     def set_parameters(
@@ -216,7 +216,8 @@ class ParameterForm(QWidget):
             title.setToolTip(row.field.toolTip())
             if not isinstance(row.field, ToggleSwitch):
                 row.holder.setFixedWidth(px(FIELD_WIDTH if row.switch is None else 230))
-            line = at * 2
+            line = at * 3
+            self._grid.setRowMinimumHeight(line + 2, px(14))
             self._grid.addWidget(title, line, 0, Qt.AlignmentFlag.AlignVCenter)
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self._grid.addWidget(row.holder, line, 1, right)
@@ -224,9 +225,6 @@ class ParameterForm(QWidget):
             if self._help_lines and parameter.help:
                 words = Label(parameter.help, 12, 400, "second", wrap=True)
                 self._grid.addWidget(words, line + 1, 0, 1, 2)
-                self._grid.setRowMinimumHeight(line + 1, px(18))
-        for at in range(self._grid.rowCount()):
-            self._grid.setRowStretch(at, 0)
 
     def values(self) -> dict[str, Scalar]:
         """Return the settings that are not as usual."""

@@ -158,7 +158,10 @@ class TrainingDelegate(QStyledItemDelegate):
         against = head.against
         used = metrics.horizontalAdvance(against)
         line = box.top() + px(33) + metrics.ascent()
+        if head.better is not None and not stale:
+            painter.setPen(QColor(tokens.ok if head.better else tokens.warning))
         painter.drawText(QPointF(box.right() - used, line), against)
+        painter.setPen(QColor(tokens.second))
         if stale:
             painter.setPen(QColor(tokens.warning))
         when = time.strftime("%H:%M", time.localtime(training.when))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyqtgraph as pg
@@ -24,12 +24,10 @@ from modellab.gui.theme.icons import role_colour
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-Floats = "NDArray[np.float64]"
-
 
 @dataclass
 class Line:
-    """One line: `colour` is a role of the theme or ``#RRGGBB``; `dash` as of the theme's dashes."""
+    """One line: `colour` is a role of the theme or ``#RRGGBB``; `sizes` are those of the markers."""
 
     name: str
     x: ArrayLike
@@ -39,7 +37,7 @@ class Line:
     width: float = 1.8
     markers: bool = False
     label: bool = True
-    steps: bool = False
+    sizes: ArrayLike | None = None
 
 
 @dataclass
@@ -98,11 +96,14 @@ class StaticPlot(pg.PlotWidget):
         item.setMouseEnabled(False, False)
         item.getViewBox().setMouseEnabled(False, False)
         item.getViewBox().disableAutoRange()
+        # Room for the outermost tick's text.
+        item.layout.setContentsMargins(2, 6, 18, 2)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self._titles = {"bottom": x_title, "left": y_title}
         self._drawn: list[_Drawn] = []
         self._columns: tuple[str, ...] = ("series", x_title or "x", y_title or "y")
         self._words: list[pg.TextItem] = []
+        self._spacing: float | None = None
         self.scene().sigMouseMoved.connect(self._hover)
         theme_hub().theme_changed.connect(self._restyle)
         self._restyle()
@@ -117,12 +118,11 @@ class StaticPlot(pg.PlotWidget):
             axis.setPen(QPen(QColor(tokens.hairline), 1))
             axis.setTextPen(QPen(QColor(tokens.second)))
             axis.setTickFont(font(11))
-            axis.setStyle(tickLength=0, tickTextOffset=6, maxTickLength=0)
+            axis.setStyle(tickLength=0, tickTextOffset=6, hideOverlappingLabels=False)
             if self._titles[side]:
                 axis.setLabel(self._titles[side])
                 axis.label.setFont(font(12))
                 axis.label.setDefaultTextColor(QColor(tokens.second))
-            axis.setGrid(False)
         self._repaint_content()
 
     def set_titles(self, x_title: str, y_title: str) -> None:
@@ -145,6 +145,12 @@ class StaticPlot(pg.PlotWidget):
     def _start(self) -> None:
         self.getPlotItem().clear()
         self._words = []
+        # The axis' own grid would lie over the lines and cut the outermost labels.
+        grid = pg.GridItem(pen=QPen(QColor(theme().grid), 1), textPen=None)
+        grid.setZValue(-100)
+        if self._spacing is not None:
+            grid.setTickSpacing(x=[self._spacing], y=[self._spacing])
+        self.addItem(grid, ignoreBounds=True)
 
     def set_ranges(
         self, x: tuple[float, float], y: tuple[float, float], *, padding: float = 0.02
@@ -222,10 +228,18 @@ class StaticPlot(pg.PlotWidget):
 
 
 class LinePlot(StaticPlot):
-    """Lines with their names at the end, over an optional diagonal."""
+    """Lines over an optional diagonal; the names of several stand in a corner."""
 
-    def __init__(self, *args: object, diagonal: bool = False, **kwargs: object) -> None:
+    def __init__(
+        self,
+        *args: object,
+        diagonal: bool = False,
+        corner: Literal["top", "bottom"] = "bottom",
+        right: bool = True,
+        **kwargs: object,
+    ) -> None:
         self._diagonal = diagonal
+        self._corner, self._right = corner, right
         self._lines: list[Line] = []
         self._ranges: tuple[tuple[float, float], tuple[float, float]] | None = None
         self._level: tuple[str, float] | None = None
@@ -243,6 +257,10 @@ class LinePlot(StaticPlot):
         self._repaint_content()
 
     def _repaint_content(self) -> None:
+        unit = self._ranges == ((0.0, 1.0), (0.0, 1.0))
+        self._spacing = 0.2 if unit else None
+        for axis in self._axes.values():
+            axis.setTickSpacing(0.2, 0.2) if unit else axis.setTickSpacing()
         self._start()
         self._drawn = []
         if self._ranges is not None:
@@ -260,6 +278,30 @@ class LinePlot(StaticPlot):
             self._word(name, QPointF(right, value), "third", (1.0, 1.0))
         for line in self._lines:
             self._draw(line)
+        named = [line for line in self._lines if line.label]
+        if len(named) > 1:
+            self._names(named)
+
+    def _names(self, lines: list[Line]) -> None:
+        """Write the names of several lines into the emptiest corner, in their colours."""
+        (left, right), (low, high) = self._view()
+        box = self.getPlotItem().getViewBox()
+        step = (high - low) * 17 / max(60.0, float(box.height()))
+        x = right - (right - left) * 0.02 if self._right else left + (right - left) * 0.03
+        side = 1.0 if self._right else 0.0
+        for number, line in enumerate(lines):
+            if self._corner == "bottom":
+                y = low + step * (len(lines) - number)
+            else:
+                y = high - step * number
+            shown = f"– – {line.name}" if line.dash else line.name
+            self._word(shown, QPointF(x, y), line.colour, (side, 0.0))
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)
+        # The names are placed in pixels.
+        if getattr(self, "_lines", None) and len(self._lines) > 1:
+            self._repaint_content()
 
     def _view(self) -> tuple[tuple[float, float], tuple[float, float]]:
         (left, right), (low, high) = self.getPlotItem().getViewBox().viewRange()
@@ -281,8 +323,13 @@ class LinePlot(StaticPlot):
         )
         self.addItem(curve)
         if line.markers:
+            sizes = 7 if line.sizes is None else np.asarray(line.sizes, dtype=np.float64)
             dots = pg.ScatterPlotItem(
-                x, y, size=7, brush=QColor(role_colour(line.colour)), pen=self._pen("surface", 1.0)
+                x,
+                y,
+                size=sizes,
+                brush=QColor(role_colour(line.colour)),
+                pen=self._pen("surface", 1.0),
             )
             self.addItem(dots)
 
