@@ -135,7 +135,8 @@ def _why(error: Exception) -> str:
     if not headers.exists() or isinstance(error, (OSError, subprocess.CalledProcessError)):
         return f"{NO_COMPILER} ({text})"
     kind = type(error).__name__
-    if kind in ("CompileError", "LinkError", "DistutilsPlatformError", "PlatformError"):
+    compilers = not type(error).__module__.startswith("Cython")
+    if compilers and kind in ("CompileError", "LinkError", "DistutilsPlatformError", "PlatformError"):
         return f"The compiled learners could not be built. {NO_COMPILER} ({text})"
     return f"The compiled learners could not be built: {text}"
 

@@ -55,7 +55,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "learning_rate",
         "Learning rate",
         "float",
-        0.05,
+        0.01,
         low=1e-6,
         high=10.0,
         log=True,

@@ -248,7 +248,7 @@ def test_parameters_are_named_by_column_and_class() -> None:
     shown = model.parameters()
     assert set(model.coefficients) == {f"{c}: x{j}" for c in "abcd" for j in range(4)}
     assert set(shown) == {*model.coefficients, *(f"{c}: intercept" for c in "abcd"), "step size"}
-    assert shown["step size"] == 0.05
+    assert shown["step size"] == 0.01
     assert set(learner().parameters()) == {"x0", "x1", "x2", "x3", "intercept", "step size"}
 
 

@@ -198,7 +198,7 @@ def test_equals_sklearn_fed_one_row_at_a_time(loss: str, schedule: str) -> None:
     alpha = {"constant": 0.01, "invscaling": 0.01, "optimal": 0.05}[schedule]
     if schedule == "optimal" and loss in ("squared_hinge", "squared"):
         alpha = 2.0
-    rows, y = stream(loss, 160, 11)
+    rows, y = stream(loss, 100, 11)
     for penalty in PENALTIES:
         reference, intercept = sklearn_weights(
             loss,

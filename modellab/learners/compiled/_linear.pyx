@@ -208,11 +208,9 @@ cdef inline bint usable_label(const Model *m, double y) noexcept nogil:
 
 
 cdef inline double towards_zero(double w, double cut) noexcept nogil:
-    if w > 0.0:
-        w = w - cut
-        return w if w > 0.0 else 0.0
-    w = w + cut
-    return w if w < 0.0 else 0.0
+    # Soft threshold; one of the two terms is 0. Without branches, so that it vectorises.
+    cdef double above = w - cut, below = w + cut
+    return (above if above > 0.0 else 0.0) + (below if below < 0.0 else 0.0)
 
 
 cdef inline uint64_t fingerprint(const double *x, Py_ssize_t d) noexcept nogil:
@@ -426,9 +424,7 @@ cdef inline void apply(
             g = factor * direction[j] + l2 * w[j]
             s[j] += g * g
             own = eta / sqrt(s[j] + ADAGRAD_FLOOR)
-            w[j] -= own * g
-            if l1 > 0.0:
-                w[j] = towards_zero(w[j], own * l1)
+            w[j] = towards_zero(w[j] - own * g, own * l1)  # l1 may be 0: then it stays
         if m.choices[INTERCEPT]:
             m.bias_squares[c] += bias_gradient * bias_gradient
             m.bias[c] -= eta / sqrt(m.bias_squares[c] + ADAGRAD_FLOOR) * bias_gradient
@@ -494,47 +490,61 @@ cdef void apply_rate_gradients(Model *m, Py_ssize_t c, double share) noexcept no
     # The same for any penalty and schedule, along share * the summed gradients.
     cdef double *w = m.rate_weights + c * m.d * LANES
     cdef double *s = m.rate_squares + c * m.d * LANES
+    cdef double *bias = m.rate_bias + c * LANES
+    cdef double *bias_squares = m.rate_bias_squares + c * LANES
     cdef const double *gradient = m.rate_gradient + c * m.d * LANES
-    cdef double l1 = l1_part(m), l2 = l2_part(m), divisor = schedule_divisor(m)
-    cdef double eta, own, g, shrink
+    cdef const double *bias_gradient = m.rate_bias_gradient + c * LANES
+    cdef double l1 = l1_part(m), l2 = l2_part(m), divisor = schedule_divisor(m), g
+    cdef double eta[LANES]
+    cdef double shrink[LANES]
+    cdef double own[LANES]
     cdef bint adagrad = m.choices[SCHEDULE] == ADAGRAD
-    cdef Py_ssize_t j, l, place
+    cdef Py_ssize_t j, l
     for l in range(LANES):
-        eta = m.rates[l] / divisor
-        shrink = 1.0 - eta * l2
-        if shrink < 0.0:
-            shrink = 0.0
-        for j in range(m.d):
-            place = j * LANES + l
-            g = share * gradient[place]
-            own = eta
+        eta[l] = m.rates[l] / divisor
+        own[l] = eta[l]
+        shrink[l] = 1.0 - eta[l] * l2
+        if shrink[l] < 0.0:
+            shrink[l] = 0.0
+    for j in range(m.d):
+        if adagrad:
+            for l in range(LANES):
+                g = share * gradient[l] + l2 * w[l]
+                s[l] += g * g
+                own[l] = eta[l] / sqrt(s[l] + ADAGRAD_FLOOR)
+                w[l] -= own[l] * g
+        else:
+            for l in range(LANES):
+                w[l] = w[l] * shrink[l] - eta[l] * (share * gradient[l])
+        if l1 > 0.0:
+            for l in range(LANES):
+                w[l] = towards_zero(w[l], own[l] * l1)
+        w += LANES
+        s += LANES
+        gradient += LANES
+    if m.choices[INTERCEPT]:
+        for l in range(LANES):
+            g = share * bias_gradient[l]
             if adagrad:
-                g += l2 * w[place]
-                s[place] += g * g
-                own = eta / sqrt(s[place] + ADAGRAD_FLOOR)
-                w[place] -= own * g
+                bias_squares[l] += g * g
+                bias[l] -= eta[l] / sqrt(bias_squares[l] + ADAGRAD_FLOOR) * g
             else:
-                w[place] = w[place] * shrink - eta * g
-            if l1 > 0.0:
-                w[place] = towards_zero(w[place], own * l1)
-        if m.choices[INTERCEPT]:
-            place = c * LANES + l
-            g = share * m.rate_bias_gradient[place]
-            own = eta
-            if adagrad:
-                m.rate_bias_squares[place] += g * g
-                own = eta / sqrt(m.rate_bias_squares[place] + ADAGRAD_FLOOR)
-            m.rate_bias[place] -= own * g
+                bias[l] -= eta[l] * g
 
 
 cdef inline void collect_rates(Model *m, Py_ssize_t c, const double *steep) noexcept nogil:
     cdef double *g = m.rate_gradient + c * m.d * LANES
+    cdef double own[LANES]
+    cdef double z
     cdef Py_ssize_t j, l
-    for j in range(m.d):
-        for l in range(LANES):
-            g[j * LANES + l] += steep[l] * m.z[j]
     for l in range(LANES):
-        m.rate_bias_gradient[c * LANES + l] += steep[l]
+        own[l] = steep[l]
+        m.rate_bias_gradient[c * LANES + l] += own[l]
+    for j in range(m.d):
+        z = m.z[j]
+        for l in range(LANES):
+            g[l] += own[l] * z
+        g += LANES
 
 
 cdef inline void clear_rate_gradients(Model *m) noexcept nogil:

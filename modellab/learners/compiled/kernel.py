@@ -141,7 +141,7 @@ class LinearKernel:
         outputs: int = 1,
         *,
         loss: str = "log",
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.01,
         schedule: str = "constant",
         penalty: str = "l2",
         alpha: float = 0.0001,
