@@ -6,6 +6,7 @@ Nothing heavy is imported before the first paint: pages and their plots come aft
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,6 +106,9 @@ def run_window(
         elif sample is not None:
             start = window.open_ready if ready else window.open_sample
             QTimer.singleShot(0, window, lambda: start(sample))
+        # Python sees signals whenever the window's timer runs: unsaved work is kept then.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: window.close())
         status = app.exec()
         app.window = None
     finally:

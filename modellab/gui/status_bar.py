@@ -147,7 +147,8 @@ class StatusBar(QFrame):
             widget.setVisible(job is not None)
         if job is not None:
             more = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
-            self._say("warning", f"{job.text or job.title}{more}")
+            words = f"{job.title}: {job.text}" if job.text else job.title
+            self._say("warning", f"{words}{more}")
             share = job.fraction
             self._bar.setRange(0, 0 if share is None else 1000)
             if share is not None:

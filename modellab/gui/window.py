@@ -86,7 +86,7 @@ PAGES = (
         "Test",
         "flask",
         "How good the trained model is, and where it is wrong.",
-        f"{_ROOM}.test",
+        f"{_ROOM}.testing",
         "TestPage",
     ),
     PageSpec(
@@ -286,7 +286,9 @@ class MainWindow(QMainWindow):
         page = self.page(page_id)
         if page is None:
             self._current = page_id
+            self.rail.show()
             self.stack.setCurrentWidget(self._failed[page_id])
+            self._refresh()
             return False
         why = page.available()
         if why is not None:
@@ -298,6 +300,8 @@ class MainWindow(QMainWindow):
         self._current = page_id
         self.rail.setVisible(page_id != "welcome")
         self.stack.setCurrentWidget(page)
+        # To the page itself: Tab goes on to its first control, and no field is entered by accident.
+        page.setFocus(Qt.FocusReason.OtherFocusReason)
         if before is not None:
             before.hidden()
         page.shown()

@@ -110,6 +110,19 @@ def test_the_empty_state_has_a_way_on(qtbot):
     assert EmptyState("flask", "a", "b").button is None
 
 
+def test_the_empty_state_shows_all_its_words(qtbot):
+    empty = EmptyState("flask", "Nothing yet", "Some words that need several lines. " * 6)
+    qtbot.addWidget(empty)
+    empty.resize(300, 500)
+    empty.show()
+    text = empty._text
+    assert text.width() >= 240
+    assert text.height() >= text.heightForWidth(text.width())
+    empty.resize(1200, 500)
+    assert text.width() <= px(440)
+    assert abs(text.geometry().center().x() - 600) <= 2
+
+
 def test_a_banner_says_offers_and_goes(qtbot):
     done = []
     banner = Banner(
@@ -156,7 +169,8 @@ def test_pill_and_chip_take_the_theme(qtbot):
         widget.show()
     light = [w.grab().toImage() for w in (pill, chip)]
     theme_hub().set_mode("dark")
-    assert [w.grab().toImage() for w in (pill, chip)] != light
+    for widget, before in zip((pill, chip), light, strict=True):
+        assert widget.grab().toImage() != before
     assert pill.text() == "best"
     pill.set_colour(LIGHT.lanes[3])
     pill.setText("worst of all")

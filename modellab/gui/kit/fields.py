@@ -127,7 +127,7 @@ class NumberField(QDoubleSpinBox):
         value = parse_number(self._bare(text))
         return self.value() if value is None else value
 
-    def validate(self, text: str, position: int) -> object:
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         bare = self._bare(text)
         value = parse_number(bare)
         if value is not None and self.minimum() <= value <= self.maximum():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from modellab.gui.kit.buttons import IconButton, LinkButton, PrimaryButton
 from modellab.gui.kit.text import ElidedLabel, Label, tip_text
-from modellab.gui.theme import mix, paint_icon, px, theme
+from modellab.gui.theme import font, mix, paint_icon, px, theme
 from modellab.gui.theme.icons import role_colour
 
 if TYPE_CHECKING:
@@ -213,68 +213,54 @@ class Pill(QWidget):
 
     def __init__(self, text: str, tone: Tone = "neutral", *, tip: str = "") -> None:
         super().__init__()
-        self._words = Label(text, 11, 600)
-        self._colour = {"neutral": "second"}.get(tone, tone)
-        self._neutral = tone == "neutral"
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(px(9), px(2), px(9), px(2))
-        layout.addWidget(self._words)
+        self._text = ""
+        self._colour, self._neutral = "second", True
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setToolTip(tip_text(tip))
-        self._recolour()
+        self.setText(text)
+        self.set_tone(tone)
 
     def sizeHint(self) -> QSize:
-        return self.layout().sizeHint()
+        metrics = QFontMetrics(font(11, 600))
+        return QSize(metrics.horizontalAdvance(self._text) + px(18), metrics.height() + px(6))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
     def text(self) -> str:
         """Return the word."""
-        return self._words.text()
+        return self._text
 
     def setText(self, text: str) -> None:
         """Show another word."""
-        self._words.setText(text)
+        self._text = text
+        self.setAccessibleName(text)
         self.updateGeometry()
+        self.update()
 
     def set_tone(self, tone: Tone) -> None:
         """Change the tone."""
         self.set_colour("second" if tone == "neutral" else tone)
         self._neutral = tone == "neutral"
-        self.update()
 
     def set_colour(self, colour: str) -> None:
         """Use a colour token's name or ``#RRGGBB``."""
         self._colour, self._neutral = colour, False
-        self._recolour()
         self.update()
-
-    def _recolour(self) -> None:
-        palette = self._words.palette()
-        colour = QColor(theme().lane_text(role_colour(self._colour)))
-        if palette.windowText().color() != colour:
-            palette.setColor(self._words.foregroundRole(), colour)
-            self._words.setPalette(palette)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
-            self._recolour()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         tokens = theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        fill = (
-            tokens.selected
-            if self._neutral
-            else mix(tokens.surface, role_colour(self._colour), 0.14)
-        )
+        colour = role_colour(self._colour)
+        fill = tokens.selected if self._neutral else mix(tokens.surface, colour, 0.14)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(fill))
         radius = self.height() / 2
         painter.drawRoundedRect(QRectF(self.rect()), radius, radius)
+        painter.setFont(font(11, 600))
+        painter.setPen(QColor(tokens.lane_text(colour)))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._text)
 
 
 class LaneChip(QWidget):
@@ -354,7 +340,12 @@ class EmptyState(QWidget):
         layout.addWidget(self._tile, 0, centre)
         layout.addSpacing(4)
         layout.addWidget(self._title, 0, centre)
-        layout.addWidget(self._text, 0, centre)
+        # Between stretches, not aligned: an aligned label is not given the height it wraps to.
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self._text, 100)
+        row.addStretch(1)
+        layout.addLayout(row)
         self.button: PrimaryButton | None = None
         """The action's button, where there is one."""
         if action:

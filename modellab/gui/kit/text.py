@@ -40,7 +40,7 @@ def count_text(value: float) -> str:
 
 def number_text(value: float, digits: int = 3, *, signed: bool = False) -> str:
     """Return `value` with `digits` decimals and a true minus sign; an en dash for NaN."""
-    if value is None or math.isnan(value):
+    if math.isnan(value):
         return "\N{EN DASH}"
     if math.isinf(value):
         return ("+" if signed and value > 0 else MINUS if value < 0 else "") + "\N{INFINITY}"

@@ -42,8 +42,9 @@ def system_text_scale() -> float:
     """Return how much larger than usual the system wants its text: 1.0 to 2.0, in steps of 0.05."""
     usual = _SYSTEM_POINTS.get(sys.platform, 10.0)
     points = QGuiApplication.font().pointSizeF()
-    screen = QGuiApplication.primaryScreen()
-    dots = screen.logicalDotsPerInch() / 96.0 if screen is not None else 1.0
+    # Without any screen there is no primary one, whatever the annotation says.
+    screens = QGuiApplication.screens()
+    dots = screens[0].logicalDotsPerInch() / 96.0 if screens else 1.0
     if sys.platform == "darwin":
         dots = 1.0
     wanted = points * dots / usual if points > 0 else 1.0
