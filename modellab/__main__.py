@@ -5,6 +5,7 @@ Worker processes are told apart before anything heavy, or Qt, is imported.
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -29,13 +30,19 @@ def _work(arguments: list[str]) -> int:
     if kind == "task":
         from modellab.replay.task import main as task
 
-        return task()
+        _end(task())
     if kind == "host":
         from modellab.replay.host_worker import main as host
 
-        return host()
+        _end(host())
     print(f"There is no worker {kind!r}.", file=sys.stderr)  # noqa: T201
     return 2
+
+
+def _end(status: int) -> None:
+    """End at once: a worker has nothing to tidy up, and unloading its libraries takes a while."""
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _write_results(*arguments: object, **named: object) -> list[str]:

@@ -1,0 +1,73 @@
+"""The journal on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modellab.experiment import (
+    DataSpec,
+    Experiment,
+    Intervention,
+    LaneSpec,
+    LearnerSpec,
+    OnlinePolicy,
+    StaticPolicy,
+    replace,
+)
+from modellab.replay.session_folder import NAME, JournalLine, SessionFolder
+
+A = LaneSpec("A", OnlinePolicy(), LearnerSpec("linear"))
+B = LaneSpec("B", StaticPolicy(), LearnerSpec("ridge"))
+EXPERIMENT = Experiment(data=DataSpec(path="x.csv", target="y"), lane=[A])
+
+
+def test_what_happened_is_there_again(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path / "new" / "folder")
+    assert folder.restored(EXPERIMENT) is None
+    folder.begin(EXPERIMENT)
+    assert folder.restored(EXPERIMENT) == EXPERIMENT
+    late = Intervention(20, "A", {"alpha": 1.0})
+    fork = Intervention(10, "A", fork="F")
+    early = Intervention(10, "F", {"alpha": 2.0})
+    for line in (
+        JournalLine(intervention=late),
+        JournalLine(intervention=fork),  # made after going back
+        JournalLine(intervention=early),
+        JournalLine(added=B),
+    ):
+        folder.append(line)
+    found = SessionFolder(tmp_path / "new" / "folder").restored(EXPERIMENT)
+    assert found is not None
+    assert found.lane == [A, B]
+    assert found.intervention == [fork, early, late]
+    folder.append(JournalLine(removed="F"))
+    folder.append(JournalLine(removed="A"))
+    found = folder.restored(EXPERIMENT)
+    assert found is not None
+    assert (found.lane, found.intervention) == ([B], [])
+
+
+def test_a_line_cut_off_by_the_end_is_left_out(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path)
+    folder.begin(EXPERIMENT)
+    folder.append(JournalLine(intervention=Intervention(1, "A", {"alpha": 1.0})))
+    folder.append(JournalLine(intervention=Intervention(2, "A", {"alpha": 2.0})))
+    whole = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).write_bytes(whole[:-9])
+    found = folder.restored(EXPERIMENT)
+    assert found is not None
+    assert [entry.position for entry in found.intervention] == [1]
+
+
+def test_the_data_may_have_moved_but_nothing_else_changed(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path)
+    folder.begin(EXPERIMENT)
+    moved = replace(EXPERIMENT, data=DataSpec(path="/elsewhere/x.csv", target="y"))
+    assert folder.restored(moved) == moved
+    for other in (
+        replace(EXPERIMENT, data=DataSpec(path="x.csv", target="z")),
+        replace(EXPERIMENT, baselines=False),
+        replace(EXPERIMENT, replay=replace(EXPERIMENT.replay, seed=1)),
+        replace(EXPERIMENT, split=replace(EXPERIMENT.split, train=0.3)),
+    ):
+        assert folder.restored(other) is None
