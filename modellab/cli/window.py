@@ -27,4 +27,4 @@ def open_in_window(
             f"The window cannot be opened: {error}. Without a window, use modellab run; "
             "modellab doctor tells what is missing.",
         ) from error
-    return run_window(files, sample=sample, page=page, theme=theme)
+    return run_window(files, sample=sample, ready=page == "deploy", theme=theme)

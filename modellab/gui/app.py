@@ -19,7 +19,7 @@ from modellab import __version__, paths
 from modellab.gui.crash import CrashGuard, take_crash_reports
 from modellab.gui.notify import notifications
 from modellab.gui.settings import settings
-from modellab.gui.theme import LIGHT, apply_theme
+from modellab.gui.theme import LIGHT, apply_theme, theme_hub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +80,7 @@ def run_window(
     *,
     sample: str | None = None,
     ready: bool = False,
+    theme: str | None = None,
     arguments: Sequence[str] = ("modellab",),
 ) -> int:
     """Open the window, run until it is closed, and return the exit status.
@@ -92,11 +93,15 @@ def run_window(
         Id of a bundled sample to open instead.
     ready
         With `sample`: deploy its default lanes too, ready to play.
+    theme
+        ``"system"``, ``"light"`` or ``"dark"`` for this run, whatever the preferences say.
     arguments
         The program's arguments, for Qt's own options.
     """
     memory_for_engine()
     app = make_application(arguments)
+    if theme in ("system", "light", "dark"):
+        theme_hub().set_mode(theme)
     crashes = take_crash_reports(paths.state_dir())
     guard = CrashGuard(paths.state_dir(), __version__)
     try:
