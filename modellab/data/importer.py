@@ -9,7 +9,11 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import itertools
+import os
 import shutil
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -174,16 +178,19 @@ def _import(source: Source, forced: Mapping[str, Kind], part: Path, told: ReadPr
     if shutil.disk_usage(part).free < need:
         raise no_room(part.parent, need)
     columns = [_ColumnWriter(column.name, detected[column.name]) for column in source.columns]
-    with _Writer(part, columns) as writer, _BadRows(part / BAD_ROWS_FILE) as bad_rows:
+    with (
+        _Writer(part, columns) as writer,
+        _BadRows(part / BAD_ROWS_FILE) as bad_rows,
+        _threads() as threads,
+    ):
         reading = source.chunks(
             bad_rows, lambda done, _, text="": told(size + done, 2 * size, text)
         )
         for chunk in reading:
-            arrays = [
-                column.take(chunk, chunk.batch.column(k), writer.rows)
-                for k, column in enumerate(columns)
-            ]
-            writer.add(arrays)
+            at = itertools.repeat(writer.rows)
+            each = itertools.repeat(chunk)
+            take = _ColumnWriter.take
+            writer.add(list(threads.map(take, columns, each, chunk.batch.columns, at)))
     if writer.rows != n_rows:
         raise DataError(
             f"{quote(source.name)} changed while it was being read: open it again when it is "
@@ -229,10 +236,10 @@ def _detect(
 
     detectors = {name: KindDetector(typed, comma) for name in names}
     n_rows = 0
-    for chunk in source.chunks(note_bad, told):
-        n_rows += len(chunk.batch)
-        for name, values in zip(names, chunk.batch.columns, strict=True):
-            detectors[name].update(values)
+    with _threads() as threads:
+        for chunk in source.chunks(note_bad, told):
+            n_rows += len(chunk.batch)
+            deque(threads.map(KindDetector.update, detectors.values(), chunk.batch.columns), 0)
     not_utf8 = undecodable > _RECODE_SHARE * (n_rows + set_aside)
     if isinstance(source, CsvSource) and source.encoding == "utf-8" and not_utf8:
         return _detect(source.with_encoding("cp1252"), forced, told)
@@ -251,6 +258,11 @@ def _detect(
         for name, detector in detectors.items():
             detected[name] = detector.finish(forced.get(name))
     return (detected, n_rows, bad), source
+
+
+def _threads() -> ThreadPoolExecutor:
+    """Threads for columns side by side: each has its own counts, so their order is no matter."""
+    return ThreadPoolExecutor(min(4, os.cpu_count() or 1), "import")
 
 
 def _no_rows(source: Source, bad: list[BadRow]) -> DataError:
