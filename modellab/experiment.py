@@ -162,7 +162,7 @@ class LaneSpec(_Value, frozen=True):
 
 
 class Intervention(_Value, frozen=True):
-    """Something a person did (`[[intervention]]`), taking effect before row `position` is predicted.
+    """Something a person did (`[[intervention]]`); takes effect before row `position` is predicted.
 
     `set`: settings of the learner or of the policy with their new values (``learning_rate``,
     ``every``, ``batch``, ``frozen``, ...). `fork`: instead, a new lane of that name begins here with
@@ -234,7 +234,7 @@ def rows_or_span(value: int | str, where: str) -> tuple[int, int]:
 
 
 def stream_rng(seed: int, purpose: str, position: int = 0) -> np.random.Generator:
-    """Counter-based random numbers keyed by seed, purpose and position (Philox; Salmon et al. 2011).
+    """Random numbers keyed by seed, purpose and position (Philox; Salmon et al. 2011).
 
     The same key gives the same numbers whatever was drawn before, so no order of calls matters.
     """
@@ -349,6 +349,6 @@ def _require(condition: bool, sentence: str) -> None:
 
 def _version_sentence(version: int) -> str:
     return (
-        f"This experiment is of format {version}, and this Model Lab reads format {FORMAT_VERSION}: "
+        f"This experiment is of format {version}; this Model Lab reads format {FORMAT_VERSION}: "
         "open it with a newer Model Lab."
     )

@@ -48,7 +48,7 @@ class ProfileData(Command):
 
 
 class ReadRows(Command):
-    """Job (quick): cells of rows [start, stop) as display texts -> `RowsPage`; at most 1,000 rows."""
+    """Job (quick): cells of at most 1,000 rows [start, stop) as texts -> `RowsPage`."""
 
     start: int
     stop: int
@@ -72,7 +72,7 @@ class TrainModel(Command):
 class Deploy(Command):
     """Job: build the replay at the deployment point, fit first models -> `Deployed`.
 
-    `resume`: a session folder with checkpoints of this same experiment; the replay then goes on from
+    `resume`: the session folder has checkpoints of this same experiment; the replay goes on from
     the last one and is played up to `position`.
     """
 
@@ -113,7 +113,7 @@ class Step(Command):
 
 
 class Seek(Command):
-    """Go to `position` (a job): back to the deployment point, or anywhere, exactly as if replayed."""
+    """Go to `position` (a job): to the deployment point or anywhere, exactly as if replayed."""
 
     position: int
 
@@ -238,7 +238,7 @@ class CurveDelta(msgspec.Struct):
 
 
 class LaneNews(msgspec.Struct):
-    """The present state of one lane, and news of its curves (by name: ``error``, ``cumulative``)."""
+    """The present state of one lane, and news of its curves (``error``, ``cumulative``)."""
 
     name: str
     baseline: bool
@@ -260,7 +260,7 @@ class LaneNews(msgspec.Struct):
 
 
 class ParameterNews(msgspec.Struct):
-    """Parameters of the watched lane: snapshots from `from_index` on (positions, then rows of values)."""
+    """Parameters of the watched lane: snapshots from `from_index` on, values row by row."""
 
     lane: str
     names: list[str]
@@ -374,7 +374,7 @@ class TrainingResult(msgspec.Struct):
 
 
 class Deployed(msgspec.Struct):
-    """Result of `Deploy`: the experiment as it is replayed (default and baseline lanes included)."""
+    """Result of `Deploy`: the experiment as it is replayed, default lanes included."""
 
     experiment: Experiment
     baselines: list[str]

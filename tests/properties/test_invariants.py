@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modellab.data.encoder import Encoder
 from modellab.data.dataset import Dataset
+from modellab.data.encoder import Encoder
 from modellab.data.store import Store, import_dataset
 from modellab.experiment import (
     DataSpec,
