@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.learners.base import join
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -43,7 +45,7 @@ class PredictionFile:
         self._task = task
         self._end = (start // GROUP + 1) * GROUP
         self._waiting: dict[str, Pieces] = {}
-        classes = [str(label) for label in task.classes]
+        classes = [label_text(label) for label in task.classes]
         label = pa.string() if task.kind == "classification" else pa.float64()
         self._schema = pa.schema(
             [
@@ -86,7 +88,9 @@ class PredictionFile:
                 if cut < len(labels):
                     later.append((at + cut, labels[cut:], prediction[cut:]))
             self._waiting[name] = later
-            tables += [self._table(name, *piece) for piece in now]
+            if now:
+                labels = np.concatenate([piece[1] for piece in now])
+                tables.append(self._table(name, now[0][0], labels, join([p[2] for p in now])))
         if tables:
             import pyarrow as pa
 
@@ -113,6 +117,15 @@ class PredictionFile:
         if self._labels is None:
             return pa.array(values, pa.float64(), mask=np.isnan(values))
         return self._labels.take(pa.array(np.where(values < 0, len(self._labels) - 1, values)))
+
+
+def label_text(label: str | bool | int | float) -> str:
+    """Write a class label as text."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)
 
 
 def _stop(pieces: Pieces) -> int:

@@ -9,6 +9,7 @@ import msgspec
 from modellab.data.dataset import Dataset
 from modellab.errors import LabError
 from modellab.learners.base import no_progress
+from modellab.replay.predictions import label_text
 from modellab.replay.protocol import ProfileSummary
 from modellab.replay.telemetry import sampled_times
 
@@ -41,7 +42,7 @@ def profiled(
         columns=[msgspec.to_builtins(column) for column in columns],
         notes=[msgspec.to_builtins(note) for note in notes],
         task="" if dataset is None else dataset.task.kind,
-        classes=[] if dataset is None else [str(c) for c in dataset.task.classes],
+        classes=[] if dataset is None else [label_text(c) for c in dataset.task.classes],
         train_rows=train,
         test_rows=0 if dataset is None else dataset.test_rows,
         n_rows=store.n_rows,
