@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from modellab.gui.kit.text import describe
 from modellab.gui.theme import icon as themed_icon
-from modellab.gui.theme import mix, px, set_font, theme
+from modellab.gui.theme import mix, px, set_font, set_size, theme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,7 +129,7 @@ class IconButton(QToolButton):
         self.setProperty("kind", "outlined" if outlined else "icon")
         self._role = role
         self.setCheckable(checkable)
-        self.setFixedSize(px(size), px(size))
+        set_size(self, size, size)
         self.setIconSize(QSize(px(size * 0.5 + 1), px(size * 0.5 + 1)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 
 from modellab.gui.kit.buttons import IconButton, LinkButton, PrimaryButton
 from modellab.gui.kit.text import ElidedLabel, Label, tip_text
-from modellab.gui.theme import font, mix, paint_icon, px, theme
+from modellab.gui.theme import font, mix, paint_icon, px, set_size, theme
 from modellab.gui.theme.icons import role_colour
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class IconLabel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._icon, self._role = icon, role
-        self.setFixedSize(px(size), px(size))
+        set_size(self, size, size)
 
     def set_icon(self, icon: str, role: str | None = None) -> None:
         """Show another icon (and colour role)."""
@@ -62,7 +62,7 @@ class IconTile(QWidget):
     ) -> None:
         super().__init__(parent)
         self._icon, self._filled = icon, filled
-        self.setFixedSize(px(size), px(size))
+        set_size(self, size, size)
 
     def set_icon(self, icon: str) -> None:
         """Show another icon."""
@@ -277,8 +277,7 @@ class LaneChip(QWidget):
         super().__init__(parent)
         self._colour, self._kind = colour, kind
         self._side = size
-        wide = px(size) + (px(4) if kind == "baseline" else 0)
-        self.setFixedSize(wide, px(size))
+        set_size(self, size + (4 if kind == "baseline" else 0), size)
 
     def set_colour(self, colour: str) -> None:
         """Change the colour (``#RRGGBB`` or a colour token's name)."""

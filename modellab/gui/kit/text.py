@@ -27,9 +27,15 @@ def describe(widget: QWidget, name: str, tip: str) -> None:
 
     Both are plain text, whatever they contain.
     """
-    widget.setAccessibleName(name.replace("&", ""))
-    widget.setAccessibleDescription(tip)
-    widget.setToolTip(tip_text(tip))
+    plain = name.replace("&", "")
+    # Said again only when it differs: screen readers announce every change.
+    if widget.accessibleName() != plain:
+        widget.setAccessibleName(plain)
+    if widget.accessibleDescription() != tip:
+        widget.setAccessibleDescription(tip)
+    markup = tip_text(tip)
+    if widget.toolTip() != markup:
+        widget.setToolTip(markup)
 
 
 def count_text(value: float) -> str:

@@ -163,7 +163,7 @@ class WelcomePage(Page):
         side = px(64 if wide else 40)
         self._column.setContentsMargins(side, px(30 if wide else 20), side, px(24))
         self._sides.setSpacing(px(32 if wide else 24))
-        self._left_side.setFixedWidth(px(432 if wide else 372))
+        self._left_side.setFixedWidth(min(px(432 if wide else 372), width // 3))
         columns = 3 if wide and len(self.cards) > 2 else 2
         if self._grid.columnCount() != columns or self._grid.count() == 0:
             for place, card in enumerate(self.cards):

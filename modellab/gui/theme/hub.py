@@ -60,9 +60,11 @@ class ThemeHub(QObject):
 
     def set_text_scale(self, preference: float) -> None:
         """Set the person's text size (1.0 is usual) on top of what the system asks for."""
+        before = fonts.text_scale()
         fonts.set_text_scale(preference * fonts.system_text_scale())
-        self._apply()
-        rescale()
+        if fonts.text_scale() != before:
+            self._apply()
+            rescale()
 
     def toggle(self) -> None:
         """Turn from light to dark or back, and stay there."""

@@ -8,6 +8,7 @@ from modellab.gui.theme.fonts import font, px
 
 _FONT = "labFont"
 _HEIGHT = "labHeight"
+_SIZE = "labSize"
 
 
 def set_font(widget: QWidget, size: int, weight: int = 400, *, tabular: bool = True) -> None:
@@ -22,13 +23,23 @@ def set_height(widget: QWidget, height: int) -> None:
     widget.setFixedHeight(px(height))
 
 
+def set_size(widget: QWidget, width: int, height: int) -> None:
+    """Fix the size of `widget` to so many pixels of 100 % text."""
+    widget.setProperty(_SIZE, f"{width}/{height}")
+    widget.setFixedSize(px(width), px(height))
+
+
 def rescale() -> None:
     """Give every widget of the process its font and height again, at the current text scale."""
     for widget in QApplication.allWidgets():
         role = widget.property(_FONT)
         if role:
-            size, weight, tabular = str(role).split("/")
-            widget.setFont(font(int(size), int(weight), tabular=tabular == "1"))
+            points, weight, tabular = str(role).split("/")
+            widget.setFont(font(int(points), int(weight), tabular=tabular == "1"))
+        size = widget.property(_SIZE)
+        if size:
+            wide, high = str(size).split("/")
+            widget.setFixedSize(px(int(wide)), px(int(high)))
         height = widget.property(_HEIGHT)
         if height:
             widget.setFixedHeight(px(int(height)))

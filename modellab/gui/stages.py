@@ -1,0 +1,78 @@
+"""The pages of the window before they are made: their words, their order, their classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from modellab.gui.pages.base import Page
+    from modellab.gui.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpec:
+    """A page before it is made: where its class is, and what the rail says of it."""
+
+    id: str
+    title: str
+    icon: str
+    tip: str
+    module: str
+    name: str
+
+    def make(self, session: Session) -> Page:
+        """Import the page's module and make the page."""
+        kind = getattr(import_module(self.module), self.name)
+        return cast("Page", kind(session))
+
+
+_ROOM = "modellab.gui.pages"
+WELCOME = PageSpec("welcome", "Start", "house", "", f"{_ROOM}.welcome", "WelcomePage")
+PAGES = (
+    PageSpec(
+        "data",
+        "Data",
+        "table",
+        "What is in the data, what is predicted, and where training ends.",
+        f"{_ROOM}.data",
+        "DataPage",
+    ),
+    PageSpec(
+        "train",
+        "Train",
+        "brain",
+        "Choose a learner and train it on the training window.",
+        f"{_ROOM}.train",
+        "TrainPage",
+    ),
+    PageSpec(
+        "test",
+        "Test",
+        "flask",
+        "How good the trained model is, and where it is wrong.",
+        f"{_ROOM}.testing",
+        "TestPage",
+    ),
+    PageSpec(
+        "deploy",
+        "Deploy",
+        "rocket-launch",
+        "Replay the stream through the lanes, live.",
+        f"{_ROOM}.deploy",
+        "DeployPage",
+    ),
+)
+
+
+def stage_done(session: Session, page_id: str) -> bool:
+    """Return whether a stage of the way is behind the person."""
+    live = session.deployment
+    if page_id == "data":
+        return bool(session.trainings) or live is not None
+    if page_id == "train":
+        return bool(session.trainings)
+    if page_id == "test":
+        return bool(session.trainings) and live is not None
+    return live is not None and live.position >= live.stop
