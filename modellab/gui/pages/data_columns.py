@@ -38,7 +38,7 @@ HEADING_TIPS = (
 FACTS_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 RIGHT = {MISSING, DISTINCT}
-WIDE = (146, 116, 118, 78, 96, 154, 124, 150)
+WIDE = (142, 114, 116, 76, 94, 166, 122, 150)
 NARROW = (104, 104, 106, 66, 74, 104, 82, 110)
 NARROW_BELOW = 860
 """Width of the table, in pixels of 100 % text, below which columns are narrow."""
@@ -201,6 +201,7 @@ class ColumnsTable(DataTable):
         self.setModel(self._proxy)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setMouseTracking(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.horizontalHeader()
         header.setSortIndicatorClearable(True)
         header.setSortIndicatorShown(True)

@@ -270,6 +270,8 @@ class RowsCard(TableCard):
         )
         self.model = RowsModel(session, self)
         self.table.setModel(self.model)
+        self.table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setItemDelegate(_SplitLine(self.table))
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         for key in ("first", "split", "last", "random"):

@@ -88,6 +88,7 @@ class SplitCard(Card):
         self.date = _DateField()
         describe(self.date, "Split at date", "The stream begins with the first row of this day.")
         self.date.setCalendarPopup(True)
+        self.date.setStyleSheet("QDateEdit::drop-down { border: none; }")
         self.date.setDisplayFormat("d MMM yyyy")
         self.date.setKeyboardTracking(False)
         self.date.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

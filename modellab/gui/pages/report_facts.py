@@ -213,6 +213,17 @@ def score_rows(report: TestReport) -> list[tuple[str, str]]:
     ]
 
 
+def _noise(report: TestReport) -> float:
+    """Return the standard error of the difference of two independent scores on so many rows."""
+    value, rows = report.value or 0.0, max(1, report.scored)
+    if report.metric == "error":
+        spread = value * (1 - value)
+    else:
+        own = report.scores[0].metrics if report.scores else {}
+        spread = max(0.0, (own.get("rmse") or 0.0) ** 2 - value**2)
+    return (2 * spread / rows) ** 0.5
+
+
 def verdict(report: TestReport) -> tuple[str, str]:
     """Return how the model stands against the best baseline: severity, and a sentence."""
     best = best_baseline(report)
@@ -223,6 +234,11 @@ def verdict(report: TestReport) -> tuple[str, str]:
     other = best.metrics[report.metric]
     own, base = score_text(report.metric, report.value), score_text(report.metric, other)
     name = best.name.lower()
+    if other is not None and abs(report.value - other) <= 2 * _noise(report):
+        return (
+            "info",
+            f"About as good as the baseline “{name}”: {own} against {base} may be chance.",
+        )
     if is_better(report.metric, report.value, other):
         return "ok", f"Better than the baseline “{name}”: {own} against {base}."
     if report.value == other:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from modellab.gui.session_training import Training
 
 
+UNLIMITED = 16_777_215
+"""Qt's greatest size of a widget."""
+
+
 class OverviewTab(QWidget):
     """Left: scores. Right: confusion matrix, or predicted against true."""
 
@@ -38,6 +42,7 @@ class OverviewTab(QWidget):
         )
         self._model = TextModel((), self)
         self.scores.table.setModel(self._model)
+        self.scores.table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
         self.top = PlotCard(
             "What matters most",
             "",
@@ -49,17 +54,17 @@ class OverviewTab(QWidget):
             ),
             scroll=True,
         )
-        left = QVBoxLayout()
-        left.setSpacing(12)
-        left.addWidget(self.scores, 1)
-        left.addWidget(self.top, 1)
-        row.addLayout(left, 1)
-        self.confusion = PlotCard(
-            "Right and wrong",
-            "share of the rows of a class",
-            HeatGrid("Confusion matrix", "Rows: what it really is; columns: what the model says."),
+        self._classify = True
+        self._left, self._right = QVBoxLayout(), QVBoxLayout()
+        for column in (self._left, self._right):
+            column.setSpacing(12)
+            row.addLayout(column, 1)
+        self._left.addWidget(self.scores, 1)
+        self._grid = HeatGrid(
+            "Confusion matrix", "Rows: what it really is; columns: what the model says."
         )
-        row.addWidget(self.confusion, 1)
+        self.confusion = PlotCard("Right and wrong", "share of the rows of a class", self._grid)
+        self._right.addWidget(self.confusion, 1)
         self.points = PlotCard(
             "Predicted against true",
             "a sample of the test rows; on the line is right",
@@ -71,17 +76,16 @@ class OverviewTab(QWidget):
                 diagonal=True,
             ),
         )
-        row.addWidget(self.points, 1)
+        self._right.addWidget(self.points, 1)
+        self._right.addWidget(self.top, 1)
 
     def show_training(self, training: Training, other: Training | None) -> None:
         """Show a training, with another one beside it."""
         self._scores(training, other)
         show_importance(self.top, training, None)
-        self._share_height()
         report = training.report
         classify = report.task == "classification"
-        self.confusion.setVisible(classify)
-        self.points.setVisible(not classify)
+        self._place(classify)
         colour, _ = theme().lane_style(training.index)
         if report.confusion is not None:
             self.confusion.plot.set_counts(report.confusion.labels, report.confusion.counts, colour)
@@ -90,17 +94,32 @@ class OverviewTab(QWidget):
             self.confusion.nothing("No test row could be scored.")
         if not classify:
             self._points(training, colour)
+        self._share_height()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._share_height()
 
     def _share_height(self) -> None:
-        """Give the scores what they need; what matters most is shown if there is room left."""
-        needed = px(42 + 34 + 12) + px(31) * self._model.rowCount()
+        """Give what is told first what it needs; what matters most is shown if there is room."""
+        scores = px(42 + 34 + 12) + px(31) * self._model.rowCount()
+        if self._classify:
+            needed, above = px(100) + self._grid.full_height(), self.confusion
+        else:
+            needed, above = scores, self.scores
         room = self.height() - needed - 12 >= px(170)
         self.top.setVisible(room)
-        self.scores.setMaximumHeight(needed if room else 16_777_215)
+        for card in (self.confusion, self.scores):
+            limited = room and card is above
+            card.setMaximumHeight(needed if limited else UNLIMITED)
+            card.setMinimumHeight(needed if limited else 0)
+
+    def _place(self, classify: bool) -> None:
+        """Put what matters most below the shorter card."""
+        self._classify = classify
+        self.confusion.setVisible(classify)
+        self.points.setVisible(not classify)
+        (self._right if classify else self._left).addWidget(self.top, 1)
 
     def _points(self, training: Training, colour: str) -> None:
         from modellab.gui.plots.static import Line
@@ -147,5 +166,5 @@ class OverviewTab(QWidget):
             rows, headings, right=range(1, len(headings)), strong=strong, tips=tips
         )
         others = [112] * (len(headings) - 1 - (2 if theirs else 1))
-        mine = [150, 150] if theirs else [150]
+        mine = [168, 168] if theirs else [168]
         self.scores.table.set_widths([150, *mine, *others], stretch=0)

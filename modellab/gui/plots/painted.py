@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+CELL_WIDE, CELL_HIGH = 260, 110
+"""Greatest size of a cell of a heat grid, in pixels of 100 % text."""
+
+
 @dataclass(frozen=True)
 class Bar:
     """One bar: `low` and `high` make a whisker; `other` is the same of another model.
@@ -283,6 +287,10 @@ class HeatGrid(QWidget):
 
     # ------------------------------------------------------------------ painting
 
+    def full_height(self) -> int:
+        """Return the height beyond which it grows no further."""
+        return px(48) + px(CELL_HIGH) * max(1, len(self._labels))
+
     def sizeHint(self) -> QSize:
         return QSize(px(380), px(300))
 
@@ -298,8 +306,8 @@ class HeatGrid(QWidget):
         top = px(42)
         wide = self.width() - names - px(4)
         high = self.height() - top - px(6)
-        side_w = min(wide / count, px(190))
-        side_h = min(high / count, px(110))
+        side_w = min(wide / count, px(CELL_WIDE))
+        side_h = min(high / count, px(CELL_HIGH))
         return QRectF(names, top, side_w * count, side_h * count), names
 
     def paintEvent(self, event: QPaintEvent) -> None:

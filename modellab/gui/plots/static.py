@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Line:
-    """One line: `colour` is a role of the theme or ``#RRGGBB``; `sizes` are those of the markers."""
+    """One line: `colour` is a theme role or ``#RRGGBB``; `sizes` are those of the markers."""
 
     name: str
     x: ArrayLike
