@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "running-"
 _MOST_TEXT = 200_000
+_KEPT = 5
+"""Reports that stay in the folder; older ones go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,10 @@ def take_crash_reports(folder: Path) -> list[CrashReport]:
             kept = path.with_name(f"crash-{number}.txt")
             path.replace(kept)
             found.append(CrashReport(kept, text))
+    with contextlib.suppress(OSError):
+        kept_files = sorted(folder.glob("crash-*.txt"), key=lambda file: file.stat().st_mtime)
+        for old in kept_files[:-_KEPT]:
+            old.unlink(missing_ok=True)
     return found
 
 

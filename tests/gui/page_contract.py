@@ -135,7 +135,7 @@ class PageContract:
     def test_light_and_dark(self, page: Any, picture: Any, request: pytest.FixtureRequest) -> None:
         from modellab.gui.theme import DARK, LIGHT, theme_hub
 
-        name = f"{type(self).__name__}-{request.node.callspec.params['page']}"
+        name = f"{request.path.stem}-{request.node.callspec.params['page']}"
         seen = {}
         for mode, tokens in (("light", LIGHT), ("dark", DARK)):
             theme_hub().set_mode(mode)

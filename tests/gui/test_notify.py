@@ -314,6 +314,15 @@ def test_a_killed_run_is_told_from_a_fault(tmp_path):
     assert not report.faulted
 
 
+def test_old_reports_make_room(tmp_path):
+    for number in range(9):
+        file = tmp_path / f"crash-{number}.txt"
+        file.write_text("old")
+        os.utime(file, (number, number))
+    take_crash_reports(tmp_path)
+    assert sorted(file.stem for file in tmp_path.iterdir()) == [f"crash-{n}" for n in range(4, 9)]
+
+
 def test_a_living_process_is_left_alone(tmp_path):
     (tmp_path / f"running-{os.getppid()}.txt").write_text("alive")
     (tmp_path / "running-notes.txt").write_text("not ours")

@@ -121,6 +121,30 @@ def test_unsaved_work_is_offered_discarded_with_undo_and_opened(
     assert discarded == [found]
 
 
+def test_what_is_being_opened_is_shown_and_can_be_cancelled(page, gui_bench, tmp_path, picture):
+    from modellab.replay.protocol import JobProgress, OpenData
+
+    session = gui_bench.session
+    session.start_engine()
+    gui_bench.engine.held.add(OpenData)
+    (tmp_path / "big.csv").write_text("a\n")
+    session.open_paths([tmp_path / "big.csv"])
+    gui_bench.settle()
+    zone = page.drop_zone
+    assert zone.progress.isVisible()
+    assert not zone.button.isVisible()
+    job = session.job_of("open")
+    gui_bench.engine.replies.append(JobProgress(id=job.id, done=40, total=100, text=""))
+    gui_bench.settle()
+    picture(page, "welcome-reading")
+    assert zone.progress._bar.value() == 400
+    zone.progress.cancel.click()
+    gui_bench.settle()
+    assert not zone.progress.isVisible()
+    assert zone.button.isVisible()
+    assert session.data is None
+
+
 def test_times_as_people_say_them():
     now = datetime.now(UTC).astimezone()
     assert when_text(now.isoformat()) == f"today {now:%H:%M}"

@@ -95,7 +95,10 @@ class WelcomePage(Page):
         self._sides.addWidget(self._right(), 1)
         self._column.addWidget(both, 100)
         self._column.addStretch(1)
+        self.drop_zone.progress.cancelled.connect(self._cancel)
+        self.watch("jobs", self._show_work)
         self._fill_recent()
+        self._show_work()
         self._arrange(self.width())
 
     # ------------------------------------------------------------------ building
@@ -177,6 +180,21 @@ class WelcomePage(Page):
 
     def status(self) -> list[str]:
         return [f"version {__version__}", "works offline"]
+
+    # ------------------------------------------------------------------ work
+
+    def _show_work(self) -> None:
+        job = self.session.job_of("open", "deploy")
+        self.drop_zone.show_work(
+            job.title if job is not None else "",
+            job.fraction if job is not None else None,
+            cancelling=job is not None and job.cancelling,
+        )
+
+    def _cancel(self) -> None:
+        job = self.session.job_of("open", "deploy")
+        if job is not None:
+            self.session.cancel(job)
 
     # ------------------------------------------------------------------ recent files
 

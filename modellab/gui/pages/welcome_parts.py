@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from modellab.gui.kit.buttons import PrimaryButton
+from modellab.gui.kit.fields import ProgressLine
 from modellab.gui.kit.frames import IconLabel, IconTile, Pill
 from modellab.gui.kit.small_plots import as_values, paint_spark, value_range
 from modellab.gui.kit.text import ElidedLabel, Label, count_text, describe, number_text
@@ -69,11 +70,25 @@ class DropZone(QFrame):
         self.button.setMinimumHeight(px(38))
         self.button.clicked.connect(self.choose)
         column.addWidget(self.button, 0, centre)
+        self.progress = ProgressLine()
+        """What is being opened, instead of the button."""
+        column.addWidget(self.progress)
+        self.progress.hide()
         column.addStretch(4)
         foot = Label("Files stay on this computer and are never changed.", 12, 400, "second")
         column.addWidget(foot, 0, centre)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(px(260))
+
+    def show_work(self, title: str, share: float | None, *, cancelling: bool) -> None:
+        """Show what is being opened and how far it is; an empty title: nothing."""
+        if not title:
+            self.progress.finish()
+        elif not self.progress.active():
+            self.progress.start(title)
+        if title:
+            self.progress.set_progress(share, "Cancelling…" if cancelling else title)
+        self.button.setVisible(not title)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         tokens = theme()
