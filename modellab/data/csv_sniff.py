@@ -37,6 +37,8 @@ class Layout:
         Byte order mark and header: what stands before the first row.
     return_ends
         Lines end with a carriage return alone (old Macintosh files).
+    row_names
+        The header names one column fewer than the rows have: the first is called ``row``.
     """
 
     delimiter: str
@@ -45,6 +47,7 @@ class Layout:
     skip_bytes: int
     skip_lines: int
     return_ends: bool = False
+    row_names: bool = False
 
 
 def sniff(head: bytes, tabs_expected: bool = False, whole: bool = False) -> Layout:
@@ -99,12 +102,14 @@ def _layout(
 ) -> Layout:
     first, rest = records[0], records[1:]
     header = is_header(first, rest)
+    row_names = False
     if header:
         names = list(first)
         skip = first_end
         widths = Counter(len(record) for record in rest)
         if widths and len(first) + 1 == max(widths, key=lambda w: (widths[w], w)):
             names = ["row", *names]  # R leaves the name of the row names out
+            row_names = True
     else:
         widths = Counter(len(record) for record in records)
         width = max(widths, key=lambda w: (widths[w], w))
@@ -117,6 +122,7 @@ def _layout(
         skip_bytes=mark + skip,
         skip_lines=body[:skip].count(b"\n"),
         return_ends=returns,
+        row_names=row_names,
     )
 
 

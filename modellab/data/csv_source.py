@@ -77,6 +77,11 @@ class CsvSource:
                 f"{quote(path.name)} has no header: its columns are called column_1 to "
                 f"column_{len(names)}."
             )
+        if self.layout.row_names:
+            self.warnings.append(
+                f"The header of {quote(path.name)} has one name fewer than its rows have cells: "
+                "the first column is taken as the names of the rows."
+            )
         if encoding != "utf-8":
             self.warnings.append(
                 f"{quote(path.name)} is not UTF-8: it is read as Windows-1252 (Western European)."

@@ -40,7 +40,8 @@ def give_aways(dataset: Dataset) -> list[GiveAway]:
     """Find the features that alone predict the target almost perfectly.
 
     Each feature is cut into up to 256 bins of equal count (categories: their values), and each bin
-    predicts its majority or mean. Up to 64 blocks of 1,024 rows, spread over the training window
+    predicts its majority or mean (between the bins of a number, along the line through their
+    means). Up to 64 blocks of 1,024 rows, spread over the training window
     (over the file if there is none), are used: every other block fits, the rest is scored, so that
     a column in which neighbouring rows are alike does not pass for one that knows the answer.
     """
@@ -55,11 +56,14 @@ def give_aways(dataset: Dataset) -> list[GiveAway]:
         return []
     found = []
     for name in dataset.features:
-        bins = _bins(dataset, name, blocks, fit)
-        if bins is None:
+        binned = _bins(dataset, name, blocks, fit)
+        if binned is None:
             continue
-        judge = _judge_classes if classify else _judge_numbers
-        score = judge(bins, y, fit, test)
+        bins, values = binned
+        if classify:
+            score = _judge_classes(bins, y, fit, test)
+        else:
+            score = _judge_numbers(bins, values, y, fit, test)
         if score is not None:
             found.append(GiveAway(name, score))
     return sorted(found, key=lambda item: (-item.score, item.column))
@@ -75,14 +79,18 @@ def _blocks(window: int) -> Iterator[tuple[int, int]]:
 
 def _bins(
     dataset: Dataset, name: str, blocks: list[tuple[int, int]], fit: NDArray[np.bool_]
-) -> NDArray[np.int64] | None:
-    """Bin of each row, from 0; missing values have a bin of their own. None if all are alike."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64] | None] | None:
+    """Bin of each row, from 0 (missing values have their own), and its number if it is one.
+
+    None if all rows are alike.
+    """
     pa, pc = arrow()
     kind = dataset.kinds[name]
     if kind == "boolean":
         kind = "number"
     if kind == "time":
         kind = "number"
+    numbers = None
     parts = [dataset.store.column_as(name, kind, start, stop) for start, stop in blocks]
     if kind == "category":
         codes = [pc.fill_null(part.indices, -1).to_numpy(zero_copy_only=False) for part in parts]
@@ -95,11 +103,12 @@ def _bins(
         edges = np.unique(np.quantile(there, np.linspace(0, 1, _BINS + 1), method="lower"))
         bins = np.searchsorted(edges, values, side="right") + 1
         bins[np.isnan(values)] = 0
+        numbers = np.asarray(values, np.float64)
     if bins.min() == bins.max():
         return None
     # Identifiers would have more bins than a table of counts should hold.
     _, dense = np.unique(bins, return_inverse=True)
-    return np.asarray(dense, np.int64)
+    return np.asarray(dense, np.int64), numbers
 
 
 def _judge_classes(
@@ -119,14 +128,26 @@ def _judge_classes(
 
 
 def _judge_numbers(
-    bins: NDArray[np.int64], y: NDArray[Any], fit: NDArray[np.bool_], test: NDArray[np.bool_]
+    bins: NDArray[np.int64],
+    values: NDArray[np.float64] | None,
+    y: NDArray[Any],
+    fit: NDArray[np.bool_],
+    test: NDArray[np.bool_],
 ) -> float | None:
     counts = np.bincount(bins[fit], minlength=bins.max() + 1)
-    sums = np.bincount(bins[fit], weights=y[fit], minlength=bins.max() + 1)
-    mean = float(y[fit].mean())
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), mean)
+    filled = np.maximum(counts, 1)
+    means = np.bincount(bins[fit], weights=y[fit], minlength=len(counts)) / filled
+    guesses = np.where(counts > 0, means, float(y[fit].mean()))[bins]
+    if values is not None:
+        known = np.isfinite(values)
+        inner = fit & known
+        held = np.bincount(bins[inner], minlength=len(counts))
+        centres = np.bincount(bins[inner], weights=values[inner], minlength=len(counts))
+        at = held > 0
+        line = np.interp(values[known], centres[at] / held[at], means[at])
+        guesses[known] = line
     spread = float(np.square(y[test] - y[test].mean()).sum())
     if spread <= 0:
         return None
-    score = 1 - float(np.square(y[test] - means[bins[test]]).sum()) / spread
+    score = 1 - float(np.square(y[test] - guesses[test]).sum()) / spread
     return score if score >= SURE_NUMBERS else None

@@ -160,17 +160,18 @@ def histogram(ordered: Floats, whole: bool) -> Histogram | None:
     if not len(ordered):
         return None
     low, high = float(ordered[0]), float(ordered[-1])
-    if whole and high - low < HISTOGRAM_BARS:
+    if whole and high - low < HISTOGRAM_BARS and max(abs(low), abs(high)) < 2**50:
         edges = np.arange(np.floor(low), np.floor(high) + 2) - 0.5
     else:
-        inner_low, inner_high = np.quantile(ordered, [0.005, 0.995])
-        spread = float(inner_high - inner_low)
-        if spread > 0 and high - low > 3 * spread:
-            low, high = float(inner_low), float(inner_high)
-        if not high > low or not np.isfinite(high - low):
-            high = np.nextafter(low, np.inf) if not high > low else high
-            return Histogram([len(ordered)], [low, float(high)])
-        edges = np.linspace(low, high, HISTOGRAM_BARS + 1)
+        # An order statistic each: interpolating could overflow.
+        inner = np.quantile(ordered, [0.005, 0.995], method="nearest")
+        spread, reach = (float(x) for x in (inner[1] / 2 - inner[0] / 2, high / 2 - low / 2))
+        if 0 < spread < reach / 3:
+            low, high = float(inner[0]), float(inner[1])
+        share = np.linspace(0, 1, HISTOGRAM_BARS + 1)
+        edges = np.unique(low * (1 - share) + high * share)
+        if len(edges) == 1:
+            edges = np.repeat(edges, 2)  # one value: a bar without width
     cuts = np.searchsorted(ordered, edges, side="left")
     cuts[-1] = np.searchsorted(ordered, edges[-1], side="right")
     return Histogram(

@@ -172,6 +172,7 @@ def test_header_or_not(tmp_path: Path, text: str, header: bool) -> None:
 def test_r_row_names_have_a_column_of_their_own(tmp_path: Path) -> None:
     source = open_source(put(tmp_path, "a,b\nr1,1,2\nr2,3,4\n"))
     assert [c.name for c in source.columns] == ["row", "a", "b"]
+    assert "one name fewer than its rows have cells" in source.warnings[0]
 
 
 def test_semicolons_win_over_decimal_commas(tmp_path: Path) -> None:
