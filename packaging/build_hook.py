@@ -134,9 +134,9 @@ def _why(error: Exception) -> str:
     text = f"{type(error).__name__}: {error}"
     if not headers.exists() or isinstance(error, (OSError, subprocess.CalledProcessError)):
         return f"{NO_COMPILER} ({text})"
-    kind = type(error).__name__
-    compilers = not type(error).__module__.startswith("Cython")
-    if compilers and kind in ("CompileError", "LinkError", "DistutilsPlatformError", "PlatformError"):
+    tools = ("CompileError", "LinkError", "DistutilsPlatformError", "PlatformError")
+    # Cython has a CompileError too: that is a mistake in a source.
+    if type(error).__name__ in tools and not type(error).__module__.startswith("Cython"):
         return f"The compiled learners could not be built. {NO_COMPILER} ({text})"
     return f"The compiled learners could not be built: {text}"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from modellab.learners.compiled import _math
 from modellab.learners.compiled.kernel import LinearKernel
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def own_scores(x: np.ndarray, y: np.ndarray, **given: bool | str) -> tuple[float
     upto = np.arange(1, len(x) + 1)
     start = time.thread_time()
     scores = kernel.run(x, x, y, upto)
-    return time.thread_time() - start, 1.0 / (1.0 + np.exp(-scores[:, 0]))
+    seconds = time.thread_time() - start
+    proba = np.empty((len(x), 2))
+    _math.class_probabilities(scores, proba, False)
+    return seconds, proba[:, 1]
 
 
 def rate(run: Callable[..., tuple[float, np.ndarray]], x: np.ndarray, y: np.ndarray) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from modellab.errors import Cancelled, LearnerError
 from modellab.learners import linear
-from modellab.learners.base import Inputs, Learner, Prediction, Task, TaskKind, PrequentialLearner
+from modellab.learners.base import Inputs, Learner, Prediction, PrequentialLearner, Task, TaskKind
 from modellab.learners.linear import ENTRY, PARAMETERS, LinearLearner
 
 TWO = Task("classification", ("no", "yes"), "late")
