@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from modellab.data import leases
-from modellab.data.arrow import Array, RecordBatch, arrow
+from modellab.data.arrow import Array, RecordBatch, Table, arrow
 from modellab.data.convert import Converted, as_texts, convert, stored_type
 from modellab.data.csv_source import NOT_UTF8, CsvSource
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
@@ -42,6 +42,8 @@ from modellab.errors import DataError, quote
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from modellab.experiment import Kind
 
@@ -433,14 +435,15 @@ def _sort(store: Store, by: str, kind: Kind, part: Path, told: ReadProgress) -> 
     # Arrow's sort of one array is stable: ties keep file order.
     missing = times.null_count
     del times
-    whole = store.read(0, store.n_rows)
+    schema = store.read(0, 0).schema
     checks = {column.name: OrderCheck() for column in store.columns if column.kind == "time"}
     with (
         pa.OSFile(str(part / DATA_FILE), "wb") as file,
-        pa.ipc.new_file(file, whole.schema) as out,
+        pa.ipc.new_file(file, schema) as out,
     ):
         for start in range(0, store.n_rows, BATCH_ROWS):
-            rows = whole.take(order[start : start + BATCH_ROWS]).combine_chunks()
+            wanted = order[start : start + BATCH_ROWS].to_numpy(zero_copy_only=False)
+            rows = _gathered(store, np.asarray(wanted, np.int64))
             for name, check in checks.items():
                 check.update(rows.column(name).combine_chunks(), start)
             out.write_batch(rows.to_batches()[0])
@@ -457,3 +460,24 @@ def _sort(store: Store, by: str, kind: Kind, part: Path, told: ReadProgress) -> 
     ]
     meta = msgspec.structs.replace(store.meta, columns=columns, sort_by=by, sorted_missing=missing)
     leases.write_json(part / META_FILE, meta)
+
+
+def _gathered(store: Store, wanted: NDArray[np.int64]) -> Table:
+    """Rows by position, in the order wanted.
+
+    Taken batch by batch: Arrow's own `take` would first copy all texts of the store together.
+    """
+    pa, _ = arrow()
+    by_batch = np.argsort(wanted, kind="stable")
+    ordered = wanted[by_batch]
+    first = int(ordered[0]) // BATCH_ROWS
+    pieces = []
+    for number in range(first, int(ordered[-1]) // BATCH_ROWS + 1):
+        begin = number * BATCH_ROWS
+        low, high = np.searchsorted(ordered, [begin, begin + BATCH_ROWS])
+        if low < high:
+            batch = store.read(begin, begin + BATCH_ROWS)
+            pieces.append(batch.take(pa.array(ordered[low:high] - begin)))
+    places = np.empty_like(by_batch)
+    places[by_batch] = np.arange(len(by_batch))
+    return pa.concat_tables(pieces).combine_chunks().take(pa.array(places)).combine_chunks()
