@@ -6,12 +6,13 @@ experiment file; 130 interrupted. Nothing heavy is imported before a command nee
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -48,9 +49,28 @@ class Page(StrEnum):
     """Pages that a sample can be opened on."""
 
     data = "data"
-    train = "train"
-    test = "test"
     deploy = "deploy"
+
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def _to_a_pipe(command: Command) -> Command:
+    """End well when the reader of our output has seen enough (``modellab learners | head``)."""
+
+    @functools.wraps(command)
+    def guarded(*arguments: Any, **named: Any) -> None:
+        try:
+            try:
+                command(*arguments, **named)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Nothing more can be flushed, at the exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return cast("Command", guarded)
 
 
 @app.callback(invoke_without_command=True)
@@ -63,15 +83,18 @@ def _group(
 
 
 @app.command("open")
+@_to_a_pipe
 def open_window(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Data files (one data set), or one experiment.")
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Data files (one data set), or one experiment."),
     ] = None,
     sample: Annotated[
         str | None, typer.Option(help="Open a bundled sample: flights, flights_delay.")
     ] = None,
     page: Annotated[
-        Page | None, typer.Option(help="Open on this page; deploy: with all lanes, ready to play.")
+        Page | None,
+        typer.Option(help="Page to open a sample on; deploy: with its default lanes, ready."),
     ] = None,
     theme: Annotated[Theme | None, typer.Option(help="Looks, this time only.")] = None,
 ) -> None:
@@ -89,8 +112,11 @@ def open_window(
 
 
 @app.command()
+@_to_a_pipe
 def new(
-    data: Annotated[Path, typer.Argument(help="A data file, a folder of them, or a glob.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A data file, a folder of them, or a glob.")
+    ],
     target: Annotated[str, typer.Option(help="Column to predict.")],
     time: Annotated[str | None, typer.Option(help="Column of event times.")] = None,
     train: Annotated[
@@ -109,8 +135,11 @@ def new(
 
 
 @app.command()
+@_to_a_pipe
 def run(
-    experiment: Annotated[Path, typer.Argument(help="An experiment: a .toml or .mlab file.")],
+    experiment: Annotated[
+        Path, typer.Argument(metavar="EXPERIMENT", help="An experiment: a .toml or .mlab file.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
     changes: Annotated[
         list[str] | None,
@@ -146,8 +175,11 @@ def run(
 
 
 @app.command()
+@_to_a_pipe
 def profile(
-    data: Annotated[Path, typer.Argument(help="A data file, a folder of them, or a glob.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A data file, a folder of them, or a glob.")
+    ],
     target: Annotated[
         str | None, typer.Option(help="Column to predict (else the guessed one).")
     ] = None,
@@ -160,6 +192,7 @@ def profile(
 
 
 @app.command()
+@_to_a_pipe
 def learners(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -170,6 +203,7 @@ def learners(
 
 
 @app.command()
+@_to_a_pipe
 def doctor() -> None:
     """Tell what a bug report needs: versions, display, cores, memory, compiled parts, folders."""
     from modellab.cli.doctor import show_doctor
@@ -178,6 +212,7 @@ def doctor() -> None:
 
 
 @app.command()
+@_to_a_pipe
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results and the picture.")],
     sample: Annotated[str, typer.Option(help="The bundled sample.")] = "flights",
@@ -220,10 +255,6 @@ def _guarded(work: Callable[[], int], debug: bool) -> int:
         return work()
     except (KeyboardInterrupt, Cancelled):
         return _tell("Interrupted.", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has seen enough. Nothing more can be flushed at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (ExperimentError, LearnerError) as error:
         if debug:
             raise

@@ -180,13 +180,26 @@ def _print_profile(store: Store, facts: dict[str, Any], found: Any) -> None:
 
 
 def _count(column: dict[str, Any]) -> str:
-    distinct = column.get("distinct")
-    return "–" if distinct is None else f"{distinct:,}"
+    return f"{'' if column['distinct_exact'] else 'about '}{column['distinct']:,}"
 
 
 def _values(column: dict[str, Any]) -> str:
-    return str(column)
+    """Range of a column, or its most frequent values."""
+    if column["top"]:
+        shown = [f"{top['label']} {_percent(top['share'])}" for top in column["top"][:4]]
+        return ", ".join(shown) + (", …" if column["other"] or len(column["top"]) > 4 else "")
+    if column["minimum_text"] or column["maximum_text"]:
+        mean = column["mean"]
+        text = f"{column['minimum_text']} to {column['maximum_text']}"
+        return text if mean is None or column["kind"] == "time" else f"{text}, mean {mean:.4g}"
+    return f"{column['first']} …" if column["first"] else "no values"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"
 
 
 def _note(note: dict[str, Any]) -> str:
-    return str(note)
+    remedies = "; ".join(remedy["title"] for remedy in note["remedies"])
+    text = f"{note['title']}: {note['text']}"
+    return f"{text} ({remedies})" if remedies else text

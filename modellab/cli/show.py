@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,8 @@ _STAGES = {"import": "Reading the data", "train": "Training", "replay": "Replayi
 
 def out() -> Console:
     """Console on standard output; wide enough for a table where it is no terminal."""
-    return Console(
-        file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 120, emoji=False
-    )
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(file=sys.stdout, highlight=False, width=None if known else 120, emoji=False)
 
 
 def plain(value: object) -> Text:
@@ -109,7 +109,7 @@ def lanes_table(result: RunResult) -> Table:
     shown = _CLASSES if classes else _NUMBERS
     key = "error" if classes else "mae"
     table = Table(title_justify="left")
-    table.add_column("Lane")
+    table.add_column("Lane", no_wrap=True)
     table.add_column("Learner")
     table.add_column("Policy")
     table.add_column("Error" if classes else "Mean abs. error", justify="right")
