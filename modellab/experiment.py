@@ -82,7 +82,7 @@ class TrainSpec(_Value, frozen=True):
 
 
 class MemorySet(_Value, frozen=True):
-    """The memory set on which forgetting is measured: size, and every how many rows it is scored."""
+    """The memory set on which forgetting is measured, and every how many rows it is scored."""
 
     rows: int = 2000
     every: int = 5000
@@ -165,8 +165,8 @@ class Intervention(_Value, frozen=True):
     """Something a person did (`[[intervention]]`); takes effect before row `position` is predicted.
 
     `set`: settings of the learner or of the policy with their new values (``learning_rate``,
-    ``every``, ``batch``, ``frozen``, ...). `fork`: instead, a new lane of that name begins here with
-    this lane's state.
+    ``every``, ``batch``, ``frozen``, ...). `fork`: instead, a new lane of that name begins here
+    with this lane's state.
     """
 
     position: int

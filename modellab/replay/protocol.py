@@ -13,14 +13,16 @@ Telemetry is credited: the engine sends one `Telemetry`, and the next only after
 from __future__ import annotations
 
 import struct
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from modellab.errors import LabError
 from modellab.experiment import Experiment, Intervention, Kind, LaneSpec, LearnerSpec, Scalar
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_FRAME = 256 * 2**20
 SpeedMode = Literal["rows", "time", "max"]

@@ -50,7 +50,7 @@ def make_csv(path: Path, rows: int, seed: int = 3) -> Path:
         when = f"2020-01-{day % 28 + 1:02d}T{minute // 60:02d}:{minute % 60:02d}:00"
         if day >= 28:
             when = f"2020-02-{(day - 28) % 28 + 1:02d}T{minute // 60:02d}:{minute % 60:02d}:00"
-        lines.append(f"{when},{a},{x[i, 1]:.6f},{'wxyz'[group[i]]},{label}")
+        lines.append(f"{when},{a},{x[i, 1]:.3f}{i:05d},{'wxyz'[group[i]]},{label}")
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -69,7 +69,7 @@ LANES = [
     LaneSpec("Static", StaticPolicy(), LearnerSpec("logistic_regression")),
     LaneSpec(
         "Retrained",
-        ScheduledPolicy(every=900, test_rows=150, keep=1500, delay=37),
+        ScheduledPolicy(every=500, test_rows=150, keep=1500, delay=37),
         LearnerSpec("decision_tree", params={"max_depth": 5}),
     ),
     LaneSpec("Online", OnlinePolicy(), LearnerSpec("linear", params={"loss": "log"})),
@@ -85,14 +85,14 @@ def make(csv: Path, **changes: Any) -> Experiment:
         evaluation=EvaluationSpec(window=300, memory_set=MemorySet(rows=200, every=700)),
         lane=LANES,
         intervention=[
-            Intervention(1900, "Online", set={"learning_rate": 0.2}),
-            Intervention(2100, "Batches", set={"every": 4}),
-            Intervention(2500, "Online", set={"frozen": True}),
-            Intervention(2600, "Online", fork="Thawed"),
-            Intervention(2600, "Thawed", set={"frozen": False}),
-            Intervention(3000, "Online", set={"frozen": False}),
+            Intervention(1400, "Online", set={"learning_rate": 0.2}),
+            Intervention(1500, "Batches", set={"every": 4}),
+            Intervention(1700, "Online", set={"frozen": True}),
+            Intervention(1800, "Online", fork="Thawed"),
+            Intervention(1800, "Thawed", set={"frozen": False}),
+            Intervention(2100, "Online", set={"frozen": False}),
         ],
-        replay=ReplaySpec(limit=3200),
+        replay=ReplaySpec(limit=1700),
     )
     return replace(plain, **changes)  # type: ignore[no-any-return]
 
@@ -160,7 +160,7 @@ def test_chunk_size_changes_no_number(
 
 
 def test_chunk_size_changes_no_prediction(csv: Path, store: Store) -> None:
-    small = make(csv, replay=ReplaySpec(limit=1500))
+    small = make(csv, replay=ReplaySpec(limit=900))
     assert rows_of(play(small, store, 1)[1]) == rows_of(play(small, store, 8192)[1])
 
 
@@ -169,8 +169,8 @@ def test_workers_change_no_number(csv: Path, store: Store, reference: dict[str, 
     assert found == reference
 
 
-@settings(max_examples=8)
-@given(stops=st.lists(st.integers(0, 3200), min_size=1, max_size=6))
+@settings(max_examples=5)
+@given(stops=st.lists(st.integers(0, 1700), min_size=1, max_size=4))
 def test_pauses_and_seeks_change_no_number(
     csv: Path, store: Store, reference: dict[str, Any], stops: list[int]
 ) -> None:
@@ -186,9 +186,9 @@ def test_pauses_and_seeks_change_no_number(
 def test_a_forks_past_is_its_parents(csv: Path, store: Store, reference: dict[str, Any]) -> None:
     replay = Replay(make(csv, intervention=[]), store)
     replay.prepare()
-    replay.advance(2600)
+    replay.advance(1800)
     replay.fork("Online", "Twin")
-    replay.advance(4300)
+    replay.advance(2800)
     found = outcome(replay)
     twin, online = found["Twin"], found["Online"]
     assert twin["series"] == online["series"]
@@ -218,7 +218,7 @@ def test_a_lane_added_late_is_as_if_it_had_always_been_there(
 ) -> None:
     replay = Replay(make(csv, lane=LANES[:3]), store)
     replay.prepare()
-    replay.advance(2345)
+    replay.advance(1999)
     for spec in LANES[3:]:
         replay.add_lane(spec)
     replay.journal = make(csv).intervention
@@ -232,12 +232,12 @@ def test_a_killed_replay_goes_on_from_its_checkpoint(
 ) -> None:
     first = Replay(make(csv), store, session_dir=tmp_path)
     first.prepare()
-    first.advance(2700)
+    first.advance(2200)
     first.checkpoint()
-    first.advance(2900)  # lost with the process
+    first.advance(2400)  # lost with the process
     second = Replay(make(csv), store, session_dir=tmp_path)
     second.prepare(resume=True)
-    assert second.position == 2700
+    assert second.position == 2200
     second.advance(second.stop)
     assert outcome(second) == reference
 
@@ -245,7 +245,7 @@ def test_a_killed_replay_goes_on_from_its_checkpoint(
 class Spy:
     """Stands in the way of one lane's learner and notes what it is asked."""
 
-    def __init__(self, inner: Any, seen: list[tuple[str, int]], stamp: np.ndarray) -> None:
+    def __init__(self, inner: Any, seen: list[tuple[str, int]], stamp: dict[float, int]) -> None:
         self._inner = inner
         self._seen = seen
         self._stamp = stamp
@@ -257,8 +257,7 @@ class Spy:
         return getattr(self._inner, name)
 
     def _positions(self, rows: Any) -> list[int]:
-        key = [round(r["b"], 6) if isinstance(r, dict) else None for r in rows]
-        return [int(np.flatnonzero(np.isclose(self._stamp, k, atol=5e-7))[0]) for k in key]
+        return [self._stamp[r["b"]] for r in rows]
 
     def predict(self, rows: Any) -> Any:
         self._seen += [("predict", p) for p in self._positions(rows)]
@@ -269,9 +268,27 @@ class Spy:
         return int(self._inner.learn(rows, y, batch))
 
 
+class RunSpy(Spy):
+    """The same for a learner that loops over the rows itself: notes what it is handed, and when."""
+
+    def run(
+        self, rows: Any, learn_rows: Any, learn_y: Any, upto: Any, *settings: Any
+    ) -> tuple[Any, int]:
+        tested, taught = self._positions(rows), self._positions(learn_rows)
+        given = 0
+        for position, count in zip(tested, upto.tolist(), strict=True):
+            self._seen.append(("predict", position))
+            self._seen += [("learn", p) for p in taught[given:count]]
+            given = count
+        assert given == len(taught)
+        found: tuple[Any, int] = self._inner.run(rows, learn_rows, learn_y, upto, *settings)
+        return found
+
+
+@pytest.mark.parametrize("spy", [Spy, RunSpy])
 @pytest.mark.parametrize("delay", [0, 25, "3h"])
 def test_no_row_is_learned_before_it_was_predicted_or_its_label_arrived(
-    csv: Path, store: Store, delay: int | str
+    csv: Path, store: Store, delay: int | str, spy: type[Spy]
 ) -> None:
     lane = LaneSpec("Tree", OnlinePolicy(every=2), LearnerSpec("hoeffding_tree"))
     experiment = make(
@@ -285,8 +302,10 @@ def test_no_row_is_learned_before_it_was_predicted_or_its_label_arrived(
     replay.prepare()
     runner = replay.hosts[0].lanes["Tree"]  # type: ignore[union-attr]
     seen: list[tuple[str, int]] = []
-    stamp = replay.store.read(0, ROWS, ["b"])["b"].to_numpy()
-    runner.policy.learner = Spy(runner.policy.learner, seen, stamp)  # type: ignore[assignment]
+    values = replay.store.read(0, ROWS, ["b"])["b"].to_pylist()
+    stamp = {value: i for i, value in enumerate(values)}
+    assert len(stamp) == ROWS
+    runner.policy.learner = spy(runner.policy.learner, seen, stamp)
     while not replay.finished:
         replay.advance(replay.position + 64)
     wait = {0: 0, 25: 25, "3h": 18}[delay]  # rows come every ten minutes
@@ -321,11 +340,13 @@ def test_the_encoder_sees_the_training_window_only(csv: Path, store: Store, tmp_
 
 
 def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
-    """Twice the rows, the same peak (the first replay also pays for what is made once)."""
+    """Once the caches and histories are full (70,000 rows), twice the rows take no more."""
     peaks = []
     lanes = [LANES[0], LANES[2]]
-    store = import_dataset([str(make_csv(tmp_path / "long.csv", 60_000))], cache=tmp_path / "cache")
-    for limit in (5_000, 20_000, 50_000):
+    store = import_dataset(
+        [str(make_csv(tmp_path / "long.csv", 145_000))], cache=tmp_path / "cache"
+    )
+    for limit in (70_000, 140_000):
         experiment = make(
             tmp_path / "long.csv",
             lane=lanes,
@@ -338,4 +359,4 @@ def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
         replay.advance(replay.stop)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] < peaks[1] * 1.5 + 2_000_000
+    assert peaks[1] < peaks[0] * 1.05 + 500_000
