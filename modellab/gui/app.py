@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QTimer
 from PySide6.QtGui import QFileOpenEvent, QIcon, QPainter, QPixmap
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modellab.gui.crash import CrashReport
+    from modellab.gui.theme import Mode
     from modellab.gui.window import MainWindow
 
 
@@ -101,7 +102,7 @@ def run_window(
     memory_for_engine()
     app = make_application(arguments)
     if theme in ("system", "light", "dark"):
-        theme_hub().set_mode(theme)
+        theme_hub().set_mode(cast("Mode", theme))
     crashes = take_crash_reports(paths.state_dir())
     guard = CrashGuard(paths.state_dir(), __version__)
     try:

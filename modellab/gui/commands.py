@@ -168,7 +168,7 @@ def _view(window: MainWindow) -> list[Action]:
                 f"view.theme.{mode}",
                 title,
                 tip,
-                partial(settings().change, theme=mode),
+                partial(window.set_theme, mode),
                 "",
                 {"system": "desktop", "light": "sun", "dark": "moon"}[mode],
                 "View/Theme",

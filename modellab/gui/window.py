@@ -25,7 +25,7 @@ from modellab.gui.rail import Rail, StageState
 from modellab.gui.settings import settings
 from modellab.gui.stages import PAGES, WELCOME, PageSpec, stage_done
 from modellab.gui.status_bar import StatusBar
-from modellab.gui.theme import theme_hub
+from modellab.gui.theme import Mode, theme_hub
 from modellab.gui.toasts import ToastArea
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class MainWindow(QMainWindow):
         self._painted = False
         self._wait_data: object = session.data
         self._ready_wanted = False
+        self._heading_for = ""
+        self._theme_preference = settings().preferences.theme
         self._palette: CommandPalette | None = None
         self.registry = ActionRegistry(self)
         """All actions of the window and of its pages."""
@@ -295,7 +297,9 @@ class MainWindow(QMainWindow):
     def _settings_changed(self) -> None:
         chosen = settings().preferences
         hub = theme_hub()
-        if chosen.theme != hub.mode:
+        # Only a new wish: a theme that was asked for this run alone is not the preference.
+        if chosen.theme != self._theme_preference:
+            self._theme_preference = chosen.theme
             hub.set_mode(chosen.theme)
         hub.set_text_scale(chosen.text_scale)
         self.session.workers = chosen.workers
@@ -321,7 +325,10 @@ class MainWindow(QMainWindow):
             self.setWindowTitle("Model Lab")
         if self._ready_wanted and session.why_no_deploy is None:
             self._ready_wanted = False
-            self._deploy_and_show()
+            if session.deploy() is not None:
+                self._heading_for = "deploy"
+        if self._heading_for:
+            self._head_on()
         if self._painted:
             for spec in PAGES:
                 self._show_stage(spec)
@@ -370,9 +377,15 @@ class MainWindow(QMainWindow):
         self._wait_data = self.session.data
         self.session.open_sample(sample)
 
-    def _deploy_and_show(self) -> None:
-        if self.session.deploy() is not None:
-            self.show_page("deploy")
+    def _head_on(self) -> None:
+        """Show the page that was asked for once it can be reached; the data if it never can."""
+        wanted = self._heading_for
+        if self.why_not(wanted) is None:
+            self._heading_for = ""
+            self.show_page(wanted)
+        elif self.session.job_of("deploy") is None:
+            self._heading_for = ""
+            self.show_page("data")
 
     def save(self) -> None:
         """Save the experiment where it was saved before, else ask."""
@@ -446,10 +459,14 @@ class MainWindow(QMainWindow):
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             notifications().info(f"The log is in {folder}.")
 
+    def set_theme(self, mode: Mode) -> None:
+        """Choose the theme and remember it."""
+        theme_hub().set_mode(mode)
+        settings().change(theme=mode)
+
     def toggle_theme(self) -> None:
-        """Turn between light and dark."""
-        theme_hub().toggle()
-        settings().change(theme=theme_hub().mode)
+        """Turn between light and dark, and remember it."""
+        self.set_theme("light" if theme_hub().theme.dark else "dark")
 
     def toggle_full_screen(self) -> None:
         """Use the whole screen, or go back."""

@@ -323,9 +323,38 @@ def test_the_status_bar_follows_the_stream(opened, gui_bench):
 def test_a_sample_ready_to_play_ends_on_the_deploy_page(window, gui_bench, qtbot):
     window.open_ready("flights")
     qtbot.waitUntil(lambda: window.current_page == "deploy")
-    assert gui_bench.session.deployment is not None
+    qtbot.waitUntil(lambda: gui_bench.session.deployment is not None)
     assert gui_bench.session.sample == "flights"
     assert settings().recent == [], "samples are always on the start page"
+
+
+def test_a_sample_whose_deployment_fails_ends_on_the_data_page(
+    window, gui_bench, qtbot, monkeypatch
+):
+    from modellab.replay.protocol import Ack, Deploy, JobFailed
+
+    def available(self):
+        return None if self.session.deployment is not None else "Deploy first."
+
+    monkeypatch.setattr(type(window.page("deploy")), "available", available)
+    gui_bench.session.start_engine()
+    gui_bench.engine.answers[Deploy] = lambda command, number: [
+        Ack(id=number),
+        JobFailed(id=number, sentence="There is no memory left."),
+    ]
+    window.open_ready("flights")
+    qtbot.waitUntil(lambda: window.current_page == "data")
+    qtbot.waitUntil(lambda: bool(window.toasts.toasts()))
+    assert window.toasts.toasts()[0].notice.text == "There is no memory left."
+
+
+def test_a_theme_for_this_run_alone_outlives_other_changes(window, tmp_path):
+    theme_hub().set_mode("dark")
+    settings().add_recent(str(tmp_path / "a.csv"))
+    assert theme().dark
+    assert settings().preferences.theme == "system"
+    window.registry.run("view.theme.system")
+    assert theme_hub().mode == "system"
 
 
 def test_a_sample_opens_on_the_data_page(window, qtbot):

@@ -286,6 +286,7 @@ class _Step(QWidget):
     def __init__(self, number: int, text: str) -> None:
         super().__init__()
         self._number = number
+        self.setMinimumHeight(px(22))
         row = QHBoxLayout(self)
         row.setContentsMargins(px(28), 0, 0, 0)
         row.addWidget(Label(text, 13, 500, "on_band", wrap=True), 1)
