@@ -87,7 +87,7 @@ def _group(
 def open_window(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Data files (one data set), or one experiment."),
+        typer.Argument(metavar="FILE", help="Data files (one data set), or one experiment."),
     ] = None,
     sample: Annotated[
         str | None, typer.Option(help="Open a bundled sample: flights, flights_delay.")
@@ -217,12 +217,17 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results and the picture.")],
     sample: Annotated[str, typer.Option(help="The bundled sample.")] = "flights",
     rows: Annotated[int, typer.Option(min=0, help="Rows of stream to replay; 0: all.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, max=256, help="Processes that compute lanes; 0: one for each core."),
+    ] = 0,
 ) -> None:
     """Replay a bundled sample with the default lanes and take a picture of the Deploy page."""
     from modellab.cli.run import run_demo
 
-    raise typer.Exit(run_demo(out, sample=sample, rows=rows, workers=workers))
+    raise typer.Exit(
+        run_demo(out, sample=sample, rows=rows, workers=workers or min(os.cpu_count() or 1, 4))
+    )
 
 
 _COMMANDS = ("open", "new", "run", "profile", "learners", "doctor", "demo")

@@ -99,8 +99,8 @@ class RunBar:
         )
 
 
-_CLASSES = (("accuracy", "Accuracy"), ("kappa_m", "Kappa M"), ("kappa_temporal", "Kappa temporal"))
-_NUMBERS = (("mae", "MAE"), ("rmse", "RMSE"), ("r2", "R²"))
+_CLASSES = (("kappa_m", "Kappa M"), ("kappa_temporal", "Kappa temp."), ("roc_auc", "ROC AUC"))
+_NUMBERS = (("rmse", "RMSE"), ("r2", "R²"), ("bias", "Bias"))
 
 
 def lanes_table(result: RunResult) -> Table:
@@ -112,12 +112,10 @@ def lanes_table(result: RunResult) -> Table:
     table.add_column("Lane", no_wrap=True)
     table.add_column("Learner")
     table.add_column("Policy")
-    table.add_column("Error" if classes else "Mean abs. error", justify="right")
-    table.add_column("Newest", justify="right")
-    for _, title in shown:
+    for title in ("Error" if classes else "Mean abs. error", "Newest", *(t for _, t in shown)):
         table.add_column(title, justify="right")
     for title in ("Updates", "Retrains", "CPU s"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
 
     def error(metrics: dict[str, dict[str, float | None]], view: str) -> float | None:
         return metrics.get(view, {}).get(key)
@@ -134,7 +132,7 @@ def lanes_table(result: RunResult) -> Table:
             "baseline" if lane.baseline else str(type(lane.spec.policy).__struct_config__.tag),
             number(error(lane.metrics, "cumulative"), classes),
             number(error(lane.metrics, "window"), classes),
-            *(number(cumulative.get(name), classes and name == "accuracy") for name, _ in shown),
+            *(number(cumulative.get(name)) for name, _ in shown),
             f"{lane.updates:,}",
             f"{lane.retrains:,}",
             f"{sum(lane.cpu_seconds.values()):.1f}",
@@ -147,4 +145,6 @@ def number(value: float | None, percent: bool = False) -> str:
     """Show a metric."""
     if value is None:
         return "–"
-    return f"{100 * value:.2f} %" if percent else f"{value:.4g}"
+    if percent:
+        return f"{100 * value:.2f} %"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
