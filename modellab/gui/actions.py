@@ -22,6 +22,11 @@ MENUS = ("File", "Edit", "View", "Run", "Lanes", "Window", "Help")
 """Menus in their order; an action names one of them, or ``View/Theme`` for a submenu."""
 
 
+def _portable(text: str) -> str:
+    """Return a shortcut in Qt's portable form; empty when it is none."""
+    return QKeySequence(text).toString(QKeySequence.SequenceFormat.PortableText)
+
+
 def always() -> str | None:
     """Return None: an action that can always be used."""
     return None
@@ -55,6 +60,9 @@ class Action:
         For actions that are on or off: whether it is on now.
     exclusive
         For checked actions of which one is on at a time: the name they share.
+    page
+        Id of the page that the action belongs to (the window fills it in). Actions of two pages may
+        share a shortcut: it then does what belongs to the page on screen.
     """
 
     id: str
@@ -69,6 +77,7 @@ class Action:
     checked: Callable[[], bool] | None = None
     exclusive: str = ""
     more_shortcuts: tuple[str, ...] = field(default=())
+    page: str = ""
 
     @property
     def name(self) -> str:
@@ -109,7 +118,8 @@ class ActionRegistry(QObject):
         self._window = window
         self._actions: dict[str, Action] = {}
         self._qactions: dict[str, QAction] = {}
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, list[str]] = {}
+        self._page = ""
         self._groups: dict[str, QActionGroup] = {}
         self._buttons: list[tuple[QAbstractButton, str]] = []
         self._menus: list[QMenu] = []
@@ -130,19 +140,22 @@ class ActionRegistry(QObject):
             raise ValueError(f"the action {action.id!r} has no tip")
         if action.menu and action.menu.split("/")[0] not in MENUS:
             raise ValueError(f"the action {action.id!r} names an unknown menu {action.menu!r}")
+        keys: list[str] = []
         for text in action.shortcuts:
-            key = QKeySequence(text).toString(QKeySequence.SequenceFormat.PortableText)
+            key = _portable(text)
             if not key:
                 raise ValueError(f"{text!r} is no shortcut (action {action.id!r})")
-            if key in self._keys:
-                raise ValueError(f"{key} is taken by {self._keys[key]!r} (action {action.id!r})")
-            self._keys[key] = action.id
+            for other in self._keys.get(key, []):
+                if not action.page or self._actions[other].page in ("", action.page):
+                    raise ValueError(f"{key} is taken by {other!r} (action {action.id!r})")
+            keys.append(key)
         self._actions[action.id] = action
+        for key in keys:
+            self._keys.setdefault(key, []).append(action.id)
         made = QAction(action.title, self)
         made.setObjectName(action.id)
         made.setToolTip(tip_text(action.tip))
         made.setStatusTip(action.tip)
-        made.setShortcuts([QKeySequence(text) for text in action.shortcuts])
         made.setMenuRole(QAction.MenuRole.NoRole)
         if action.icon:
             made.setIcon(themed_icon(action.icon, "second"))
@@ -156,7 +169,25 @@ class ActionRegistry(QObject):
             # Shortcuts work although the menu was never opened.
             self._window.addAction(made)
         self._qactions[action.id] = made
+        self._give_shortcuts()
         return made
+
+    def set_page(self, page_id: str) -> None:
+        """Tell which page is on screen: it has the shortcuts that pages share."""
+        if page_id != self._page:
+            self._page = page_id
+            self._give_shortcuts()
+
+    def _give_shortcuts(self) -> None:
+        for action in self._actions.values():
+            mine = [
+                QKeySequence(text)
+                for text in action.shortcuts
+                if len(self._keys[_portable(text)]) == 1 or action.page == self._page
+            ]
+            made = self._qactions.get(action.id)
+            if made is not None and made.shortcuts() != mine:
+                made.setShortcuts(mine)
 
     def _group(self, name: str) -> QActionGroup:
         if name not in self._groups:

@@ -10,6 +10,7 @@ from modellab.gui.settings import settings
 from modellab.gui.theme import theme_hub
 
 if TYPE_CHECKING:
+    from modellab.gui.theme import Mode
     from modellab.gui.window import MainWindow
 
 _TEXT_STEPS = (0.9, 1.0, 1.1, 1.25, 1.4, 1.5)
@@ -158,11 +159,12 @@ def _view(window: MainWindow) -> list[Action]:
                 partial(window.why_not, spec.id),
             )
         )
-    for mode, title, tip in (
+    themes: tuple[tuple[Mode, str, str], ...] = (
         ("system", "Follow the &system", "Light or dark, as the system is."),
         ("light", "&Light", "Dark writing on light ground."),
         ("dark", "&Dark", "Light writing on dark ground."),
-    ):
+    )
+    for mode, title, tip in themes:
         actions.append(
             Action(
                 f"view.theme.{mode}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -198,7 +199,7 @@ class MainWindow(QMainWindow):
             page.open_ready.connect(self.open_ready)
         offered = page.actions_offered()
         for action in offered:
-            self.registry.add(action)
+            self.registry.add(replace(action, page=page_id))
         if offered:
             self.registry.fill_menu_bar(self.header.menu_bar)
             self._add_recent_menu()
@@ -232,6 +233,7 @@ class MainWindow(QMainWindow):
             return True
         before = self._pages.get(self._current)
         self._current = page_id
+        self.registry.set_page(page_id)
         self.rail.setVisible(page_id != "welcome")
         self.stack.setCurrentWidget(page)
         # To the page itself: Tab goes on to its first control, and no field is entered by accident.

@@ -61,6 +61,27 @@ def test_ids_shortcuts_and_tips_are_checked(lab, registry):
     assert [action.id for action in registry] == ["open"]
 
 
+def test_pages_may_share_a_shortcut_that_follows_the_page(lab, registry):
+    registry.add(lab.action("quit", shortcut="Ctrl+Q"))
+    registry.add(lab.action("find", shortcut="Ctrl+F", page="data"))
+    registry.add(lab.action("fork", shortcut="Ctrl+F", more_shortcuts=("F5",), page="deploy"))
+    with pytest.raises(ValueError, match="taken by 'find'"):
+        registry.add(lab.action("again", shortcut="Ctrl+F", page="data"))
+    with pytest.raises(ValueError, match="taken by 'find'"):
+        registry.add(lab.action("everywhere", shortcut="Ctrl+F"))
+    with pytest.raises(ValueError, match="taken by 'quit'"):
+        registry.add(lab.action("leave", shortcut="Ctrl+Q", page="data"))
+
+    def keys(action_id):
+        return [key.toString() for key in registry.qaction(action_id).shortcuts()]
+
+    assert (keys("quit"), keys("find"), keys("fork")) == (["Ctrl+Q"], [], ["F5"])
+    registry.set_page("data")
+    assert (keys("find"), keys("fork")) == (["Ctrl+F"], ["F5"])
+    registry.set_page("deploy")
+    assert (keys("find"), keys("fork")) == ([], ["Ctrl+F", "F5"])
+
+
 def test_a_shortcut_works_and_a_refused_one_says_why(lab, qtbot):
     window = QWidget()
     qtbot.addWidget(window)
