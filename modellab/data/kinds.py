@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -377,11 +378,14 @@ def _weigh(counts: Array, mask: Array) -> int:
 
 
 def sort_levels(levels: set[str]) -> list[str]:
-    """Order category values: as numbers if all are, else by their characters."""
+    """Order category values: as numbers if all are (finite ones), else by their characters."""
     try:
-        return sorted(levels, key=lambda level: (float(level), level))
+        numbers = {level: float(level) for level in levels}
     except ValueError:
         return sorted(levels)
+    if not all(map(isfinite, numbers.values())):
+        return sorted(levels)
+    return sorted(levels, key=lambda level: (numbers[level], level))
 
 
 def _others(count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,15 @@ def test_leases_of_dead_processes_do_not_count(tmp_path: Path) -> None:
     part.mkdir()
     assert leases.clear(tmp_path) == [store.path.name]
     assert stores(tmp_path) == []
+
+
+def test_two_who_import_at_once_get_the_same_store(tmp_path: Path) -> None:
+    path = put(tmp_path, "a,b\n" + "1,x\n" * 100_000)
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(lambda _: import_dataset(path, cache=tmp_path), range(3)))
+    assert len({store.path for store in found}) == 1
+    assert stores(tmp_path) == [found[0].path]
+    assert all(store.read(99_999, 100_000).num_rows == 1 for store in found)
 
 
 def test_sorting_is_stable_and_found_again(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from modellab.data.convert import (
     convert,
     number_time_unit,
 )
-from modellab.data.kinds import Detected, KindDetector, NeedsRecount
+from modellab.data.kinds import Detected, KindDetector, NeedsRecount, sort_levels
 
 
 def detect(values: list[Any], chunk: int = 1000, **options: Any) -> Detected:
@@ -106,6 +106,12 @@ def test_texts_of_a_typed_file_stay_categories() -> None:
     assert found.kind == "category"
     assert found.levels == [str(k) for k in range(30)]  # in order of size
     assert detect([str(k) for k in range(1000)], typed=True).kind == "number"
+
+
+def test_the_order_of_levels_follows_from_them_alone() -> None:
+    assert sort_levels({"10", "9", "1.0", "1"}) == ["1", "1.0", "9", "10"]
+    assert sort_levels({"10", "9", "x"}) == ["10", "9", "x"]
+    assert sort_levels({"nAn", "1", "0.5", "2"}) == ["0.5", "1", "2", "nAn"]
 
 
 def test_decimal_commas_where_the_delimiter_allows() -> None:
