@@ -216,7 +216,10 @@ def doctor() -> None:
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results and the picture.")],
     sample: Annotated[str, typer.Option(help="The bundled sample.")] = "flights",
-    rows: Annotated[int, typer.Option(min=0, help="Rows of stream to replay; 0: all.")] = 0,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as with run."),
+    ] = None,
     workers: Annotated[
         int,
         typer.Option(min=0, max=256, help="Processes that compute lanes; 0: one for each core."),
@@ -226,7 +229,12 @@ def demo(
     from modellab.cli.run import run_demo
 
     raise typer.Exit(
-        run_demo(out, sample=sample, rows=rows, workers=workers or min(os.cpu_count() or 1, 4))
+        run_demo(
+            out,
+            sample=sample,
+            changes=changes or [],
+            workers=workers or min(os.cpu_count() or 1, 4),
+        )
     )
 
 

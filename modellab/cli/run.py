@@ -181,20 +181,23 @@ def _status(result: RunResult, out: Path | None) -> int:
     return INTERRUPTED
 
 
-def run_demo(out: Path, *, sample: str, rows: int, workers: int) -> int:
+def run_demo(out: Path, *, sample: str, changes: list[str], workers: int) -> int:
     """Replay a bundled sample with the default lanes, and picture it; return the exit status."""
     limit_threads()
     from modellab.cli import show
     from modellab.data.samples import sample_experiment
-    from modellab.experiment import replace
     from modellab.experiment_file import save
     from modellab.experiment_paths import rebase
 
-    experiment = sample_experiment(sample)
-    if rows:
-        experiment = replace(experiment, replay=replace(experiment.replay, limit=rows))
+    experiment, later = _changed(sample_experiment(sample), changes)
     result = _replay(
-        experiment, Path.cwd(), out=out, workers=workers, predictions=False, quiet=False
+        experiment,
+        Path.cwd(),
+        out=out,
+        workers=workers,
+        predictions=False,
+        quiet=False,
+        prepared=later,
     )
     save(rebase(result.experiment, None, out), out / "experiment.toml")
     _show(result, out, quiet=False, as_json=False)

@@ -64,7 +64,8 @@ def test_from_a_file_to_results_and_back(tmp_path: Path) -> None:
 
 
 def test_the_demo_leaves_a_picture(tmp_path: Path) -> None:
-    shown = modellab("demo", "--out", "demo", "--rows", 1500, folder=tmp_path)
+    few = ("--set", "split.train=4000", "--set", "replay.limit=1500")
+    shown = modellab("demo", "--out", "demo", *few, folder=tmp_path)
     assert "Online tree" in shown
     picture = tmp_path / "demo" / "deploy.png"
     assert str(Path("demo") / "deploy.png") in shown
