@@ -43,14 +43,12 @@ def default_lanes(
     learner = learner or default_learner(task)
     every = _interval(stream_rows, span_ns)
     # Squared loss diverges where rare categories, standardised, become large: Huber's does not.
-    online = LearnerSpec(
-        "linear",
-        params={
-            "loss": "log" if task == "classification" else "huber",
-            "learning_rate": 0.01,
-            "scale": "online",
-        },
-    )
+    online = LearnerSpec("linear", params={"loss": "log", "learning_rate": 0.01, "scale": "online"})
+    if task == "regression":
+        online = replace(
+            online,
+            params={**online.params, "loss": "huber", "epsilon": 1.0, "learning_rate": 0.002},
+        )
     return [
         LaneSpec("Static", StaticPolicy(), learner),
         LaneSpec("Retrained", ScheduledPolicy(every=every), learner),
@@ -65,7 +63,7 @@ def _interval(stream_rows: int, span_ns: int) -> int | str:
         if 4 <= hours / length <= 16:
             return text
     rows = max(stream_rows // 10, 1)
-    unit = 10 ** max(len(str(rows)) - 1, 0)
+    unit: int = 10 ** max(len(str(rows)) - 1, 0)
     return max(rows // unit * unit, 1)
 
 

@@ -111,9 +111,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         0.1,
         low=0.0,
         high=1e6,
-        unit="target's unit",
+        unit="of the target",
         live=True,
-        help="For huber: errors beyond this count in proportion, not squared. For "
+        help="In deviations of the target if that is standardised, else in its unit. For huber: "
+        "errors beyond this count in proportion, not squared. For "
         "epsilon_insensitive: smaller errors count nothing.",
     ),
     Parameter(
@@ -125,6 +126,16 @@ PARAMETERS: tuple[Parameter, ...] = (
         high=2.0,
         live=True,
         help="For invscaling: learning rate / step number to this power.",
+    ),
+    Parameter(
+        "target",
+        "Target",
+        "choice",
+        "standardise",
+        choices=("standardise", "as it is"),
+        help="For regression. standardise: the target less its mean over the training window, "
+        "divided by its deviation there, so that one learning rate suits minutes and millions. "
+        "Without a training window it stays as it is.",
     ),
     Parameter("fit_intercept", "Intercept", "bool", True, help="Learn a constant term."),
     Parameter(
@@ -190,6 +201,9 @@ class LinearLearner:
             raise LearnerError(f"{TITLE} needs at least one feature column.")
         self._inputs = inputs
         self._passes: int = values.pop("passes")
+        wanted = values.pop("target") == "standardise"
+        self._standardise = wanted and inputs.task.kind == "regression"
+        self._centre, self._unit = 0.0, 1.0
         self.view: View = "raw" if values["scale"] == "online" else "scaled"
         classes = inputs.task.n_classes
         with _told():
@@ -205,15 +219,20 @@ class LinearLearner:
     def fit_chunks(
         self, chunks: Callable[[], Any], passes: int, progress: Progress = no_progress
     ) -> None:
-        """Train from scratch out of core; the same bits as `fit` on all rows at once."""
+        """Train from scratch out of core, as `fit` does on all rows at once.
+
+        The same bits for classes; for regression up to the rounding of the target's mean.
+        """
         self._fit(chunks, passes, progress, 0)
 
     def _fit(self, chunks: Callable[[], Any], passes: int, progress: Progress, total: int) -> None:
         self._kernel.reset()
+        if self._standardise:
+            self._centre, self._unit = _mean_and_deviation(y for _, y in chunks())
         for turn in range(passes):
             done = 0
             for rows, y in chunks():
-                self._kernel.learn(rows, y, hold_scaler=turn > 0)
+                self._kernel.learn(rows, self._inward(y), hold_scaler=turn > 0)
                 done += len(y)
                 progress(turn * total + done, passes * total, f"{done:,} rows learned")
             if done == 0:
@@ -222,7 +241,13 @@ class LinearLearner:
 
     def learn(self, rows: Rows, y: NDArray[Any], batch: int = 1) -> int:
         """Learn rows (n, d) in order, one step for every `batch` of them; return the steps."""
-        return self._kernel.learn(rows, y, batch)
+        return self._kernel.learn(rows, self._inward(y), batch)
+
+    def _inward(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Labels as the kernel learns them."""
+        if self._unit == 1.0 and self._centre == 0.0:
+            return y
+        return (y - self._centre) / self._unit
 
     def run(
         self,
@@ -240,7 +265,7 @@ class LinearLearner:
         """
         before = self._kernel.steps
         scores = self._kernel.run(
-            rows, learn_rows, learn_y, upto, every=every, batch=batch, frozen=frozen
+            rows, learn_rows, self._inward(learn_y), upto, every=every, batch=batch, frozen=frozen
         )
         return self._prediction(scores), self._kernel.steps - before
 
@@ -253,7 +278,7 @@ class LinearLearner:
     def _prediction(self, scores: Floats) -> Prediction:
         task = self._inputs.task
         if task.kind == "regression":
-            return Prediction(scores[:, 0].copy())
+            return Prediction(scores[:, 0] * self._unit + self._centre)
         if self._kernel.outputs == 1:
             value = (scores[:, 0] > 0.0).astype(np.int64)
         else:
@@ -308,7 +333,7 @@ class LinearLearner:
         rates, errors, rows = found
         return {
             "rates": rates.tolist(),
-            "errors": [None if math.isnan(e) else e for e in errors.tolist()],
+            "errors": [None if math.isnan(e) else e * self._unit for e in errors.tolist()],
             "rows": rows,
             "best": self._kernel.best_rate(),
         }
@@ -347,7 +372,8 @@ class LinearLearner:
 
     def state(self) -> bytes:
         """All state (settings, weights, scaler, waiting rows, carried rates) as plain values."""
-        return msgspec.msgpack.encode(_packed(self._kernel.state_dict()))
+        whole = {"kernel": self._kernel.state_dict(), "target": [self._centre, self._unit]}
+        return msgspec.msgpack.encode(_packed(whole))
 
     def load_state(self, state: bytes) -> None:
         """Take over a state made by `state`; going on from it gives the same bits.
@@ -358,7 +384,9 @@ class LinearLearner:
             If it is not the state of a linear learner with these settings.
         """
         try:
-            self._kernel.load_state(_unpacked(msgspec.msgpack.decode(state)))
+            whole = _unpacked(msgspec.msgpack.decode(state))
+            self._kernel.load_state(whole["kernel"])
+            self._centre, self._unit = whole["target"]
         except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError) as error:
             raise LearnerError(
                 f"This is not the state of a learner with the settings of {TITLE}.",
@@ -396,6 +424,23 @@ def _told() -> Iterator[None]:
 def _pieces(rows: Rows, y: NDArray[Any]) -> Iterator[tuple[Rows, NDArray[Any]]]:
     for at in range(0, len(y), FIT_ROWS):
         yield rows[at : at + FIT_ROWS], y[at : at + FIT_ROWS]
+
+
+def _mean_and_deviation(parts: Iterator[NDArray[Any]]) -> tuple[float, float]:
+    """Mean and standard deviation over all parts (Chan et al. 1979); a deviation of 0 gives 1."""
+    count, mean, squares = 0, 0.0, 0.0
+    for part in parts:
+        y = part[np.isfinite(part)]
+        if not len(y):
+            continue
+        own = float(y.mean())
+        step = own - mean
+        total = count + len(y)
+        squares += float(np.square(y - own).sum()) + step * step * count * len(y) / total
+        mean += step * len(y) / total
+        count = total
+    deviation = math.sqrt(squares / count) if count else 0.0
+    return mean, deviation or 1.0
 
 
 def _packed(value: Any) -> Any:

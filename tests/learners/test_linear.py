@@ -337,6 +337,7 @@ def test_every_setting_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         "l1_ratio": {"penalty": "elasticnet", "alpha": 0.01},
         "power_t": {"schedule": "invscaling"},
         "epsilon": {"loss": "huber", "task": NUMBER},
+        "target": {"task": NUMBER},
     }
     other: dict[str, Any] = {
         "loss": "hinge",
@@ -348,6 +349,7 @@ def test_every_setting_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         "epsilon": 1.0,
         "power_t": 1.0,
         "fit_intercept": False,
+        "target": "as it is",
         "scale": "none",
         "passes": 2,
     }
@@ -364,6 +366,30 @@ def test_every_setting_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         for model in models:
             model.fit(rows, y)
         assert models[0].coefficients != models[1].coefficients, parameter.name
+
+
+def test_a_standardised_target_gives_answers_in_its_own_unit() -> None:
+    """Millions or minutes: the same learner, only the unit differs."""
+    rows, y = stream(NUMBER)
+    small, large = learner(NUMBER, learning_rate=0.01), learner(NUMBER, learning_rate=0.01)
+    small.fit(rows[:400], y[:400])
+    large.fit(rows[:400], y[:400] * 1e6 + 5e7)
+    got = replay(small, rows[400:], y[400:])[0].value
+    scaled = replay(large, rows[400:], y[400:] * 1e6 + 5e7)[0].value
+    np.testing.assert_allclose((scaled - 5e7) / 1e6, got, rtol=1e-6, atol=1e-6)
+    assert np.abs(got - y[400:]).mean() < np.abs(y[:400].mean() - y[400:]).mean()
+    state = large.state()
+    again = learner(NUMBER, learning_rate=0.01)
+    again.load_state(state)
+    assert again.predict(rows).value.tobytes() == large.predict(rows).value.tobytes()
+
+
+def test_chunks_standardise_the_target_as_one_fit_does() -> None:
+    rows, y = stream(NUMBER)
+    whole, parts = learner(NUMBER), learner(NUMBER)
+    whole.fit(rows, y)
+    parts.fit_chunks(lambda: ((rows[i : i + 150], y[i : i + 150]) for i in range(0, 600, 150)), 1)
+    np.testing.assert_allclose(parts.predict(rows).value, whole.predict(rows).value, rtol=1e-9)
 
 
 # ------------------------------------------------------------------ state
