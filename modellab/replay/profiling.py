@@ -36,8 +36,15 @@ def profiled(
     except LabError as found:
         error = found.sentence
     train = 0 if dataset is None else dataset.train_rows
-    columns = profile(store, kinds=experiment.data.kinds, train_rows=train, progress=progress)
-    notes = worth_knowing(store, columns, experiment.data, train)
+    data = experiment.data
+    columns = profile(
+        store,
+        kinds=data.kinds,
+        train_rows=train,
+        target=data.target if data.target in store else None,
+        progress=progress,
+    )
+    notes = worth_knowing(store, columns, data, train)
     return ProfileSummary(
         columns=[msgspec.to_builtins(column) for column in columns],
         notes=[msgspec.to_builtins(note) for note in notes],
