@@ -1,4 +1,4 @@
-"""An engine of a few lines that speaks the protocol's values: for tests of the session and the pages."""
+"""An engine of a few lines that speaks the protocol: for tests of the session and the pages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from modellab.data.notes import Note, Remedy
+from modellab.data.profile import ColumnProfile, TopValue
+from modellab.data.profile_parts import Histogram
+from modellab.evaluation import testing_values as v
 from modellab.experiment import Experiment, Intervention
 from modellab.lanes import with_default_lanes
 from modellab.replay.protocol import (
@@ -187,7 +191,7 @@ class ScriptedEngine:
             return TrainingResult(
                 learner=command.learner,
                 title=command.learner.kind.replace("_", " ").capitalize(),
-                report=report(),
+                report=report(profile(command.experiment).task),
                 fit_seconds=0.5,
                 rows=160,
                 features=7,
@@ -222,17 +226,18 @@ class ScriptedEngine:
 
 
 def times() -> list[int]:
-    return [i * HOUR_NS for i in range(0, N_ROWS, 37)][:27] + [(N_ROWS - 1) * HOUR_NS]
+    return [*(i * HOUR_NS for i in range(0, N_ROWS - 37, 37)), (N_ROWS - 1) * HOUR_NS]
 
 
 def profile(experiment: Experiment) -> ProfileSummary:
     train = experiment.split.train
     rows = int(train * N_ROWS) if isinstance(train, float) and train < 1 else int(train)
+    number = experiment.data.target == "price"
     return ProfileSummary(
-        columns=[],
-        notes=[],
-        task="classification",
-        classes=["down", "up"],
+        columns=[msgspec.to_builtins(c) for c in column_profiles(experiment)],
+        notes=[msgspec.to_builtins(n) for n in notes()],
+        task="regression" if number else "classification",
+        classes=[] if number else ["down", "up"],
         train_rows=rows,
         test_rows=int(rows * experiment.split.test),
         n_rows=N_ROWS,
@@ -240,8 +245,115 @@ def profile(experiment: Experiment) -> ProfileSummary:
     )
 
 
-def report() -> dict[str, Any]:
-    return {}
+def column_profiles(experiment: Experiment) -> list[ColumnProfile]:
+    wave = [None if i == 5 else float(np.sin(i / 9)) for i in range(160)]
+    usual: dict[str, Any] = {"reason": "said by the script", "rows": N_ROWS, "course": wave}
+    kinds = experiment.data.kinds
+    top = [TopValue("up", 580, 0.58), TopValue("down", 420, 0.42)]
+    week = [TopValue(str(i), 140, 0.14) for i in range(7)]
+    bars = Histogram([1, 5, 9, 4], [0.0, 1.0, 2.0, 3.0, 4.0])
+    hours = Histogram([250] * 4, [0.0, 900_000.0, 1_800_000.0, 2_700_000.0, 3_600_000.0])
+    return [
+        ColumnProfile(
+            "when", "time", missing=0, missing_share=0.0, distinct=N_ROWS, distinct_exact=False,
+            minimum=0.0, maximum=3_596_400.0, histogram=hours, course_what="mean time",
+            first_change=1, **usual,
+        ),
+        ColumnProfile(
+            "price", "number", missing=40, missing_share=0.04, distinct=960, distinct_exact=True,
+            minimum=-3.5, maximum=12.25, histogram=bars, course_what="mean", first_change=1,
+            **usual,
+        ),
+        ColumnProfile(
+            "day", kinds.get("day", "category"), missing=0, missing_share=0.0, distinct=7,
+            distinct_exact=True, top=week, course_what="share of “1”", first_change=700, **usual,
+        ),
+        ColumnProfile(
+            "class", "category", missing=0, missing_share=0.0, distinct=2, distinct_exact=True,
+            top=top, course_what="share of “up”", first_change=1, **usual,
+        ),
+    ]  # fmt: skip
+
+
+def notes() -> list[Note]:
+    ignore = Remedy("ignore", "Ignore “day”", {"columns": ["day"]})
+    move = Remedy("move_split", "Move the split to row 875", {"train": 875})
+    rows = [Remedy("show_bad_rows", "Show rows"), Remedy("save_bad_rows", "Save as CSV")]
+    kind = Remedy("kind", "Use it as a number", {"column": "day", "kind": "number"})
+    return [
+        Note("constant_in_training:700", "warning", "1 column never varies in training",
+             "“day” holds one value until row 700.", ["day"], [move, ignore]),
+        Note("bad_rows", "warning", "2 rows could not be read", "Lines 17, 90.", [], rows),
+        Note("unsorted", "warning", "Rows are not in order of time", "Row 5 is earlier.", ["when"],
+             [Remedy("sort", "Sort by time")]),
+        Note("kind:day", "info", "“day” may be a number", "It looks like one.", ["day"], [kind]),
+        Note("repeat", "info", "Labels repeat", "85 % equal the one before."),
+    ]  # fmt: skip
+
+
+def report(task: str = "classification", error: float = 0.2) -> dict[str, Any]:
+    """A test report with all of its parts, of plain numbers."""
+    if task == "classification":
+        own = {"accuracy": 1 - error, "error": error, "roc_auc": 0.81, "log_loss": 0.5}
+        base = {"accuracy": 0.6, "error": 0.4, "roc_auc": None, "log_loss": None}
+        parts: dict[str, Any] = {
+            "confusion": v.Confusion(["down", "up"], [[40, 10], [30, 80]]),
+            "roc": [v.Curve("up", [0.0, 0.2, 1.0], [0.0, 0.7, 1.0], 0.81)],
+            "precision_recall": [v.Curve("up", [0.0, 0.5, 1.0], [1.0, 0.8, 0.6], 0.77)],
+            "calibration": v.Calibration(
+                "up",
+                [
+                    v.CalibrationBin(0.1, 0.2, 90, 0.15, 0.2),
+                    v.CalibrationBin(0.8, 0.9, 70, 0.85, 0.7),
+                ],
+                0.06,
+            ),
+        }  # fmt: skip
+        worst = [v.WorstRow(170, "up", "down", 3.5, 0.03), v.WorstRow(161, "down", "up", 2.5, 0.08)]
+        names, metric = ("Majority class", "No change"), "error"
+    else:
+        own = {"mae": 2.5, "rmse": 3.5, "r2": 0.4, "bias": -0.1}
+        base = {"mae": 4.0, "rmse": 5.0, "r2": -0.1, "bias": 0.2}
+        parts = {
+            "residuals": v.Residuals(
+                v.Histogram([-5.0, 0.0, 5.0], [70, 90], 1, 2), [(0.05, -4.0), (0.95, 4.5)],
+                [165, 170, 180], [1.0, 2.0, 3.0], [1.5, 1.0, 3.2],
+            )
+        }  # fmt: skip
+        worst = [v.WorstRow(170, 9.0, 1.0, 8.0)]
+        names, metric = ("Running mean", "Last value"), "mae"
+    scores = [v.NamedScores("Model", False, own), *(v.NamedScores(n, True, base) for n in names)]
+    slices = [
+        v.ColumnSlices(
+            "day",
+            "category",
+            [v.Slice("1", 90, 0.1, 0.05, 0.2), v.Slice("2", 70, 0.4, 0.3, 0.5)],
+            0.2,
+        ),
+        v.ColumnSlices("price", "number", [v.Slice("up to 3", 160, 0.2, 0.15, 0.25)], 0.0),
+    ]  # fmt: skip
+    made = v.TestReport(
+        task=task,  # type: ignore[arg-type]
+        classes=["down", "up"] if task == "classification" else [],
+        start=160,
+        stop=200,
+        rows=160,
+        scored=160,
+        unlabelled=0,
+        unanswered=0,
+        metric=metric,  # type: ignore[arg-type]
+        value=own[metric],
+        scores=scores,
+        importance=[v.Importance("price", 0.1, 0.02), v.Importance("day", -0.01, 0.01)],
+        importance_rows=160,
+        importance_repeats=5,
+        coefficients=[v.Weight("price", 1.2), v.Weight("day=1", -0.4)],
+        slices=slices,
+        worst=worst,
+        model_bytes=2048,
+        **parts,
+    )
+    return msgspec.to_builtins(made)
 
 
 def curve(start: int, stop: int, from_index: int = 0, width: int = 10) -> CurveDelta:

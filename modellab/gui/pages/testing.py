@@ -269,7 +269,8 @@ class TestPage(Page):
         self._show_tab()
 
     def take_down(self) -> None:
-        theme_hub().theme_changed.disconnect(self._themed)
+        if self._watching:
+            theme_hub().theme_changed.disconnect(self._themed)
         super().take_down()
 
     # ------------------------------------------------------------------ what is done

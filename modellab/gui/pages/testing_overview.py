@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from modellab.gui.kit import TableCard
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from modellab.gui.session_training import Training
 
 
+FIRST = 100
+"""Stretch of what gets its full height before the rest gets any."""
 UNLIMITED = 16_777_215
 """Qt's greatest size of a widget."""
 
@@ -59,12 +62,12 @@ class OverviewTab(QWidget):
         for column in (self._left, self._right):
             column.setSpacing(12)
             row.addLayout(column, 1)
-        self._left.addWidget(self.scores, 1)
+        self._left.addWidget(self.scores, FIRST)
         self._grid = HeatGrid(
             "Confusion matrix", "Rows: what it really is; columns: what the model says."
         )
         self.confusion = PlotCard("Right and wrong", "share of the rows of a class", self._grid)
-        self._right.addWidget(self.confusion, 1)
+        self._right.addWidget(self.confusion, FIRST)
         self.points = PlotCard(
             "Predicted against true",
             "a sample of the test rows; on the line is right",
@@ -110,9 +113,7 @@ class OverviewTab(QWidget):
         room = self.height() - needed - 12 >= px(170)
         self.top.setVisible(room)
         for card in (self.confusion, self.scores):
-            limited = room and card is above
-            card.setMaximumHeight(needed if limited else UNLIMITED)
-            card.setMinimumHeight(needed if limited else 0)
+            card.setMaximumHeight(needed if room and card is above else UNLIMITED)
 
     def _place(self, classify: bool) -> None:
         """Put what matters most below the shorter card."""

@@ -15,7 +15,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Slot
 from PySide6.QtGui import QColor, QPen
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtWidgets import QFrame, QGraphicsItem, QToolTip, QWidget
 
 from modellab.gui.kit import describe, short_number, tip_text
 from modellab.gui.theme import font, theme, theme_hub
@@ -61,7 +61,7 @@ class _Axis(pg.AxisItem):
         return [short_number(0.0 if abs(v * scale) < tiny else v * scale) for v in values]
 
 
-class StaticPlot(pg.PlotWidget):
+class StaticPlot(pg.GraphicsView):
     """A plot without mouse zoom, of fixed ranges; the readout follows the mouse as a tooltip.
 
     Parameters
@@ -86,19 +86,25 @@ class StaticPlot(pg.PlotWidget):
         self._axes = {"bottom": _Axis("bottom"), "left": _Axis("left")}
         self._axes["bottom"].percent = x_percent
         self._axes["left"].percent = y_percent
-        super().__init__(parent, axisItems=dict(self._axes))
+        super().__init__(parent)
         describe(self, name, tip)
         self.setToolTip("")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        item = self.getPlotItem()
-        item.setMenuEnabled(False)
-        item.hideButtons()
-        item.setMouseEnabled(False, False)
-        item.getViewBox().setMouseEnabled(False, False)
-        item.getViewBox().disableAutoRange()
-        # Room for the outermost tick's text.
-        item.layout.setContentsMargins(2, 6, 18, 2)
-        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        # Not a PlotItem: its menus, never shown here, cost more than all the rest.
+        self.box = pg.ViewBox(enableMenu=False, enableMouse=False)
+        """What the lines are drawn in."""
+        self.box.disableAutoRange()
+        place = pg.GraphicsLayout()
+        # Room at the right for the outermost tick's text.
+        place.layout.setContentsMargins(2, 6, 18, 2)
+        place.layout.setSpacing(0)
+        place.addItem(self._axes["left"], 0, 0)
+        place.addItem(self.box, 0, 1)
+        place.addItem(self._axes["bottom"], 1, 1)
+        for axis in self._axes.values():
+            axis.linkToView(self.box)
+        self.setCentralItem(place)
         self._titles = {"bottom": x_title, "left": y_title}
         self._drawn: list[_Drawn] = []
         self._columns: tuple[str, ...] = ("series", x_title or "x", y_title or "y")
@@ -143,14 +149,17 @@ class StaticPlot(pg.PlotWidget):
         return pen
 
     def _start(self) -> None:
-        self.getPlotItem().clear()
+        self.box.clear()
         self._words = []
         # The axis' own grid would lie over the lines and cut the outermost labels.
         grid = pg.GridItem(pen=QPen(QColor(theme().grid), 1), textPen=None)
         grid.setZValue(-100)
         if self._spacing is not None:
             grid.setTickSpacing(x=[self._spacing], y=[self._spacing])
-        self.addItem(grid, ignoreBounds=True)
+        self._add(grid)
+
+    def _add(self, item: QGraphicsItem) -> None:
+        self.box.addItem(item, ignoreBounds=True)
 
     def set_ranges(
         self, x: tuple[float, float], y: tuple[float, float], *, padding: float = 0.02
@@ -162,8 +171,8 @@ class StaticPlot(pg.PlotWidget):
         under, over = y
         if not over > under:
             under, over = under - 0.5, over + 0.5
-        self.setXRange(low, high, padding=padding)
-        self.setYRange(under, over, padding=padding)
+        self.box.setXRange(low, high, padding=padding)
+        self.box.setYRange(under, over, padding=padding)
 
     def _word(
         self,
@@ -177,13 +186,13 @@ class StaticPlot(pg.PlotWidget):
         item.setPlainText(text)
         item.setFont(font(12, 600))
         item.setPos(at)
-        self.addItem(item, ignoreBounds=True)
+        self._add(item)
         self._words.append(item)
 
     # ------------------------------------------------------------------ readout
 
     def _hover(self, place: object) -> None:
-        box = self.getPlotItem().getViewBox()
+        box = self.box
         if not isinstance(place, QPointF) or not box.sceneBoundingRect().contains(place):
             QToolTip.hideText()
             return
@@ -270,11 +279,11 @@ class LinePlot(StaticPlot):
         (left, right), _ = self._view()
         if self._diagonal:
             pen = self._pen("border", 1.2, (3.0, 3.0))
-            self.addItem(pg.PlotCurveItem([left, right], [left, right], pen=pen))
+            self._add(pg.PlotCurveItem([left, right], [left, right], pen=pen))
         if self._level is not None:
             name, value = self._level
             pen = self._pen("third", 1.2, (3.0, 3.0))
-            self.addItem(pg.PlotCurveItem([left, right], [value, value], pen=pen))
+            self._add(pg.PlotCurveItem([left, right], [value, value], pen=pen))
             self._word(name, QPointF(right, value), "third", (1.0, 1.0))
         for line in self._lines:
             self._draw(line)
@@ -285,7 +294,7 @@ class LinePlot(StaticPlot):
     def _names(self, lines: list[Line]) -> None:
         """Write the names of several lines into the emptiest corner, in their colours."""
         (left, right), (low, high) = self._view()
-        box = self.getPlotItem().getViewBox()
+        box = self.box
         step = (high - low) * 17 / max(60.0, float(box.height()))
         x = right - (right - left) * 0.02 if self._right else left + (right - left) * 0.03
         side = 1.0 if self._right else 0.0
@@ -304,7 +313,7 @@ class LinePlot(StaticPlot):
             self._repaint_content()
 
     def _view(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        (left, right), (low, high) = self.getPlotItem().getViewBox().viewRange()
+        (left, right), (low, high) = self.box.viewRange()
         return (left, right), (low, high)
 
     def _draw(self, line: Line) -> None:
@@ -321,7 +330,7 @@ class LinePlot(StaticPlot):
             connect="finite",
             antialias=True,
         )
-        self.addItem(curve)
+        self._add(curve)
         if line.markers:
             sizes = 7 if line.sizes is None else np.asarray(line.sizes, dtype=np.float64)
             dots = pg.ScatterPlotItem(
@@ -331,7 +340,7 @@ class LinePlot(StaticPlot):
                 brush=QColor(role_colour(line.colour)),
                 pen=self._pen("surface", 1.0),
             )
-            self.addItem(dots)
+            self._add(dots)
 
 
 class PointPlot(StaticPlot):
@@ -364,16 +373,16 @@ class PointPlot(StaticPlot):
             good = np.isfinite(x) & np.isfinite(y)
             fill = QColor(role_colour(cloud.colour))
             fill.setAlphaF(0.35)
-            self.addItem(pg.ScatterPlotItem(x[good], y[good], size=5, brush=fill, pen=None))
+            self._add(pg.ScatterPlotItem(x[good], y[good], size=5, brush=fill, pen=None))
         if self._diagonal:
             pen = self._pen("third", 1.2, (3.0, 3.0))
-            self.addItem(pg.PlotCurveItem(list(x_range), list(x_range), pen=pen))
+            self._add(pg.PlotCurveItem(list(x_range), list(x_range), pen=pen))
         if self._zero:
             pen = self._pen("third", 1.2, (3.0, 3.0))
-            self.addItem(pg.PlotCurveItem(list(x_range), [0.0, 0.0], pen=pen))
+            self._add(pg.PlotCurveItem(list(x_range), [0.0, 0.0], pen=pen))
 
     def readout(self, x: float, y: float) -> str:
-        (left, right), (low, high) = self.getPlotItem().getViewBox().viewRange()
+        (left, right), (low, high) = self.box.viewRange()
         best, text = 0.0009, ""
         for drawn in self._drawn:
             if not len(drawn.x):
@@ -423,10 +432,10 @@ class HistogramPlot(StaticPlot):
             brush=QColor(role_colour(self._colour)),
             pen=self._pen("surface", 1.0),
         )
-        self.addItem(bars)
+        self._add(bars)
         if self._edges[0] < 0 < self._edges[-1]:
             pen = self._pen("text", 1.2, (3.0, 3.0))
-            self.addItem(pg.PlotCurveItem([0.0, 0.0], [0.0, top], pen=pen))
+            self._add(pg.PlotCurveItem([0.0, 0.0], [0.0, top], pen=pen))
 
     def readout(self, x: float, y: float) -> str:
         at = int(np.searchsorted(self._edges, x, side="right")) - 1
