@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellab.errors import DataError, ExperimentError, LabError, quote
+from modellab.replay import warm
 from modellab.replay.protocol import (
     BadRowsPage,
     ColumnSummary,
@@ -145,7 +146,10 @@ class Jobs:
         from modellab.replay.profiling import profiled
 
         store = self._store_for(command.experiment, job)
-        return profiled(store, command.experiment, job.progress)
+        found = profiled(store, command.experiment, job.progress)
+        # The person looks at the data now: what a deployment needs is loaded meanwhile.
+        self._deployments.submit(warm.load, *warm.BATCH, *warm.ONLINE)
+        return found
 
     def _rows(self, command: ReadRows) -> RowsPage:
         store = self._current()

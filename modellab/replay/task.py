@@ -14,6 +14,7 @@ import msgspec
 
 from modellab.errors import Cancelled, LabError
 from modellab.experiment import Experiment, LearnerSpec
+from modellab.replay import warm
 from modellab.replay.failure import as_detail, as_sentence
 from modellab.replay.process import end_worker, frame_streams, start_worker
 from modellab.replay.protocol import (
@@ -57,6 +58,7 @@ def main() -> int:
     from modellab.replay.protocol import read_body
     from modellab.replay.training import train_and_test
 
+    warm.load(*warm.BATCH)
     while (body := read_body(reader)) is not None:
         task = _decoder.decode(body)
 
