@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 KEPT_TEXT = 2000
 """Characters of a bad row that are kept."""
+_MARK = b"\xef\xbb\xbf"
 NOT_UTF8 = "bytes that are not UTF-8 text"
 
 
@@ -189,10 +190,9 @@ class CsvSource:
             ragged.append((int(row.number or 1) - 1, reason, row.text))
             return "skip"
 
-        try:
-            pa.array([block.data], pa.large_binary()).cast(pa.large_string())
-        except pa.ArrowInvalid:
-            # Bytes that are not UTF-8 somewhere: find the rows that hold them.
+        if not block.data.strip(b"\r\n"):
+            return self._from_rows(Block(b"", block.first_line, rows=[]), on_bad)
+        if self._needs_care(block.data):
             delimiter = self.layout.delimiter.encode()
             rows, _ = one_by_one(
                 block.data, delimiter, len(keys), block.first_line, True, trusted=True
@@ -219,6 +219,22 @@ class CsvSource:
         names = [column.name for column in self.columns]
         columns = [column.combine_chunks() for column in table.columns]
         return Chunk(pa.RecordBatch.from_arrays(columns, names=names), self.name, lines)
+
+    @staticmethod
+    def _needs_care(data: bytes) -> bool:
+        """Whether Arrow's parser would fail at this text, or lose something of it.
+
+        It takes a byte order mark at the start of any block for one of the file's, and cannot show
+        a ragged row that is not UTF-8.
+        """
+        pa, _ = arrow()
+        if data.startswith(_MARK):
+            return True
+        try:
+            pa.array([data], pa.large_binary()).cast(pa.large_string())
+        except pa.ArrowInvalid:
+            return True
+        return False
 
     def _from_rows(self, block: Block, on_bad: BadRowSink) -> Chunk:
         pa, _ = arrow()

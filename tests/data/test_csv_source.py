@@ -200,6 +200,17 @@ def test_truncated_gzip_says_where_it_breaks_off(tmp_path: Path) -> None:
         read(path)
 
 
+def test_a_mark_or_blank_lines_at_the_start_of_a_block(tmp_path: Path) -> None:
+    filler = "x" * 1000 + ",1\n"
+    lead = "a,b\n" + filler * 2092
+    pad = 2**21 + 4 - len(lead) - 3  # the second block begins with the next line
+    text = lead + "y" * pad + ",2\n" + "\ufeffz,3\n" + filler * 2091 + "\n" * 3_000_000
+    rows, bad, _ = read(put(tmp_path, text))
+    assert bad == []
+    assert rows[2093] == ["\ufeffz", "3"]
+    assert len(rows) == 2092 + 2 + 2091
+
+
 def test_windows_text_can_be_asked_for(tmp_path: Path) -> None:
     path = put(tmp_path, "Größe,n\n“ü”,1\nß\u20ac,2\n".encode("cp1252"))
     source = CsvSource(path, encoding="cp1252")
