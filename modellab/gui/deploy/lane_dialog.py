@@ -1,0 +1,469 @@
+"""The dialog that makes or changes a lane: learner, when its model changes, name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from modellab.errors import ExperimentError
+from modellab.experiment import (
+    LaneSpec,
+    LearnerSpec,
+    OnlinePolicy,
+    Policy,
+    ScheduledPolicy,
+    StaticPolicy,
+    check,
+    replace,
+)
+from modellab.gui.deploy.settings_rows import SpanField
+from modellab.gui.deploy.words import learner_words, task_of
+from modellab.gui.kit import (
+    Banner,
+    Label,
+    LabeledField,
+    NumberField,
+    PlainButton,
+    PrimaryButton,
+    Rule,
+    SegmentedControl,
+    ToggleSwitch,
+    describe,
+)
+from modellab.gui.pages.train_form import ParameterForm
+from modellab.gui.pages.train_learners import LearnerList, items_for
+from modellab.gui.session_replay import free_name
+from modellab.gui.theme import px, set_font, set_height
+
+if TYPE_CHECKING:
+    from modellab.gui.session import Session
+    from modellab.learners.base import CatalogueEntry
+
+_TIPS = {
+    "online": "Learns from rows as their labels come.",
+    "scheduled": "Is retrained from time to time on what is known, tested, and then serves.",
+    "static": "Is trained once, on the training window, and never changes.",
+}
+
+
+class PolicyForm(QWidget):
+    """When the lane's model changes."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind = SegmentedControl(
+            "When the model changes",
+            [
+                ("online", "Learns online", _TIPS["online"]),
+                ("scheduled", "Retrained", _TIPS["scheduled"]),
+                ("static", "Static", _TIPS["static"]),
+            ],
+            current="static",
+            changed=lambda _key: self._chosen(),
+        )
+        self.story = Label(_TIPS["static"], 12, 400, "second", wrap=True)
+
+        def number(title: str, tip: str, value: float, **rest: object) -> NumberField:
+            return NumberField(
+                title, tip, value=value, committed=lambda _v: self.changed.emit(), **rest
+            )
+
+        self.every = number(
+            "Update every", "Labelled rows between two updates.", 1, minimum=1, unit="rows"
+        )
+        self.batch = number(
+            "Mini-batch",
+            "Rows that one step of learning takes together.",
+            1,
+            minimum=1,
+            unit="rows",
+        )
+        self.frozen = ToggleSwitch(
+            "Begin frozen",
+            "Learn nothing until it is thawed in the inspector.",
+            toggled=lambda _on: self.changed.emit(),
+        )
+        self.interval = SpanField(
+            "Retrain every", "Rows, or a span of event time such as 12h, 7d or 4w."
+        )
+        self.keep = SpanField(
+            "Train on",
+            "All rows known by then, or so many of the newest: “all” or a number of rows.",
+            words="all",
+            spans=False,
+        )
+        self.delay = SpanField(
+            "Serve after", "Rows or a span of event time until the new model serves.", least=0
+        )
+        for field in (self.interval, self.keep, self.delay):
+            field.committed.connect(lambda _v: self.changed.emit())
+        self.test_rows = number(
+            "Test on newest", "Rows held out to compare new and old model.", 1000, unit="rows"
+        )
+        self.margin = number(
+            "Margin of error", "It serves unless it is worse by more.", 0.0, log=True
+        )
+        self._online = self._grid(
+            [
+                ("Update every", self.every),
+                ("Mini-batch", self.batch),
+                ("Begin frozen", self.frozen),
+            ]
+        )
+        self._scheduled = self._grid(
+            [
+                ("Retrain every", self.interval),
+                ("Train on", self.keep),
+                ("Test on newest", self.test_rows),
+                ("Margin of error", self.margin),
+                ("Serve after", self.delay),
+            ]
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(px(8))
+        column.addWidget(self.kind, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.story)
+        column.addWidget(self._online)
+        column.addWidget(self._scheduled)
+        self.set_policy(StaticPolicy())
+
+    def _grid(self, fields: list[tuple[str, QWidget]]) -> QWidget:
+        holder = QWidget()
+        grid = QGridLayout(holder)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(px(10))
+        grid.setVerticalSpacing(px(8))
+        for at, (title, field) in enumerate(fields):
+            grid.addWidget(LabeledField(title, field), at // 3, at % 3)
+        for column in range(3):
+            grid.setColumnStretch(column, 1)
+        return holder
+
+    def set_policy(self, policy: Policy) -> None:
+        """Show a policy."""
+        usual = ScheduledPolicy()
+        scheduled = policy if isinstance(policy, ScheduledPolicy) else usual
+        online = policy if isinstance(policy, OnlinePolicy) else OnlinePolicy()
+        self.interval.set_value(scheduled.every)
+        self.keep.set_value(scheduled.keep)
+        self.delay.set_value(scheduled.delay)
+        self.test_rows.set_number(scheduled.test_rows)
+        self.margin.set_number(scheduled.margin)
+        self.every.set_number(online.every)
+        self.batch.set_number(online.batch)
+        self.frozen.setChecked(online.frozen)
+        key = "static"
+        if isinstance(policy, ScheduledPolicy):
+            key = "scheduled"
+        elif isinstance(policy, OnlinePolicy):
+            key = "online"
+        self.kind.set_current(key)
+        self._show_kind()
+
+    def policy(self) -> Policy:
+        """Return what is entered."""
+        key = self.kind.current()
+        if key == "online":
+            return OnlinePolicy(self.every.whole(), self.batch.whole(), self.frozen.isChecked())
+        if key == "scheduled":
+            return ScheduledPolicy(
+                self.interval.value(),
+                self.keep.value(),
+                self.test_rows.whole(),
+                self.margin.number(),
+                self.delay.value(),
+            )
+        return StaticPolicy()
+
+    def allow_online(self, why_not: str | None) -> None:
+        """Offer learning online, or say why the learner cannot."""
+        self.kind.set_reason("online", why_not, _TIPS["online"])
+        if why_not is not None and self.kind.current() == "online":
+            self.kind.set_current("static")
+        self._show_kind()
+        if why_not is not None:
+            self.story.setText(f"{_TIPS[self.kind.current()]} It cannot learn online: {why_not}")
+
+    def choose(self, key: str) -> None:
+        """Choose a kind of policy as if by hand."""
+        self.kind.set_current(key)
+        self._chosen()
+
+    def _chosen(self) -> None:
+        self._show_kind()
+        self.changed.emit()
+
+    def _show_kind(self) -> None:
+        key = self.kind.current()
+        self.story.setText(_TIPS[key])
+        self._online.setVisible(key == "online")
+        self._scheduled.setVisible(key == "scheduled")
+
+
+class LaneDialog(QDialog):
+    """Makes a lane, or changes the one that is given.
+
+    Parameters
+    ----------
+    session
+        Whose deployment gets the lane.
+    lane
+        The lane to change; None for another one.
+    """
+
+    accepted_lane = Signal(object)
+    """The `LaneSpec` that the person decided on."""
+
+    def __init__(
+        self, session: Session, lane: LaneSpec | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.session = session
+        self._lane = lane
+        self._named = lane is not None
+        self._kept: dict[str, dict] = {}
+        self._entry: CatalogueEntry | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Add lane" if lane is None else f"Edit lane {lane.name}")
+        self.resize(px(860), px(600))
+        self.learners = LearnerList()
+        self.learners.chosen.connect(self._learner_chosen)
+        self.form = ParameterForm(help_lines=False)
+        self.form.changed.connect(self._check)
+        self.story = Label("", 12, 400, "second", wrap=True)
+        self.heading = Label("", 16, 600)
+        self.policy = PolicyForm()
+        self.policy.changed.connect(self._check)
+        self.name = QLineEdit()
+        describe(self.name, "Name of the lane", "How cards, plots and results call it.")
+        set_font(self.name, 13)
+        set_height(self.name, 30)
+        self.name.textEdited.connect(self._name_edited)
+        self.problem = Banner("warning", "")
+        self.ok = PrimaryButton(
+            "Add lane" if lane is None else "Replay with this",
+            "The lane is replayed from the deployment point up to the present row.",
+            clicked=self.accept_lane,
+        )
+        self.cancel = PlainButton("Cancel", "Leave everything as it is.", clicked=self.reject)
+        self._build()
+        self._fill()
+
+    def _build(self) -> None:
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(px(4), 0, px(14), px(8))
+        column.setSpacing(px(10))
+        column.addWidget(self.heading)
+        column.addWidget(self.story)
+        column.addWidget(LabeledField("Name", self.name))
+        column.addWidget(Rule())
+        column.addWidget(Label("When the model changes", 13, 600))
+        column.addWidget(self.policy)
+        column.addWidget(Rule())
+        column.addWidget(Label("Settings of the learner", 13, 600))
+        column.addWidget(self.form)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(right)
+        scroll.viewport().setAutoFillBackground(False)
+        right.setAutoFillBackground(False)
+        scroll.setAccessibleName("The chosen learner")
+        self.learners.setFixedWidth(px(290))
+        row = QHBoxLayout()
+        row.setSpacing(px(16))
+        row.addWidget(self.learners)
+        row.addWidget(scroll, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(px(16), px(16), px(16), px(14))
+        outer.setSpacing(px(12))
+        outer.addLayout(row, 1)
+        outer.addWidget(self.problem)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel)
+        buttons.addWidget(self.ok)
+        outer.addLayout(buttons)
+
+    def _fill(self) -> None:
+        from modellab.learners.catalogue import CATALOGUE
+
+        task = task_of(self.session)
+        chunks = False
+        if self.session.experiment is not None:
+            chunks = self.session.experiment.training.mode == "chunks"
+        lane = self._lane
+        start = lane.learner if lane is not None else LearnerSpec("linear")
+        if lane is not None:
+            self._kept[start.kind] = dict(start.params)
+            self.name.setText(lane.name)
+        kind = self.learners.set_items(items_for(CATALOGUE.values(), task, chunks), start.kind)
+        policy: Policy = lane.policy if lane is not None else OnlinePolicy()
+        self.policy.set_policy(policy)
+        if kind is not None:
+            self._show_learner(kind)
+        if lane is None:
+            self.policy.set_policy(policy)
+            self._show_online()
+        self._check()
+
+    def _learner_chosen(self, kind: str) -> None:
+        if self._entry is not None:
+            self._kept[self._entry.kind] = self.form.values()
+        self._show_learner(kind)
+        self._check()
+
+    def _show_learner(self, kind: str) -> None:
+        from modellab.learners.catalogue import CATALOGUE, parameters_for
+
+        self._entry = CATALOGUE[kind]
+        task = task_of(self.session)
+        self.heading.setText(self._entry.title)
+        self.story.setText(self._entry.story)
+        shown = parameters_for(kind, task) if task in self._entry.tasks else ()  # type: ignore[arg-type]
+        self.form.set_parameters(shown, self._kept.get(kind, {}))
+        self._show_online()
+        if not self._named:
+            self.name.setText(self._free(learner_words(self._learner())))
+
+    def _show_online(self) -> None:
+        entry = self._entry
+        if entry is None:
+            return
+        usual = "It can only be trained all at once."
+        self.policy.allow_online(None if entry.online else entry.why_not.get("online", usual))
+
+    def _free(self, name: str) -> str:
+        live = self.session.deployment
+        return free_name(name, list(live.lanes) if live is not None else [])
+
+    def _name_edited(self) -> None:
+        self._named = bool(self.name.text().strip())
+        self._check()
+
+    def _learner(self) -> LearnerSpec:
+        entry = self._entry
+        assert entry is not None
+        class_name = None
+        if self._lane is not None and self._lane.learner.kind == entry.kind:
+            class_name = self._lane.learner.class_name
+        return LearnerSpec(entry.kind, class_name, self.form.values())
+
+    def spec(self) -> LaneSpec:
+        """Return what is entered."""
+        return LaneSpec(self.name.text().strip(), self.policy.policy(), self._learner())
+
+    def why_not(self) -> str | None:
+        """Return why this lane cannot be made, or None."""
+        live = self.session.deployment
+        item = self.learners.current_item()
+        if live is None or self._entry is None:
+            return "There is no deployment."
+        if item is not None and item.why_not:
+            return item.why_not
+        spec = self.spec()
+        if not spec.name:
+            return "The lane needs a name."
+        others = [n for n in live.lanes if self._lane is None or n != self._lane.name]
+        if spec.name in others:
+            return f"There is another lane called “{spec.name}”."
+        if self._lane is not None and spec == self._lane:
+            return "Nothing was changed."
+        lanes = [lane for lane in live.experiment.lane if lane.name in others]
+        try:
+            check(replace(live.experiment, lane=[*lanes, spec], intervention=[]))
+        except ExperimentError as error:
+            return error.sentence
+        return None
+
+    def _check(self) -> None:
+        why = self.why_not()
+        quiet = why in (None, "Nothing was changed.")
+        self.problem.setVisible(not quiet)
+        if not quiet:
+            self.problem.set_text(why or "")
+        tip = "The lane is replayed from the deployment point up to the present row."
+        self.ok.set_reason(why, tip)
+
+    def accept_lane(self) -> None:
+        """Decide."""
+        if self.why_not() is None:
+            self.accepted_lane.emit(self.spec())
+            self.accept()
+
+
+class ForkDialog(QDialog):
+    """Asks for the name of a fork."""
+
+    accepted_name = Signal(str)
+
+    def __init__(self, session: Session, lane: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(f"Fork {lane}")
+        live = session.deployment
+        names = list(live.lanes) if live is not None else []
+        self._taken = set(names)
+        self.name = QLineEdit(free_name(f"{lane} · fork", names))
+        describe(self.name, "Name of the fork", "How cards, plots and results call it.")
+        set_font(self.name, 13)
+        set_height(self.name, 30)
+        self.field = LabeledField("Name", self.name)
+        self.ok = PrimaryButton(
+            "Fork here", "The new lane begins here with this one's model.", clicked=self.accept_fork
+        )
+        self.ok.setDefault(True)
+        cancel = PlainButton("Cancel", "Leave everything as it is.", clicked=self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(px(20), px(18), px(20), px(16))
+        column.setSpacing(px(12))
+        column.addWidget(Label(f"Fork {lane}", 16, 600))
+        words = (
+            "A second lane begins at this row with the same model. Change its settings to see what "
+            "would have come of it, beside this one."
+        )
+        column.addWidget(Label(words, 13, 400, "second", wrap=True))
+        column.addWidget(self.field)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(cancel)
+        row.addWidget(self.ok)
+        column.addLayout(row)
+        self.setMinimumWidth(px(420))
+        self.name.textChanged.connect(lambda _text: self._check())
+        self.name.selectAll()
+        self.name.setFocus()
+
+    def _check(self) -> None:
+        name = self.name.text().strip()
+        wrong = ""
+        if not name:
+            wrong = "The fork needs a name."
+        elif name in self._taken:
+            wrong = "There is a lane of this name."
+        self.field.set_error(wrong)
+        self.ok.setEnabled(not wrong)
+
+    def accept_fork(self) -> None:
+        """Decide."""
+        name = self.name.text().strip()
+        if name and name not in self._taken:
+            self.accepted_name.emit(name)
+            self.accept()

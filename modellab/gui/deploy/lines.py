@@ -1,0 +1,177 @@
+"""From the deployment to lines and marks: what the three plots show (no widgets)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from modellab.gui.deploy.words import change_words, cpu_seconds, lane_style
+from modellab.gui.plots.parts import HeatMap, LiveLine, Mark, MarkKind
+from modellab.gui.plots.series import Recording
+from modellab.gui.theme import theme
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modellab.gui.session_deployment import Deployment, LaneView
+
+Quantity = Literal["cost", "compute", "updates"]
+RECORDED: tuple[Quantity, ...] = ("cost", "compute", "updates")
+MOST_LINES = 8
+MOST_CELLS = 40
+
+
+class Recorder:
+    """What lanes cost along the stream, noted whenever the window is told of it."""
+
+    def __init__(self) -> None:
+        self._of: Deployment | None = None
+        self.lanes: dict[str, Recording] = {}
+
+    def take(self, live: Deployment | None) -> None:
+        """Note the present state of all lanes; another deployment begins anew."""
+        if live is not self._of:
+            self._of, self.lanes = live, {}
+        if live is None:
+            return
+        for name in [n for n in self.lanes if n not in live.lanes]:
+            del self.lanes[name]
+        for name, lane in live.lanes.items():
+            news = lane.news
+            if news is None:
+                continue
+            recording = self.lanes.get(name)
+            if recording is None:
+                recording = self.lanes[name] = Recording(RECORDED)
+            recording.forget_after(live.position)
+            recording.add(live.position, news.cost, cpu_seconds(lane), float(news.updates))
+
+
+def error_lines(live: Deployment) -> list[LiveLine]:
+    """Return the windowed error of every lane that is shown."""
+    lines = []
+    for lane in live.lanes.values():
+        if lane.hidden:
+            continue
+        curve = lane.curves.get("error")
+        if curve is None or not len(curve):
+            continue
+        # A bucket is known at its end; the last one ends at the present row.
+        ends = np.minimum(curve.start + (curve.width - 1), max(live.position - 1, 0))
+        lines.append(_lane_line(live, lane, ends.astype(np.float64), curve.mean))
+    return lines
+
+
+def _lane_line(live: Deployment, lane: LaneView, x: np.ndarray, y: np.ndarray) -> LiveLine:
+    colour, dash = lane_style(lane)
+    return LiveLine(lane.name, lane.name, x, y, colour, dash, strong=lane.name == live.selected)
+
+
+def cost_lines(live: Deployment, recorder: Recorder, quantity: Quantity) -> list[LiveLine]:
+    """Return money, CPU seconds or updates so far of every lane that is shown."""
+    lines = []
+    for name, lane in live.lanes.items():
+        recording = recorder.lanes.get(name)
+        if lane.hidden or recording is None or not len(recording):
+            continue
+        lines.append(_lane_line(live, lane, recording.x, recording.values(quantity)))
+    return lines
+
+
+def largest(names: Sequence[str], values: np.ndarray, count: int) -> list[str]:
+    """Return the names of the `count` largest last values by size, in the order of `names`."""
+    if not len(values):
+        return list(names[:count])
+    sizes = np.nan_to_num(np.abs(values[-1]), nan=-1.0)
+    chosen = np.argsort(-sizes, kind="stable")[:count]
+    return [names[i] for i in sorted(chosen.tolist())]
+
+
+def parameter_lines(live: Deployment, chosen: Sequence[str] | None) -> list[LiveLine]:
+    """Return the parameters of the selected lane: those chosen, else the largest by size.
+
+    A parameter keeps its colour while the set that is shown stays the same.
+    """
+    view = live.parameters
+    if not len(view):
+        return []
+    present = set(view.names)
+    names = [n for n in chosen if n in present] if chosen is not None else []
+    if not names:
+        names = largest(view.names, view.values, MOST_LINES)
+    at = {name: i for i, name in enumerate(view.names)}
+    x = view.positions.astype(np.float64)
+    lines = []
+    for number, name in enumerate(names):
+        dash = () if number < MOST_LINES else ((3.0, 2.0),)[0]
+        colour = theme().parameter_colour(number)
+        lines.append(LiveLine(f"p{number}", name, x, view.values[:, at[name]], colour, dash))
+    return lines
+
+
+def heat_map(live: Deployment, chosen: Sequence[str] | None) -> HeatMap | None:
+    """Return the parameters of the selected lane as colours, the largest on top."""
+    view = live.parameters
+    if not len(view):
+        return None
+    names = list(chosen or []) or largest(view.names, view.values, MOST_CELLS)
+    at = {name: i for i, name in enumerate(view.names)}
+    names = [n for n in names if n in at]
+    last = np.nan_to_num(np.abs(view.values[-1]), nan=-1.0)
+    names.sort(key=lambda name: -last[at[name]])
+    values = view.values[:, [at[name] for name in names]]
+    finite = np.abs(values[np.isfinite(values)])
+    limit = float(np.quantile(finite, 0.98)) if finite.size else 1.0
+    return HeatMap(
+        names, view.positions.astype(np.float64), values, limit or 1.0, (view.version, tuple(names))
+    )
+
+
+_KINDS: dict[str, MarkKind] = {
+    "retrain": "retrain",
+    "reject": "reject",
+    "redeploy": "redeploy",
+    "intervention": "change",
+    "fork": "fork",
+    "warning": "warning",
+}
+
+
+def marks(live: Deployment, *, lane: str | None = None) -> list[Mark]:
+    """Return what happened, in order of position; of hidden lanes nothing, of `lane` if given."""
+    found: list[Mark] = []
+    retrained: set[tuple[str, int]] = set()
+    several = sum(not v.baseline for v in live.lanes.values()) > 1
+    for event in live.events:
+        kind = _KINDS.get(event.kind)
+        view = live.lanes.get(event.lane)
+        if kind is None or (view is not None and view.hidden):
+            continue
+        if lane is not None and event.lane != lane:
+            continue
+        key = (event.lane, event.position)
+        if kind == "retrain":
+            retrained.add(key)
+        elif kind == "redeploy" and key in retrained:
+            continue  # it serves at once: one sign is enough
+        colour = lane_style(view)[0] if view is not None else theme().second
+        text = ""
+        if kind == "change":
+            text = change_words(event, lane=several)
+        elif kind == "fork":
+            text = f"fork of {view.fork_of}" if view is not None and view.fork_of else "fork"
+        found.append(Mark(event.position, kind, event.lane, colour, text))
+    known = {(m.lane, m.position) for m in found if m.kind == "fork"}
+    for entry in live.experiment.intervention:
+        if entry.fork is None or (lane is not None and entry.fork != lane):
+            continue
+        view = live.lanes.get(entry.fork)
+        if view is None or view.hidden or entry.position > live.position:
+            continue
+        if (entry.fork, entry.position) not in known and (entry.lane, entry.position) not in known:
+            colour = lane_style(view)[0]
+            text = f"{entry.fork}: fork of {entry.lane}"
+            found.append(Mark(entry.position, "fork", entry.fork, colour, text))
+    found.sort(key=lambda mark: mark.position)
+    return found

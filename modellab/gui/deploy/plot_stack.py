@@ -1,0 +1,419 @@
+"""The three live plots in one card: error, parameters of the selected lane, and what it costs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
+
+from modellab.gui.deploy import lines as made
+from modellab.gui.deploy.chooser import ParameterChooser
+from modellab.gui.deploy.plot_panel import HEAD, PlotPanel
+from modellab.gui.deploy.words import error_text, error_unit, task_of
+from modellab.gui.kit import (
+    QuietButton,
+    SegmentedControl,
+    count_text,
+    describe,
+    number_text,
+    short_number,
+)
+from modellab.gui.plots.live import LivePlot
+from modellab.gui.plots.row_axis import RowAxis
+from modellab.gui.plots.series import AutoRange
+from modellab.gui.plots.ticks import date_words, full_date, short_date
+from modellab.gui.plots.view_range import Span, ViewRange
+from modellab.gui.session_deployment import time_at
+from modellab.gui.theme import icon as themed_icon
+from modellab.gui.theme import px, set_height
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modellab.gui.session import Session
+    from modellab.gui.session_deployment import Deployment
+
+FRAME_MS = 16
+SLOW_FRAME_MS = 12.0
+HEIGHTS = (33, 25, 19)
+ROOM = 0.012
+_PINNED = ("push-pin", "push-pin-fill")
+
+
+class PlotStack(QFrame):
+    """The card; `changed` is called by the page whenever the session has news.
+
+    Drawing has a governor: a frame that takes long makes the next one wait.
+    """
+
+    def __init__(self, session: Session, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.setProperty("kind", "card")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.view = ViewRange()
+        self.view.room = ROOM
+        self.recorder = made.Recorder()
+        self.quantity: made.Quantity = "cost"
+        self.chosen: dict[str, list[str]] = {}
+        """Parameters that the person chose, by lane."""
+        self.heat = False
+        self._live: Deployment | None = None
+        self._auto_folded: set[str] = set()
+        self._frame = QTimer(self)
+        self._frame.setSingleShot(True)
+        self._frame.setTimerType(Qt.TimerType.PreciseTimer)
+        self._frame.timeout.connect(self._draw)
+        self._drawn_at = 0.0
+        self.frame_ms = 0.0
+        """Milliseconds that the last frame took, preparation and painting."""
+        self._build()
+        self.view.listen(self._view_changed)
+
+    # ------------------------------------------------------------------ building
+
+    def _build(self) -> None:
+        self.spans = SegmentedControl(
+            "Rows shown",
+            [
+                ("all", "all so far", "All rows that were replayed so far."),
+                ("10k", "last 10 k", "The last 10,000 rows, moving with the stream."),
+                ("2k", "last 2 k", "The last 2,000 rows, moving with the stream."),
+            ],
+            changed=self._span_chosen,
+        )
+        self.follow = QuietButton(
+            "Follow",
+            "Keep the newest row in sight. It rests once you move the plots yourself.\nEnd",
+            icon="push-pin",
+        )
+        self.follow.setCheckable(True)
+        self.follow.setChecked(True)
+        self.follow.clicked.connect(self._follow_clicked)
+        self.error_plot = LivePlot(
+            "Error of every lane",
+            "Drag or use Ctrl and arrows to move, the wheel or + and − to zoom, arrows for the "
+            "crosshair, Enter or a click to pin it, End to follow again.",
+            self.view,
+            date_of=self.date_of,
+            axis_range=AutoRange(limits=(0.0, None)),
+        )
+        self.error_plot.mark_texts = True
+        self.error_plot.shows_readout = True
+        self.error_panel = PlotPanel("Error", self.error_plot, [self.spans, self.follow])
+        self.mode = SegmentedControl(
+            "Parameters as",
+            [
+                ("lines", "lines", "A line for each parameter."),
+                ("heat", "heat map", "Colours for up to 40 parameters at once."),
+            ],
+            changed=self._mode_chosen,
+        )
+        self.chooser = ParameterChooser()
+        self.chooser.chosen.connect(self._parameters_chosen)
+        self.parameter_plot = LivePlot(
+            "Parameters of the selected lane",
+            "How the model's parameters moved along the stream.",
+            self.view,
+            date_of=self.date_of,
+            words=lambda v: _signed(v),
+        )
+        self.parameter_plot.zero_line = True
+        self.parameter_panel = PlotPanel(
+            "Model parameters", self.parameter_plot, [self.mode, self.chooser]
+        )
+        self.quantities = SegmentedControl(
+            "What is added up",
+            [
+                ("cost", "cost", "Money so far, by the prices of the experiment."),
+                ("compute", "compute", "CPU seconds so far: predicting, learning and fitting."),
+                ("updates", "updates", "Updates of the model so far."),
+            ],
+            changed=self._quantity_chosen,
+        )
+        self.cost_plot = LivePlot(
+            "Cost of every lane",
+            "What every lane has cost so far.",
+            self.view,
+            date_of=self.date_of,
+            axis_range=AutoRange(floor=0.0),
+        )
+        self.cost_panel = PlotPanel("Cost so far", self.cost_plot, [self.quantities])
+        self.panels = (self.error_panel, self.parameter_panel, self.cost_panel)
+        self.plots = tuple(panel.plot for panel in self.panels)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
+        for panel, _share in zip(self.panels, HEIGHTS, strict=True):
+            self.splitter.addWidget(panel)
+            panel.setMinimumHeight(px(HEAD + 60))
+            panel.plot.readout_wanted.connect(self._readout_here)
+            panel.folded_changed.connect(self._folded_by_hand)
+        self._rest = QWidget()
+        self._rest.setFixedHeight(0)
+        self.axis = RowAxis(self.view, self._axis_date)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, 2, 1, 6)
+        column.setSpacing(0)
+        column.addWidget(self.splitter, 1)
+        column.addWidget(self.axis)
+        self.reset_heights()
+        for control in (self.spans, self.mode, self.quantities):
+            control.setFixedHeight(px(30))
+        set_height(self.follow, 28)
+
+    def reset_heights(self) -> None:
+        """Share the height as usual."""
+        self.splitter.setSizes([share * 10 for share in HEIGHTS])
+
+    # ------------------------------------------------------------------ dates
+
+    def _time(self, row: int) -> int | None:
+        live = self._live
+        if live is None or not len(live.times_ns):
+            return None
+        return time_at(live.times_ns, live.n_rows, row)
+
+    def date_of(self, row: int) -> str:
+        """Return the date of a row as the readout shows it."""
+        live = self._live
+        when = self._time(row)
+        if live is None or when is None:
+            return ""
+        wide = self.view.high - self.view.low
+        if self._span_ns(wide) < 40 * 86_400 * 10**9:
+            return full_date(when)
+        return short_date(when)
+
+    def _axis_date(self, row: int, span: float) -> str:
+        live = self._live
+        if live is None or row >= live.n_rows:
+            return ""
+        if span <= 0:  # the crosshair's chip
+            span = min((self.view.high - self.view.low) / 40, 3000)
+        return date_words(self._time(row), self._span_ns(span))
+
+    def _span_ns(self, rows: float) -> int:
+        live = self._live
+        if live is None or not len(live.times_ns) or live.n_rows < 2:
+            return 0
+        low = int(max(0, self.view.low))
+        first, last = self._time(low), self._time(min(low + max(1, int(rows)), live.n_rows - 1))
+        return 0 if first is None or last is None else max(0, last - first)
+
+    # ------------------------------------------------------------------ choices
+
+    def _span_chosen(self, key: str) -> None:
+        span: Span = key  # type: ignore[assignment]
+        for plot in self.plots:
+            plot.follow_y()
+        self.view.set_span(span)
+
+    def set_span(self, span: Span) -> None:
+        """Show this much, as if chosen in the header."""
+        self.spans.set_current(span)
+        self._span_chosen(span)
+
+    def _follow_clicked(self, on: bool) -> None:
+        if on:
+            for plot in self.plots:
+                plot.follow_y()
+        self.view.set_follow(on)
+
+    def toggle_follow(self) -> None:
+        """Follow the head, or stay."""
+        self._follow_clicked(not self.view.follow)
+
+    def _mode_chosen(self, key: str) -> None:
+        self.heat = key == "heat"
+        self.request()
+
+    def _parameters_chosen(self, names: list[str] | None) -> None:
+        live = self.session.deployment
+        if live is None or live.selected is None:
+            return
+        if names:
+            self.chosen[live.selected] = names
+        else:
+            self.chosen.pop(live.selected, None)
+        self.parameter_plot.follow_y()
+        self.request()
+
+    def _quantity_chosen(self, key: str) -> None:
+        self.quantity = key  # type: ignore[assignment]
+        self.cost_plot.follow_y()
+        self.request()
+
+    def _readout_here(self) -> None:
+        wanted = self.sender()
+        for plot in self.plots:
+            plot.shows_readout = plot is wanted
+
+    def _folded_by_hand(self) -> None:
+        self._auto_folded.clear()
+        self.request()
+
+    def fold_for_height(self, height: int) -> None:
+        """Fold cost, then parameters, where the height is short; unfold what was folded so."""
+        wanted: set[str] = set()
+        room = height - px(36) - 10
+        if room < 3 * px(HEAD + 100):
+            wanted.add("cost")
+        if room < px(HEAD) + 2 * px(HEAD + 96):
+            wanted.add("parameters")
+        for key, panel in (("cost", self.cost_panel), ("parameters", self.parameter_panel)):
+            if key in wanted and not panel.folded:
+                panel.set_folded(True)
+                self._auto_folded.add(key)
+            elif key not in wanted and key in self._auto_folded:
+                panel.set_folded(False)
+                self._auto_folded.discard(key)
+
+    # ------------------------------------------------------------------ what is shown
+
+    def structure_changed(self) -> None:
+        """Lanes, selection or state changed: what headers say, and all lines."""
+        live = self.session.deployment
+        fresh = live is not self._live
+        self._live = live
+        if live is None:
+            return
+        if fresh:
+            self.view.set_stream(live.train_rows, live.position, live.stop)
+            self.view.set_hover(None)
+            self.view.pin(None)
+            self.view.set_span("all")
+            self.spans.set_current("all")
+            for plot in self.plots:
+                plot.follow_y()
+        self._say_what()
+        self.changed()
+
+    def _say_what(self) -> None:
+        live = self._live
+        if live is None:
+            return
+        task = task_of(self.session)
+        window = count_text(live.experiment.evaluation.window)
+        unit = error_unit(task)
+        self.error_panel.set_title("Error", f"{unit} · test-then-train · window {window} rows")
+        self.error_plot.words = lambda v: error_text(v, task)
+        self.error_plot.axis_range.limits = (0.0, 1.0 if task == "classification" else None)
+        self.error_plot.empty_text = (
+            "Press play: each row is predicted first, and then its label is shown to the lanes."
+        )
+        name = live.selected or "no lane"
+        self.parameter_panel.set_title("Model parameters", self._parameter_subtitle(name))
+        self.parameter_plot.empty_text = (
+            "This lane's model has no parameters that can be drawn."
+            if live.started
+            else "The parameters of the selected lane appear as the stream runs."
+        )
+        self._say_cost(live)
+
+    def _parameter_subtitle(self, name: str) -> str:
+        live = self._live
+        view = live.lanes.get(name) if live is not None else None
+        if view is None:
+            return name
+        kind = view.spec.learner.kind
+        what = "size, depth, features used" if "tree" in kind or "forest" in kind else "weights"
+        if kind == "linear":
+            what = "weights of the standardised columns"
+        return f"{name} · {what}"
+
+    def _say_cost(self, live: Deployment) -> None:
+        prices = live.experiment.prices
+        if self.quantity == "cost":
+            parts = [f"errors × {short_number(prices.error)}"]
+            if prices.retrain:
+                parts.append(f"retrains × {short_number(prices.retrain)}")
+            if prices.cpu_hour:
+                parts.append(f"CPU hours × {short_number(prices.cpu_hour)}")
+            self.cost_panel.set_title("Cost so far", " + ".join(parts))
+            self.cost_plot.words = lambda v: _money(v)
+        elif self.quantity == "compute":
+            self.cost_panel.set_title("Compute so far", "CPU seconds: predict, learn, fit")
+            self.cost_plot.words = lambda v: f"{short_number(v, 3)} s"
+        else:
+            self.cost_panel.set_title("Updates so far", "updates of the model")
+            self.cost_plot.words = lambda v: count_text(v)
+        describe(self.cost_plot, f"{self.quantity} of every lane", "What every lane has cost.")
+        self.cost_plot.setToolTip("")
+
+    def changed(self) -> None:
+        """There is news: draw with the next frame."""
+        self.recorder.take(self.session.deployment)
+        self.request()
+
+    def request(self) -> None:
+        """Draw soon: at once, or when the last frame has been paid for."""
+        if self._frame.isActive() or not self.isVisible():
+            return
+        passed = (time.perf_counter() - self._drawn_at) * 1000
+        pause = FRAME_MS if self.frame_ms < SLOW_FRAME_MS else min(100.0, 2.2 * self.frame_ms)
+        self._frame.start(max(0, round(pause - passed)))
+
+    def rest(self) -> None:
+        """Stop drawing: the page is hidden."""
+        self._frame.stop()
+
+    def draw_now(self) -> None:
+        """Draw at once (for pictures and tests)."""
+        self._frame.stop()
+        self._draw()
+
+    def _view_changed(self) -> None:
+        if self.follow.isChecked() != self.view.follow:
+            self.follow.setChecked(self.view.follow)
+            self.follow.setIcon(themed_icon(_PINNED[self.view.follow], "second"))
+        self.request()
+
+    def _draw(self) -> None:
+        live = self.session.deployment
+        if live is None or live is not self._live:
+            return
+        began = time.perf_counter()
+        self.view.set_stream(live.train_rows, live.position, live.stop)
+        everything = made.marks(live)
+        if self.error_panel.needs_drawing() or self.error_panel.table_button.isChecked():
+            self.error_plot.set_lines(made.error_lines(live))
+            self.error_plot.marks = everything
+        if not self.parameter_panel.folded:
+            self._set_parameters(live)
+        if not self.cost_panel.folded:
+            self._say_cost(live)
+            self.cost_plot.set_lines(made.cost_lines(live, self.recorder, self.quantity))
+            self.cost_plot.marks = [m for m in everything if m.kind == "change"]
+        for panel in self.panels:
+            if panel.needs_drawing():
+                panel.plot.refresh()
+            else:
+                panel.update_table()
+        self.axis.update()
+        self._drawn_at = time.perf_counter()
+        painting = sum(p.plot.paint_ms for p in self.panels if p.needs_drawing())
+        self.frame_ms = (self._drawn_at - began) * 1000 + painting
+
+    def _set_parameters(self, live: Deployment) -> None:
+        chosen = self.chosen.get(live.selected or "")
+        found = made.parameter_lines(live, chosen)
+        self.parameter_plot.set_lines(found)
+        self.parameter_plot.heat = made.heat_map(live, chosen) if self.heat else None
+        shown: Sequence[str] = [line.name for line in found]
+        if self.parameter_plot.heat is not None:
+            shown = self.parameter_plot.heat.names
+        self.chooser.set_counts(live.parameters.names, shown)
+        self.parameter_plot.marks = made.marks(live, lane=live.selected)
+
+
+def _signed(value: float) -> str:
+    if abs(value) >= 1000 or (value and abs(value) < 0.0095):
+        return ("+" if value > 0 else "") + short_number(value, 3)
+    return number_text(value, 2, signed=True)
+
+
+def _money(value: float) -> str:
+    return count_text(value) if abs(value) >= 100 else short_number(value, 3)

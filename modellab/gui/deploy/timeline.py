@@ -1,0 +1,424 @@
+"""The timeline: the whole data set, what was replayed of it, what happened, and the present row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
+from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
+
+from modellab.gui.deploy.lines import marks
+from modellab.gui.deploy.words import event_text, lane_style
+from modellab.gui.kit import count_text, describe, tip_text
+from modellab.gui.plots.live_paint import elided, font
+from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, paint_mark
+from modellab.gui.plots.series import decimate
+from modellab.gui.plots.ticks import date_ticks, row_ticks
+from modellab.gui.session_deployment import row_at
+from modellab.gui.theme import mix, px, set_height, theme
+
+if TYPE_CHECKING:
+    from modellab.gui.session_deployment import Deployment
+
+HEIGHT = 92
+_TIP = (
+    "The whole data set. Drag the handle to go to another row, exactly as if the replay had just "
+    "got there; click elsewhere to look at it in the plots. Arrow keys move the handle, Enter goes "
+    "there, Escape leaves it."
+)
+_ORDER: tuple[MarkKind, ...] = ("retrain", "reject", "redeploy", "change", "fork", "warning")
+
+
+class Timeline(QFrame):
+    """The card over the plots.
+
+    Signals
+    -------
+    seek_wanted
+        The handle was put down at this row.
+    look_wanted
+        This row was clicked: the plots should show it.
+    """
+
+    seek_wanted = Signal(object)
+    look_wanted = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "card")
+        set_height(self, HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        describe(self, "Stream", _TIP)
+        self.setToolTip("")
+        self._live: Deployment | None = None
+        self._marks: list[Mark] = []
+        self._seen = (-1, -1)
+        self._handle: int | None = None
+        """Where the handle is held, while it is."""
+        self._by_mouse = False
+        self._shown: tuple[float, float] | None = None
+        self._busy = False
+
+    def sizeHint(self) -> QSize:
+        return QSize(600, px(HEIGHT))
+
+    # ------------------------------------------------------------------ what is shown
+
+    def show_deployment(self, live: Deployment | None, *, busy: bool = False) -> None:
+        """Show a replay as it is now; `busy`: the handle rests."""
+        self._live, self._busy = live, busy
+        self._marks = marks(live) if live is not None else []
+        if live is not None and not self._by_mouse and self._handle is not None and busy:
+            self._handle = None
+        self.update()
+
+    def show_range(self, low: float, high: float) -> None:
+        """Frame the rows that the plots show."""
+        if (low, high) != self._shown:
+            self._shown = (low, high)
+            self.update()
+
+    def counts(self) -> list[tuple[MarkKind, int]]:
+        """Return how often each kind of thing happened, those that did."""
+        found = {kind: sum(m.kind == kind for m in self._marks) for kind in _ORDER}
+        return [(kind, found[kind]) for kind in _ORDER if found[kind]]
+
+    # ------------------------------------------------------------------ geometry
+
+    def band(self) -> QRectF:
+        """Return the band of rows, in pixels."""
+        return QRectF(px(16), px(45), max(10, self.width() - px(32)), px(20))
+
+    def x_of(self, row: float) -> float:
+        """Return the pixel of a row of the data set."""
+        band = self.band()
+        total = max(1, self._live.n_rows if self._live is not None else 1)
+        return band.left() + row / total * band.width()
+
+    def row_of(self, x: float) -> int:
+        """Return the row at a pixel, within the stream."""
+        live = self._live
+        if live is None:
+            return 0
+        band = self.band()
+        row = round((x - band.left()) / band.width() * live.n_rows)
+        return min(max(row, live.train_rows), live.stop)
+
+    def handle_row(self) -> int:
+        """Return the row of the handle: held, or the present one."""
+        if self._handle is not None:
+            return self._handle
+        return self._live.position if self._live is not None else 0
+
+    # ------------------------------------------------------------------ painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        live = self._live
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_head(painter)
+        if live is not None:
+            self._paint_band(painter, live)
+            self._paint_dates(painter, live)
+            self._paint_marks(painter)
+            self._paint_handle(painter, live)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(theme().link), 2))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 8, 8)
+
+    def _paint_head(self, painter: QPainter) -> None:
+        tokens = theme()
+        line = QRectF(px(16), px(7), self.width() - px(32), px(20))
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(font(13, 600))
+        painter.setPen(QColor(tokens.text))
+        painter.drawText(line, int(left), "Stream")
+        begin = line.left() + QFontMetricsF(painter.font()).horizontalAdvance("Stream") + px(12)
+        x = line.right()
+        painter.setFont(font(12))
+        metrics = QFontMetricsF(painter.font())
+        for kind, count in reversed(self.counts()):
+            text = f"{count_text(count)} {MARK_WORDS[kind][count != 1]}"
+            wide = metrics.horizontalAdvance(text)
+            x -= wide
+            painter.setPen(QColor(tokens.second))
+            painter.drawText(QRectF(x, line.top(), wide + 2, line.height()), int(left), text)
+            x -= px(12)
+            colour = next(m.colour for m in self._marks if m.kind == kind)
+            paint_mark(painter, kind, QPointF(x, line.center().y()), colour, px(9))
+            x -= px(18)
+        live = self._live
+        if live is None:
+            return
+        words = f"{live.selected or 'No lane'}: error over the rows seen"
+        words += " · drag the handle to go back"
+        painter.setPen(QColor(tokens.second))
+        room = QRectF(begin, line.top(), max(0.0, x - begin - px(8)), line.height())
+        painter.drawText(room, int(left), elided(words, metrics, room.width()))
+
+    def _paint_band(self, painter: QPainter, live: Deployment) -> None:
+        tokens, band = theme(), self.band()
+        train, now = self.x_of(live.train_rows), self.x_of(live.position)
+        stop = self.x_of(live.stop)
+        clip = QPainterPath()
+        clip.addRoundedRect(band, 4, 4)
+        painter.save()
+        painter.setClipPath(clip)
+        painter.fillRect(band, QColor(tokens.sub))
+        ground = mix(tokens.selected, tokens.border, 0.5)
+        painter.fillRect(
+            QRectF(band.left(), band.top(), train - band.left(), band.height()), ground
+        )
+        lane = live.lanes.get(live.selected or "")
+        if lane is not None and now > train:
+            colour = lane_style(lane)[0]
+            seen = QRectF(train, band.top(), now - train, band.height())
+            painter.fillRect(seen, QColor(mix(tokens.surface, colour, 0.12)))
+            curve = lane.curves.get("error")
+            if curve is not None and len(curve):
+                x = curve.start.astype(np.float64)
+                self._paint_area(painter, x, curve.mean, colour, live)
+        if stop < band.right() - 1:
+            rest = QRectF(stop, band.top(), band.right() - stop, band.height())
+            painter.fillRect(rest, QBrush(QColor(tokens.border), Qt.BrushStyle.BDiagPattern))
+        painter.restore()
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(tokens.hairline), 1))
+        painter.drawRoundedRect(band, 4, 4)
+        self._paint_range(painter, live)
+        self._band_words(painter, live, train, now, stop)
+
+    def _paint_area(
+        self, painter: QPainter, x: np.ndarray, y: np.ndarray, colour: str, live: Deployment
+    ) -> None:
+        band = self.band()
+        x, y = decimate(x, y, live.train_rows, live.position, int(band.width()))
+        good = np.isfinite(y)
+        if good.sum() < 2:
+            return
+        x, y = x[good], y[good]
+        top = float(np.quantile(y, 0.98)) * 1.15 or 1.0
+        heights = np.clip(y / top, 0.0, 1.0) * (band.height() - 2)
+        shape = QPolygonF([QPointF(self.x_of(x[0]), band.bottom())])
+        for place, height in zip(x.tolist(), heights.tolist(), strict=True):
+            shape.append(QPointF(self.x_of(place), band.bottom() - height))
+        end = self.x_of(live.position)
+        shape.append(QPointF(end, shape.last().y()))
+        shape.append(QPointF(end, band.bottom()))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(mix(theme().surface, colour, 0.55)))
+        painter.drawPolygon(shape)
+
+    def _paint_range(self, painter: QPainter, live: Deployment) -> None:
+        """Frame what the plots show, unless that is everything."""
+        if self._shown is None or live.position <= live.train_rows:
+            return
+        low = max(self._shown[0], live.train_rows)
+        high = min(self._shown[1], live.position)
+        if high - low >= 0.985 * (live.position - live.train_rows) or high <= low:
+            return
+        band = self.band()
+        left, right = self.x_of(low), max(self.x_of(high), self.x_of(low) + 3)
+        painter.setPen(QPen(QColor(theme().link), 1.5))
+        painter.drawRoundedRect(QRectF(left, band.top() - 2, right - left, band.height() + 4), 2, 2)
+
+    def _band_words(
+        self, painter: QPainter, live: Deployment, train: float, now: float, stop: float
+    ) -> None:
+        tokens, band = theme(), self.band()
+        painter.setFont(font(11, 500))
+        metrics = QFontMetricsF(painter.font())
+        rows = count_text(live.train_rows)
+        parts = [
+            (
+                band.left(),
+                train,
+                (f"Training window · rows 1 – {rows}", f"{rows} rows", "training"),
+            ),
+            (now, stop, ("not yet seen",)),
+            (stop, band.right(), ("beyond the limit", "limit")),
+        ]
+        for left, right, choices in parts:
+            for words in choices:
+                wide = metrics.horizontalAdvance(words)
+                if wide + px(16) > right - left:
+                    continue
+                painter.setPen(QColor(tokens.second))
+                place = QRectF(left, band.top(), right - left, band.height())
+                if choices[0] == "not yet seen":
+                    place.setLeft(left + px(12))
+                    flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+                else:
+                    flags = Qt.AlignmentFlag.AlignCenter
+                painter.drawText(place, int(flags), words)
+                break
+
+    def _paint_dates(self, painter: QPainter, live: Deployment) -> None:
+        tokens, band = theme(), self.band()
+        count = max(2, int(band.width() / 110))
+        if len(live.times_ns) > 1:
+            times = live.times_ns
+            found = date_ticks(
+                int(times[0]), int(times[-1]), count, lambda t: row_at(times, live.n_rows, t)
+            )
+        else:
+            found = [(row, count_text(row)) for row in row_ticks(0, live.n_rows, count)]
+        painter.setFont(font(11))
+        painter.setPen(QColor(tokens.second))
+        metrics = QFontMetricsF(painter.font())
+        edge = 0.0
+        for row, words in found:
+            x = self.x_of(row)
+            wide = metrics.horizontalAdvance(words)
+            left = x - wide / 2
+            if left < max(edge, 4) or left + wide > self.width() - 4:
+                continue
+            edge = left + wide + px(12)
+            painter.drawText(QPointF(left, band.bottom() + px(17)), words)
+
+    def _paint_marks(self, painter: QPainter) -> None:
+        y = self.band().top() - px(8)
+        last: dict[tuple[str, str], float] = {}
+        for mark in self._marks:
+            x = self.x_of(mark.position)
+            group = (mark.kind, mark.lane)
+            # Thousands of marks are a few hundred signs.
+            if group in last and x - last[group] < 2.5:
+                continue
+            last[group] = x
+            paint_mark(painter, mark.kind, QPointF(x, y), mark.colour, px(9))
+
+    def _paint_handle(self, painter: QPainter, live: Deployment) -> None:
+        tokens, band = theme(), self.band()
+        now = round(self.x_of(live.position)) + 0.5
+        ink = QColor(tokens.ink)
+        held = self._handle is not None
+        if held:
+            painter.setPen(QPen(QColor(tokens.third), 1))
+            painter.drawLine(QPointF(now, band.top() - 3), QPointF(now, band.bottom() + 3))
+        x = round(self.x_of(self.handle_row())) + 0.5
+        painter.setPen(QPen(ink, 2))
+        painter.drawLine(QPointF(x, band.top() - px(6)), QPointF(x, band.bottom() + 3))
+        painter.setPen(QPen(QColor(tokens.surface), 1.5))
+        painter.setBrush(ink)
+        painter.drawEllipse(QPointF(x, band.top() - px(7)), 6, 6)
+        if held:
+            painter.setFont(font(11, 600))
+            text = f"row {count_text(self.handle_row())}"
+            wide = QFontMetricsF(painter.font()).horizontalAdvance(text) + px(14)
+            left = min(max(4.0, x - wide / 2), self.width() - wide - 4)
+            box = QRectF(left, band.bottom() + 4, wide, px(19))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(ink)
+            painter.drawRoundedRect(box, 4, 4)
+            painter.setPen(QColor(tokens.on_ink))
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), text)
+
+    # ------------------------------------------------------------------ by mouse
+
+    def _may_seek(self) -> bool:
+        return self._live is not None and not self._live.lost and not self._busy
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        live = self._live
+        if live is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        x = event.position().x()
+        if abs(x - self.x_of(live.position)) <= 9 and self._may_seek():
+            self._by_mouse, self._handle = True, live.position
+        elif self.band().adjusted(0, -14, 0, 20).contains(event.position()):
+            row = min(self.row_of(x), live.position)
+            self.look_wanted.emit(row)
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        x = event.position().x()
+        if self._by_mouse:
+            self._handle = self.row_of(x)
+            self.update()
+            return
+        live = self._live
+        near = live is not None and abs(x - self.x_of(live.position)) <= 9
+        self.setCursor(Qt.CursorShape.SplitHCursor if near else Qt.CursorShape.ArrowCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._by_mouse:
+            self._by_mouse = False
+            self._go()
+
+    def _go(self) -> None:
+        row, self._handle = self._handle, None
+        live = self._live
+        self.update()
+        if row is not None and live is not None and row != live.position and self._may_seek():
+            self.seek_wanted.emit(row)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), tip_text(self.tip_at(event.pos().x())), self)
+            return True
+        return super().event(event)
+
+    def tip_at(self, x: float) -> str:
+        """Return what to say of the place: the marks there, else how it works."""
+        live = self._live
+        if live is None:
+            return _TIP
+        near = {m.position for m in self._marks if abs(self.x_of(m.position) - x) < 6}
+        lines = [
+            f"{count_text(e.position)}  {e.lane}: {event_text(e)}"
+            for e in live.events
+            if e.position in near
+        ]
+        if len(lines) > 8:
+            lines = [*lines[:8], f"and {len(lines) - 8} more"]
+        return "\n".join(lines) or _TIP
+
+    # ------------------------------------------------------------------ by keyboard
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        live, key = self._live, Qt.Key(event.key())
+        if live is None or not self._may_seek():
+            super().keyPressEvent(event)
+            return
+        side = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(key, 0)
+        if side:
+            fine = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            step = 1 if fine else max(1, (live.stop - live.train_rows) // 200)
+            row = self.handle_row() + side * step
+            self._handle = min(max(row, live.train_rows), live.stop)
+            self.setAccessibleDescription(f"Handle at row {count_text(self._handle)}.")
+        elif key == Qt.Key.Key_Home:
+            self._handle = live.train_rows
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._handle is not None:
+            self._go()
+        elif key == Qt.Key.Key_Escape and self._handle is not None:
+            self._handle = None
+        else:
+            super().keyPressEvent(event)
+            return
+        self.update()
+        event.accept()
+
+    def focusOutEvent(self, event: object) -> None:
+        if not self._by_mouse:
+            self._handle = None
+        self.update()

@@ -1,0 +1,308 @@
+"""The transport: play, step, restart, speed, and where the replay is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
+
+from modellab.gui.kit import (
+    ElidedLabel,
+    Label,
+    LogSlider,
+    NumberField,
+    Rule,
+    SegmentedControl,
+    StatFigure,
+    count_text,
+    describe,
+    duration_text,
+    short_number,
+)
+from modellab.gui.plots.ticks import full_date
+from modellab.gui.theme import mix, paint_icon, px, set_height, theme
+
+if TYPE_CHECKING:
+    from modellab.gui.session import Session
+    from modellab.replay.protocol import SpeedMode
+
+HEIGHT = 72
+WIDE = 1400
+_RANGES = {"rows": (1.0, 100_000.0), "time": (1.0, 10_000_000.0)}
+
+
+class RoundButton(QAbstractButton):
+    """A round button with an icon, like those of a player; `filled` for the main one."""
+
+    def __init__(
+        self,
+        icon: str,
+        name: str,
+        tip: str,
+        *,
+        size: int = 32,
+        filled: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._icon, self._filled, self._side = icon, filled, size
+        self.setFixedSize(px(size) + 4, px(size) + 4)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        describe(self, name, tip)
+
+    def set_icon(self, icon: str, name: str, tip: str) -> None:
+        """Show another icon, with its name and explanation."""
+        if (icon, name) != (self._icon, self.accessibleName()):
+            self._icon = icon
+            describe(self, name, tip)
+            self.update()
+
+    def icon_name(self) -> str:
+        """Return the icon as shown."""
+        return self._icon
+
+    def sizeHint(self) -> QSize:
+        return QSize(px(self._side) + 4, px(self._side) + 4)
+
+    def enterEvent(self, event: object) -> None:
+        self.update()
+
+    def leaveEvent(self, event: object) -> None:
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        tokens = theme()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        disc = QRectF(self.rect()).adjusted(2.5, 2.5, -2.5, -2.5)
+        ground = tokens.ink if self._filled else tokens.surface
+        ink = tokens.on_ink if self._filled else tokens.text
+        if not self.isEnabled():
+            ground = tokens.selected if self._filled else tokens.surface
+            ink = mix(tokens.third, tokens.surface, 0.35)
+        elif self.isDown() or self.underMouse():
+            ground = mix(ground, tokens.text if not self._filled else tokens.surface, 0.1)
+        painter.setPen(Qt.PenStyle.NoPen if self._filled else QPen(QColor(tokens.border), 1))
+        painter.setBrush(QColor(ground))
+        painter.drawEllipse(disc)
+        side = disc.width() * 0.46
+        middle = disc.center()
+        place = QRectF(middle.x() - side / 2, middle.y() - side / 2, side, side)
+        paint_icon(painter, self._icon, place, ink)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(tokens.link), 2))
+            painter.drawEllipse(QRectF(self.rect()).adjusted(1, 1, -1, -1))
+
+
+class Transport(QWidget):
+    """The bar over the Deploy page."""
+
+    play_clicked = Signal()
+    step_clicked = Signal()
+    chunk_clicked = Signal()
+    restart_clicked = Signal()
+
+    def __init__(self, session: Session, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        set_height(self, HEIGHT)
+        self.play = RoundButton(
+            "play-fill", "Play", "Replay the stream.\nSpace", size=42, filled=True
+        )
+        self.step = RoundButton("skip-forward", "Step one row", "Replay one row, then pause.\nF8")
+        self.chunk = RoundButton(
+            "fast-forward", "Step one chunk", "Replay one chunk of rows, then pause.\nShift+F8"
+        )
+        self.restart = RoundButton(
+            "stop-fill",
+            "Stop",
+            "Go back to the deployment point; what you changed stays in the journal and happens "
+            "again at its rows.\nCtrl+Shift+Backspace",
+        )
+        for button, signal in (
+            (self.play, self.play_clicked),
+            (self.step, self.step_clicked),
+            (self.chunk, self.chunk_clicked),
+            (self.restart, self.restart_clicked),
+        ):
+            button.clicked.connect(signal)
+        self.mode = SegmentedControl(
+            "Speed",
+            [
+                ("rows", "rows/s", "So many rows a second."),
+                ("time", "× real time", "So many times as fast as the events really came."),
+                ("max", "max", "As fast as the lanes can."),
+            ],
+            changed=self._mode_chosen,
+        )
+        self.rate = NumberField(
+            "Speed",
+            "Rows per second, or times real time. Enter sets it.",
+            value=1000,
+            minimum=0.1,
+            maximum=1e7,
+            log=True,
+            committed=self._rate_typed,
+        )
+        self.rate.setFixedWidth(px(92))
+        self.sliders = {
+            mode: LogSlider(
+                "Speed",
+                f"{'Rows per second' if mode == 'rows' else 'Times real time'}, by powers of ten.",
+                minimum=low,
+                maximum=high,
+                value=1000,
+                changed=self._rate_dragged,
+            )
+            for mode, (low, high) in _RANGES.items()
+        }
+        self._rates = {"rows": 1000.0, "time": 3600.0}
+        self.position = Label("0", 32, 600)
+        self.of_rows = Label("", 13, 400, "second")
+        self.date = ElidedLabel("", 12, 500, "second")
+        self.speed = StatFigure("–", "actual speed", size=16, tip="Rows replayed each second, now.")
+        self.left = StatFigure("–", "to the end", size=16, tip="At the actual speed.")
+        self._build()
+        self.show_state()
+
+    def _build(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(px(8), 0, px(8), 0)
+        row.setSpacing(px(8))
+        for button in (self.play, self.step, self.chunk, self.restart):
+            row.addWidget(button)
+        row.addSpacing(px(6))
+        self._rule = Rule(vertical=True)
+        self._rule.setFixedHeight(px(36))
+        row.addWidget(self._rule)
+        row.addSpacing(px(6))
+        self._speed_label = Label("Speed", 12, 400, "second")
+        row.addWidget(self._speed_label)
+        row.addWidget(self.mode)
+        for slider in self.sliders.values():
+            slider.setFixedWidth(px(170))
+            row.addWidget(slider)
+        row.addWidget(self.rate)
+        row.addSpacing(px(10))
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addStretch(1)
+        top = QHBoxLayout()
+        top.setSpacing(px(10))
+        top.addWidget(self.position)
+        top.addWidget(self.of_rows, 0, Qt.AlignmentFlag.AlignBottom)
+        top.addStretch(1)
+        self.of_rows.setContentsMargins(0, 0, 0, px(5))
+        words.addLayout(top)
+        words.addWidget(self.date)
+        words.addStretch(1)
+        row.addLayout(words, 1)
+        row.addWidget(self.speed)
+        row.addSpacing(px(14))
+        row.addWidget(self.left)
+        self.set_width(WIDE)
+
+    def set_width(self, width: int) -> None:
+        """Leave out what a narrow window has no room for."""
+        wide = width >= WIDE
+        self.speed.setVisible(wide)
+        self._speed_label.setVisible(wide)
+        for slider in self.sliders.values():
+            slider.setFixedWidth(px(170 if wide else 118))
+
+    # ------------------------------------------------------------------ speed
+
+    def _mode_chosen(self, mode: str) -> None:
+        self._show_speed_mode()
+        self._send(self._rates.get(mode, 1000.0))
+
+    def _rate_typed(self, value: float) -> None:
+        mode = self.mode.current()
+        if mode in self.sliders:
+            self._rates[mode] = value
+            self.sliders[mode].set_real(value)
+        self._send(value)
+
+    def _rate_dragged(self, value: float) -> None:
+        self._rates[self.mode.current()] = value
+        self.rate.set_number(value)
+        self._send(value)
+
+    def _send(self, rate: float) -> None:
+        mode: SpeedMode = self.mode.current()  # type: ignore[assignment]
+        self.session.set_speed(mode, rate)
+
+    def _show_speed_mode(self) -> None:
+        mode = self.mode.current()
+        for key, slider in self.sliders.items():
+            slider.setVisible(key == (mode if mode != "max" else "rows"))
+            slider.setEnabled(mode != "max")
+        self.rate.setEnabled(mode != "max")
+        if mode in self._rates:
+            self.rate.set_number(self._rates[mode])
+
+    # ------------------------------------------------------------------ showing
+
+    def show_state(self) -> None:
+        """Show what can be pressed, and the speed that was set."""
+        live = self.session.deployment
+        ready = live is not None and not live.lost
+        if live is not None:
+            if live.speed_mode in self._rates:
+                self._rates[live.speed_mode] = live.speed_rate
+            if self.mode.current() != live.speed_mode:
+                self.mode.set_current(live.speed_mode)
+            for key, slider in self.sliders.items():
+                if not slider.isSliderDown() and slider.real() != self._rates[key]:
+                    slider.set_real(self._rates[key])
+            timed = len(live.times_ns) > 0
+            self.mode.set_reason(
+                "time",
+                None if timed else "There is no time column.",
+                "So many times as fast as the events really came.",
+            )
+        if not self.rate.hasFocus():
+            self._show_speed_mode()
+        else:
+            self.rate.setEnabled(self.mode.current() != "max")
+        playing = live is not None and live.playing
+        finished = live is not None and live.position >= live.stop
+        if playing:
+            self.play.set_icon("pause-fill", "Pause", "Stop at the next row.\nSpace")
+        else:
+            self.play.set_icon("play-fill", "Play", "Replay the stream.\nSpace")
+        busy = self.session.job_of("seek", "lane", "deploy") is not None
+        self.play.setEnabled(ready and not finished)
+        self.step.setEnabled(ready and not finished and not busy)
+        self.chunk.setEnabled(ready and not finished and not busy)
+        self.restart.setEnabled(ready and live is not None and live.started and not busy)
+        self.show_numbers()
+
+    def show_numbers(self) -> None:
+        """Show where the replay is."""
+        live = self.session.deployment
+        if live is None:
+            self.position.setText("–")
+            self.of_rows.setText("")
+            self.date.setText("")
+            self.speed.set_value("–")
+            self.left.set_value("–")
+            return
+        self.position.setText(count_text(live.position))
+        self.position.setAccessibleName(f"Row {count_text(live.position)}")
+        self.of_rows.setText(f"of {count_text(live.stop)} rows")
+        when = live.time_ns if live.time_ns is not None else live.time_at(live.position)
+        words = full_date(when)
+        if live.busy:
+            words = live.busy
+        elif live.position >= live.stop:
+            words = f"{words} · end of the stream" if words else "End of the stream"
+        self.date.setText(words)
+        rate = live.rows_per_second if live.playing else 0.0
+        self.speed.set_value(f"{short_number(rate, 3)} /s" if rate > 0 else "–")
+        rest = (live.stop - live.position) / rate if rate > 0 else float("nan")
+        self.left.set_value(duration_text(rest) if rest == rest else "–")

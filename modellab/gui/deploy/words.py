@@ -1,0 +1,208 @@
+"""Lanes in words and colours: what cards, plots, inspector and events say of them (no widgets)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from modellab.errors import LabError
+from modellab.experiment import OnlinePolicy, ScheduledPolicy
+from modellab.gui.kit.text import count_text, number_text, short_number
+from modellab.gui.theme import theme
+
+if TYPE_CHECKING:
+    from modellab.experiment import LaneSpec, LearnerSpec, Policy, Scalar
+    from modellab.gui.session import Session
+    from modellab.gui.session_deployment import LaneView
+    from modellab.gui.theme.tokens import Dash
+    from modellab.replay.protocol import EventRecord
+
+SETTING_WORDS = {
+    "learning_rate": "learning rate",
+    "track_rates": "comparing of rates",
+    "every": "update every",
+    "batch": "mini-batch",
+    "frozen": "freeze",
+    "alpha": "penalty strength",
+    "l1_ratio": "share of L1",
+    "power_t": "power of the schedule",
+    "test_rows": "rows to test on",
+    "keep": "rows to keep",
+}
+BASELINE_WORDS = {
+    "Majority class": "the most frequent class so far",
+    "No change": "repeats the last label",
+    "Running mean": "the mean so far",
+    "Last value": "repeats the last value",
+}
+_LINEAR_WORDS = {
+    "log": "Logistic regression",
+    "hinge": "Linear SVM",
+    "squared_hinge": "Linear SVM, squared hinge",
+    "modified_huber": "Linear, modified Huber",
+    "perceptron": "Perceptron",
+    "squared": "Linear regression",
+    "huber": "Linear regression, Huber",
+    "epsilon_insensitive": "Linear support vectors",
+}
+_UNITS = {"h": "hour", "d": "day", "w": "week", "min": "minute", "m": "minute", "s": "second"}
+
+
+def lane_style(lane: LaneView) -> tuple[str, Dash]:
+    """Return the colour (``#RRGGBB``) and the dash of a lane, the same everywhere."""
+    if lane.baseline:
+        return theme().baseline_style(lane.index)
+    if lane.fork_of is not None:
+        return theme().fork_style(lane.index)
+    return theme().lane_style(lane.index)
+
+
+def chip_kind(lane: LaneView) -> Literal["lane", "fork", "baseline"]:
+    """Return which sign a lane has."""
+    return "baseline" if lane.baseline else "fork" if lane.fork_of is not None else "lane"
+
+
+def learner_words(learner: LearnerSpec) -> str:
+    """Return the learner's title."""
+    if learner.kind == "linear":
+        loss = str(learner.params.get("loss", "log"))
+        return _LINEAR_WORDS.get(loss, "Linear")
+    if learner.class_name:
+        return learner.class_name.rsplit(".", 1)[-1]
+    from modellab.learners.catalogue import entry
+
+    try:
+        return entry(learner.kind).title
+    except LabError:
+        return learner.kind.replace("_", " ").capitalize()
+
+
+def span_words(value: int | str) -> str:
+    """Return an interval of rows or of event time in words."""
+    if isinstance(value, int):
+        return "row" if value == 1 else f"{count_text(value)} rows"
+    text = str(value).strip()
+    for unit, name in _UNITS.items():
+        number = text[: -len(unit)]
+        if text.endswith(unit) and number.isdigit():
+            return name if int(number) == 1 else f"{int(number):,} {name}s"
+    return text
+
+
+def policy_words(policy: Policy, settings: dict[str, Scalar] | None = None) -> str:
+    """Return when a lane's model changes, with the settings of the moment."""
+    now: dict[str, Any] = settings or {}
+    if isinstance(policy, ScheduledPolicy):
+        return f"every {span_words(now.get('every', policy.every))}"
+    if isinstance(policy, OnlinePolicy):
+        if now.get("frozen", policy.frozen):
+            return "frozen"
+        every = int(now.get("every", policy.every))
+        return f"every {span_words(every)}"
+    return "trained once"
+
+
+def lane_words(lane: LaneView) -> str:
+    """Return learner and policy of a lane in a line."""
+    if lane.baseline:
+        return BASELINE_WORDS.get(lane.name, "baseline")
+    settings = lane.news.settings if lane.news is not None else None
+    parts = [learner_words(lane.spec.learner), policy_words(lane.spec.policy, settings)]
+    rate = (settings or {}).get("learning_rate", lane.spec.learner.params.get("learning_rate"))
+    if isinstance(lane.spec.policy, OnlinePolicy) and isinstance(rate, int | float):
+        parts.append(f"η {short_number(float(rate), 3)}")
+    return ", ".join(parts)
+
+
+def work_words(lane: LaneView) -> str:
+    """Return what a lane did so far: updates, retrains, CPU seconds."""
+    news = lane.news
+    if news is None:
+        return "not replayed yet"
+    seconds = cpu_seconds(lane)
+    used = f"{seconds:.1f}" if seconds < 99.95 else count_text(seconds)
+    if isinstance(lane.spec.policy, ScheduledPolicy):
+        done = (
+            f"{count_text(news.retrains)} retrain{'s' if news.retrains != 1 else ''}, "
+            f"{count_text(news.redeploys)} deployed"
+        )
+    elif isinstance(lane.spec.policy, OnlinePolicy):
+        done = f"{count_text(news.updates)} update{'s' if news.updates != 1 else ''}"
+    else:
+        done = "no updates"
+    return f"{done} · {used} CPU s"
+
+
+def cpu_seconds(lane: LaneView) -> float:
+    """Return the CPU seconds that a lane used for predicting, learning and fitting."""
+    news = lane.news
+    return 0.0 if news is None else news.cpu_predict + news.cpu_learn + news.cpu_fit
+
+
+def task_of(session: Session) -> str:
+    """Return ``classification`` or ``regression``, as the profile says."""
+    if session.profile is not None and session.profile.task in ("classification", "regression"):
+        return session.profile.task
+    live = session.deployment
+    if live is not None and any(name in live.lanes for name in ("Running mean", "Last value")):
+        return "regression"
+    return "classification"
+
+
+def error_text(value: float | None, task: str) -> str:
+    """Return an error: a share with three decimals, or a mean absolute error."""
+    if value is None:
+        return "–"
+    return number_text(value) if task == "classification" else short_number(value, 4)
+
+
+def difference_text(value: float, task: str) -> str:
+    """Return a difference of errors with its sign."""
+    if task == "classification":
+        return number_text(value, signed=True)
+    return ("+" if value > 0 else "") + short_number(value, 3)
+
+
+def error_unit(task: str) -> str:
+    """Return what the error is, for headers."""
+    return "share wrong" if task == "classification" else "mean absolute error"
+
+
+def value_words(value: object) -> str:
+    """Return a setting's value in words."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int | float):
+        return short_number(float(value), 4)
+    return str(value)
+
+
+def event_text(event: EventRecord) -> str:
+    """Return an event's text with settings named as the window names them."""
+    text = event.text
+    if event.kind == "intervention":
+        for name in event.values:
+            text = text.replace(f"{name} ", f"{SETTING_WORDS.get(name, name.replace('_', ' '))} ")
+    return text
+
+
+def change_words(event: EventRecord, *, lane: bool = False) -> str:
+    """Return a change by the person for a mark: ``you: learning rate 0.01 → 0.05``."""
+    text = event_text(event).removeprefix("You set ").strip()
+    return f"you, {event.lane}: {text}" if lane else f"you: {text}"
+
+
+def policy_title(policy: Policy) -> str:
+    """Return a policy's name."""
+    if isinstance(policy, ScheduledPolicy):
+        return "Retrained on a schedule"
+    return "Learns online" if isinstance(policy, OnlinePolicy) else "Static"
+
+
+def lane_sentence(spec: LaneSpec) -> str:
+    """Return what a lane will do, for the start of the page."""
+    learner = learner_words(spec.learner)
+    if isinstance(spec.policy, ScheduledPolicy):
+        return f"{learner}, retrained every {span_words(spec.policy.every)} and tested before it serves"
+    if isinstance(spec.policy, OnlinePolicy):
+        return f"{learner}, learns from every row after it predicted it"
+    return f"{learner}, trained once and left as it is"

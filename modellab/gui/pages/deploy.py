@@ -1,0 +1,723 @@
+"""The Deploy page: the stream is replayed through the lanes, live, and steered."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from modellab.gui.actions import Action
+from modellab.gui.deploy.events import EventsCard
+from modellab.gui.deploy.inspector import Inspector
+from modellab.gui.deploy.lane_cards import LaneList
+from modellab.gui.deploy.lane_dialog import ForkDialog, LaneDialog
+from modellab.gui.deploy.side import Side
+from modellab.gui.deploy.start import TIP as DEPLOY_TIP
+from modellab.gui.deploy.start import StartPanel
+from modellab.gui.deploy.timeline import Timeline
+from modellab.gui.deploy.transport import WIDE, Transport
+from modellab.gui.kit import Banner, ProgressLine, count_text
+from modellab.gui.pages.base import Page
+from modellab.gui.settings import settings
+from modellab.gui.theme import px, theme_hub
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
+
+    from modellab.experiment import LaneSpec
+    from modellab.gui.session import Session
+
+NUMBERS_MS = 120
+"""Figures are read by people: so often are they brought up to date."""
+LEFT_WIDTH, RIGHT_WIDTH = 272, 336
+GAP = 12
+
+
+class DeployPage(Page):
+    """Transport, timeline, lanes, plots, inspector and events of one replay."""
+
+    id = "deploy"
+    title = "Deploy"
+    icon = "rocket-launch"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        # The plots bring pyqtgraph with them.
+        from modellab.gui.deploy.plot_stack import PlotStack
+
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.start = StartPanel(session)
+        self.transport = Transport(session)
+        self.timeline = Timeline()
+        self.lanes = LaneList(session)
+        self.plots = PlotStack(session)
+        self.inspector = Inspector(session)
+        self.events = EventsCard(session)
+        self.banner = Banner("warning", "")
+        self.progress = ProgressLine()
+        self._numbers = QTimer(self)
+        self._numbers.setSingleShot(True)
+        self._numbers.setInterval(NUMBERS_MS)
+        self._numbers.timeout.connect(self._show_numbers)
+        self._on_screen = False
+        self._build()
+        self._connect()
+        self._structure()
+
+    # ------------------------------------------------------------------ building
+
+    def _build(self) -> None:
+        self.left = Side("Lanes", self.lanes, "Ctrl+B", left=True, least=240, most=360)
+        self.lanes.head.addWidget(self.left.fold)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(px(GAP))
+        column.addWidget(self.inspector, 3)
+        column.addWidget(self.events, 2)
+        self.right = Side(
+            "Lane settings and events", right, "Ctrl+Alt+B", left=False, least=304, most=420
+        )
+        self.events.add_action(self.right.fold)
+        self.middle = QSplitter(Qt.Orientation.Horizontal)
+        self.middle.setChildrenCollapsible(False)
+        self.middle.setHandleWidth(px(GAP))
+        for widget in (self.left, self.plots, self.right):
+            self.middle.addWidget(widget)
+        self.middle.setStretchFactor(0, 0)
+        self.middle.setStretchFactor(1, 1)
+        self.middle.setStretchFactor(2, 0)
+        self.plots.setMinimumWidth(px(400))
+        self.replay = QWidget()
+        whole = QVBoxLayout(self.replay)
+        whole.setContentsMargins(px(16), 0, px(16), px(14))
+        whole.setSpacing(px(10))
+        whole.addWidget(self.transport)
+        whole.addWidget(self.banner)
+        whole.addWidget(self.progress)
+        whole.addWidget(self.timeline)
+        whole.addWidget(self.middle, 1)
+        self.banner.hide()
+        self.progress.hide()
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.start)
+        self.stack.addWidget(self.replay)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.stack)
+        self._usual_sizes()
+        self._restore()
+        QWidget.setTabOrder(self.transport, self.timeline)
+
+    def _usual_sizes(self) -> None:
+        self.middle.setSizes([px(LEFT_WIDTH), px(620), px(RIGHT_WIDTH)])
+
+    def _connect(self) -> None:
+        bar = self.transport
+        bar.play_clicked.connect(self.toggle_play)
+        bar.step_clicked.connect(self.step_row)
+        bar.chunk_clicked.connect(self.step_chunk)
+        bar.restart_clicked.connect(self.restart)
+        self.timeline.seek_wanted.connect(lambda row: self.session.seek(int(row)))
+        self.timeline.look_wanted.connect(self._look_at)
+        self.events.row_chosen.connect(self._look_at)
+        self.plots.view.listen(self._range_moved)
+        self.lanes.add_wanted.connect(self.add_lane)
+        self.lanes.edit_wanted.connect(self.edit_lane)
+        self.lanes.fork_wanted.connect(self.fork_lane)
+        self.inspector.fork_wanted.connect(self.fork_lane)
+        self.inspector.edit_wanted.connect(self.edit_lane)
+        self.progress.cancelled.connect(self._cancel)
+        self.left.folded_changed.connect(lambda _on: self._remember())
+        self.right.folded_changed.connect(lambda _on: self._remember())
+        self.middle.splitterMoved.connect(lambda _at, _which: self._remember())
+        theme_hub().theme_changed.connect(self._themed)
+        self.watch("deployment", self._structure)
+        self.watch("telemetry", self._news)
+        self.watch("jobs", self._jobs)
+        for topic in ("experiment", "profile", "trainings", "engine"):
+            self.watch(topic, self._state)
+
+    # ------------------------------------------------------------------ the page
+
+    def available(self) -> str | None:
+        if self.session.experiment is None:
+            return "Open data first."
+        return None
+
+    def shown(self) -> None:
+        self._on_screen = True
+        self._structure()
+        if self.focusWidget() is None or not self.isAncestorOf(self.focusWidget()):
+            target = self.start.button if self.session.deployment is None else self.transport.play
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def hidden(self) -> None:
+        self._on_screen = False
+        self._numbers.stop()
+        self.plots.rest()
+
+    def status(self) -> list[str]:
+        live = self.session.deployment
+        if live is None:
+            return []
+        lanes = sum(not lane.baseline for lane in live.lanes.values())
+        baselines = len(live.lanes) - lanes
+        texts = [
+            f"{lanes} lane{'s' if lanes != 1 else ''} on the same rows, "
+            f"{baselines} baseline{'s' if baselines != 1 else ''}"
+        ]
+        delay = live.experiment.evaluation.label_delay
+        if not delay:
+            texts.append("labels arrive with each row")
+        elif isinstance(delay, int):
+            texts.append(f"labels arrive {count_text(delay)} rows late")
+        else:
+            texts.append(f"labels arrive {delay} late")
+        return texts
+
+    def take_down(self) -> None:
+        self.hidden()
+        self.inspector.sender.flush()
+        with contextlib.suppress(RuntimeError):
+            theme_hub().theme_changed.disconnect(self._themed)
+        super().take_down()
+
+    def reset_layout(self) -> None:
+        for side in (self.left, self.right):
+            side.set_folded(False)
+        for panel in self.plots.panels:
+            panel.set_folded(False)
+        self.plots.reset_heights()
+        self._usual_sizes()
+        self._fit()
+        self._remember()
+
+    # ------------------------------------------------------------------ layout
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave out what a small window has no room for."""
+        window = self.window()
+        wide = window.width() >= px(WIDE)
+        self.transport.set_width(WIDE if wide else WIDE - 1)
+        self.lanes.set_sparks(wide)
+        self.left.set_least(240 if wide else 232)
+        rest = self.height() - px(72 + 92 + 3 * 10 + 14)
+        rest -= self.banner.height() if self.banner.isVisibleTo(self) else 0
+        self.plots.fold_for_height(rest)
+        self._split_right()
+
+    def _split_right(self) -> None:
+        """Give the inspector what it needs, and the events the rest."""
+        room = self.height() - px(72 + 92 + 3 * 10 + 14 + GAP)
+        wanted = self.inspector.wanted_height()
+        self.inspector.setFixedHeight(max(px(120), min(wanted, room - px(130))))
+
+    def _remember(self) -> None:
+        value = {
+            "sizes": self.middle.sizes(),
+            "left": self.left.folded,
+            "right": self.right.folded,
+        }
+        settings().remember_layout("deploy", json.dumps(value))
+
+    def _restore(self) -> None:
+        try:
+            value = json.loads(settings().layout("deploy") or "{}")
+            sizes = [int(size) for size in value.get("sizes", [])]
+            folded = bool(value.get("left")), bool(value.get("right"))
+        except (ValueError, TypeError, AttributeError):
+            return
+        self.left.set_folded(folded[0])
+        self.right.set_folded(folded[1])
+        if len(sizes) == 3 and all(size > 0 for size in sizes):
+            self.middle.setSizes(sizes)
+
+    def toggle_left(self) -> None:
+        """Fold the lanes to a strip, or unfold them."""
+        self.left.set_folded(not self.left.folded)
+        self._remember()
+
+    def toggle_right(self) -> None:
+        """Fold settings and events to a strip, or unfold them."""
+        self.right.set_folded(not self.right.folded)
+        self._remember()
+
+    def _themed(self) -> None:
+        self._structure()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
+
+    # ------------------------------------------------------------------ showing
+
+    def _structure(self) -> None:
+        """Lanes, state or selection changed."""
+        live = self.session.deployment
+        self.stack.setCurrentWidget(self.start if live is None else self.replay)
+        self._state()
+        if live is None:
+            self.start.refresh()
+            return
+        self.lanes.structure_changed()
+        self.plots.structure_changed()
+        self.inspector.show_lane()
+        self.events.show_lanes()
+        self.events.show_events()
+        self._show_timeline()
+        self._split_right()
+
+    def _state(self) -> None:
+        """What can be done, and what to say above the plots."""
+        if self.session.deployment is None:
+            self.start.refresh()
+            return
+        self.transport.show_state()
+        self._say()
+
+    def _say(self) -> None:
+        session = self.session
+        lost, live = session.interrupted, session.deployment
+        busy = session.job_of("deploy") is not None
+        if lost is not None and not busy:
+            where = count_text(lost.position)
+            self.banner.set_text(
+                f"The engine stopped at row {where}. What you see is what was known by then; "
+                "everything up to the last checkpoint can be taken up again, to the same bits.",
+                "error",
+            )
+            self.banner.set_actions(
+                [
+                    (
+                        f"Continue from row {where}",
+                        "Start from the last checkpoint and replay up to this row.",
+                        session.continue_replay,
+                    )
+                ]
+            )
+            self.banner.show()
+        elif session.deployment_stale and not busy:
+            self.banner.set_text(
+                "Data, split, evaluation or prices were changed since this deployment. What you "
+                "see belongs to the experiment as it was.",
+                "warning",
+            )
+            self.banner.set_actions(
+                [("Deploy anew", "Build the deployment again, with the changes.", session.deploy)]
+            )
+            self.banner.show()
+        else:
+            self.banner.hide()
+        if live is not None:
+            self.timeline.show_deployment(live, busy=session.job_of("seek", "lane") is not None)
+
+    def _jobs(self) -> None:
+        if self.session.deployment is None:
+            self.start.refresh()
+            return
+        job = self.session.job_of("deploy", "seek", "lane")
+        if job is None:
+            if self.progress.active():
+                self.progress.finish()
+        else:
+            if not self.progress.active():
+                self.progress.start(job.title)
+            text = f"{job.title} · {job.text}" if job.text else job.title
+            self.progress.set_progress(job.fraction, text)
+        self._state()
+        self.lanes.add.setEnabled(self.why_no_lane() is None)
+
+    def _cancel(self) -> None:
+        job = self.session.job_of("deploy", "seek", "lane")
+        if job is not None:
+            self.session.cancel(job)
+
+    def _news(self) -> None:
+        if self._on_screen:
+            self.plots.changed()
+            if not self._numbers.isActive():
+                self._numbers.start()
+        else:
+            self.plots.recorder.take(self.session.deployment)
+
+    def _show_numbers(self) -> None:
+        if self.session.deployment is None:
+            return
+        self.transport.show_state()
+        self.lanes.numbers_changed()
+        self.inspector.show_lane()
+        self.events.show_events()
+        self._show_timeline()
+
+    def show_all(self) -> None:
+        """Bring everything on the page up to date at once (for pictures and tests)."""
+        self._structure()
+        self._show_numbers()
+        self.plots.draw_now()
+
+    def _show_timeline(self) -> None:
+        busy = self.session.job_of("seek", "lane") is not None
+        self.timeline.show_deployment(self.session.deployment, busy=busy)
+
+    def _range_moved(self) -> None:
+        self.timeline.show_range(self.plots.view.low, self.plots.view.high)
+
+    def _look_at(self, row: object) -> None:
+        view = self.plots.view
+        place = int(row)  # type: ignore[call-overload]
+        view.bring_into_sight(place)
+        view.set_hover(place)
+
+    # ------------------------------------------------------------------ doing
+
+    def toggle_play(self) -> None:
+        """Play, or pause."""
+        live = self.session.deployment
+        if live is not None and live.playing:
+            self.session.pause()
+        else:
+            self.session.play()
+
+    def step_row(self) -> None:
+        """Replay one row."""
+        self.session.step(1)
+
+    def step_chunk(self) -> None:
+        """Replay one chunk."""
+        live = self.session.deployment
+        if live is not None:
+            self.session.step(live.experiment.replay.chunk_rows)
+
+    def restart(self) -> None:
+        """Go back to the deployment point."""
+        self.session.restart()
+
+    def add_lane(self) -> LaneDialog:
+        """Ask for another lane."""
+        dialog = LaneDialog(self.session, parent=self)
+        dialog.accepted_lane.connect(self.session.add_lane)
+        dialog.open()
+        return dialog
+
+    def edit_lane(self, name: str) -> LaneDialog | None:
+        """Ask how to change a lane."""
+        live = self.session.deployment
+        if live is None or name not in live.lanes:
+            return None
+        dialog = LaneDialog(self.session, live.lanes[name].spec, parent=self)
+
+        def decided(spec: LaneSpec) -> None:
+            self.session.replace_lane(name, spec)
+
+        dialog.accepted_lane.connect(decided)
+        dialog.open()
+        return dialog
+
+    def fork_lane(self, name: str) -> ForkDialog | None:
+        """Ask for the name of a fork that begins here."""
+        live = self.session.deployment
+        if live is None or name not in live.lanes:
+            return None
+        dialog = ForkDialog(self.session, name, parent=self)
+        dialog.accepted_name.connect(lambda fork: self.session.fork(name, fork))
+        dialog.open()
+        return dialog
+
+    def _selected(self) -> str:
+        live = self.session.deployment
+        return (live.selected or "") if live is not None else ""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Not a shortcut of the window: Space must still press the button that has the focus.
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        if event.key() == Qt.Key.Key_Space and plain and self.why_no_play() is None:
+            self.toggle_play()
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    # ------------------------------------------------------------------ actions
+
+    def why_no_replay(self) -> str | None:
+        """Why the replay cannot be steered now, or None."""
+        live = self.session.deployment
+        if live is None:
+            return "Switch to deployment first."
+        if live.lost:
+            return "The engine that ran this replay is gone: continue it first."
+        return None
+
+    def why_no_play(self) -> str | None:
+        """Why nothing can be played now, or None."""
+        live = self.session.deployment
+        if live is not None and live.position >= live.stop:
+            return "The stream is at its end: stop to go back to the deployment point."
+        return self.why_no_replay()
+
+    def why_no_restart(self) -> str | None:
+        """Why one cannot go back now, or None."""
+        live = self.session.deployment
+        if live is not None and not live.started:
+            return "This is the deployment point."
+        return self.why_no_replay()
+
+    def why_no_lane(self) -> str | None:
+        """Why no lane can be added now, or None."""
+        if self.session.job_of("lane") is not None:
+            return "A lane is being replayed."
+        return self.why_no_replay()
+
+    def why_no_selected(self) -> str | None:
+        """Why nothing can be done with the selected lane, or None."""
+        return self.why_no_lane() or (None if self._selected() else "Select a lane first.")
+
+    def why_no_edit(self) -> str | None:
+        """Why the selected lane cannot be edited, or None."""
+        live, name = self.session.deployment, self._selected()
+        if live is not None and name and live.lanes[name].fork_of is not None:
+            return "A fork goes on from its parent: edit that one."
+        return self.why_no_selected()
+
+    def why_no_continue(self) -> str | None:
+        """Why there is nothing to continue, or None."""
+        return None if self.session.interrupted is not None else "No replay was interrupted."
+
+    def actions_offered(self) -> list[Action]:
+        run, lanes = "Run", "Lanes"
+        session, plots = self.session, self.plots
+        on_page = self.why_no_replay
+
+        def act(
+            id_: str,
+            title: str,
+            tip: str,
+            callback: object,
+            shortcut: str = "",
+            icon: str = "",
+            menu: str = run,
+            enabled: object = on_page,
+            group: int = 0,
+        ) -> Action:
+            return Action(id_, title, tip, callback, shortcut, icon, menu, enabled, group)  # type: ignore[arg-type]
+
+        def hide() -> None:
+            live, name = session.deployment, self._selected()
+            if live is not None and name:
+                session.hide_lane(name, not live.lanes[name].hidden)
+
+        return [
+            act(
+                "run.deploy",
+                "Switch to &deployment",
+                DEPLOY_TIP.splitlines()[0],
+                session.deploy,
+                "Ctrl+Return",
+                "rocket-launch",
+                run,
+                lambda: session.why_no_deploy,
+            ),
+            act(
+                "run.play",
+                "&Play or pause",
+                "Replay the stream, or stop at the next row (on this page also Space).",
+                self.toggle_play,
+                "F5",
+                "play",
+                run,
+                self.why_no_play,
+                1,
+            ),
+            act(
+                "run.step",
+                "&Step one row",
+                "Replay one row, then pause.",
+                self.step_row,
+                "F8",
+                "skip-forward",
+                run,
+                self.why_no_play,
+                1,
+            ),
+            act(
+                "run.chunk",
+                "Step one &chunk",
+                "Replay one chunk of rows, then pause.",
+                self.step_chunk,
+                "Shift+F8",
+                "fast-forward",
+                run,
+                self.why_no_play,
+                1,
+            ),
+            act(
+                "run.restart",
+                "Stop, and &back to the start",
+                "Go back to the deployment point; "
+                "what you changed stays in the journal and happens again at its rows.",
+                self.restart,
+                "Ctrl+Shift+Backspace",
+                "stop",
+                run,
+                self.why_no_restart,
+                1,
+            ),
+            act(
+                "run.restart_clean",
+                "Back to the start, without my changes",
+                "Go back to the deployment point and empty the journal.",
+                lambda: session.restart(clear_journal=True),
+                "",
+                "arrow-counter-clockwise",
+                run,
+                self.why_no_replay,
+                1,
+            ),
+            act(
+                "run.continue",
+                "C&ontinue an interrupted replay",
+                "Go on from the last checkpoint after the engine stopped.",
+                session.continue_replay,
+                "",
+                "arrow-clockwise",
+                run,
+                self.why_no_continue,
+                1,
+            ),
+            act(
+                "run.follow",
+                "&Follow the newest row",
+                "Keep the newest row in sight in the plots.",
+                plots.toggle_follow,
+                "Ctrl+E",
+                "push-pin",
+                run,
+                on_page,
+                2,
+            ),
+            act(
+                "run.view_all",
+                "Show &all rows so far",
+                "Show all rows that were replayed so far.",
+                lambda: plots.set_span("all"),
+                "Ctrl+Shift+1",
+                "",
+                run,
+                on_page,
+                2,
+            ),
+            act(
+                "run.view_10k",
+                "Show the last &10,000 rows",
+                "Show the last 10,000 rows.",
+                lambda: plots.set_span("10k"),
+                "Ctrl+Shift+2",
+                "",
+                run,
+                on_page,
+                2,
+            ),
+            act(
+                "run.view_2k",
+                "Show the last &2,000 rows",
+                "Show the last 2,000 rows.",
+                lambda: plots.set_span("2k"),
+                "Ctrl+Shift+3",
+                "",
+                run,
+                on_page,
+                2,
+            ),
+            act(
+                "lanes.add",
+                "&Add lane…",
+                "Run another learner or policy on the same rows.",
+                self.add_lane,
+                "Ctrl+L",
+                "plus",
+                lanes,
+                self.why_no_lane,
+            ),
+            act(
+                "lanes.edit",
+                "&Edit lane…",
+                "Change learner, policy or name of the selected lane.",
+                lambda: self.edit_lane(self._selected()),
+                "F2",
+                "pencil-simple",
+                lanes,
+                self.why_no_edit,
+            ),
+            act(
+                "lanes.duplicate",
+                "&Duplicate lane",
+                "Add a copy of the selected lane.",
+                lambda: session.duplicate_lane(self._selected()),
+                "Ctrl+D",
+                "copy",
+                lanes,
+                self.why_no_selected,
+            ),
+            act(
+                "lanes.fork",
+                "&Fork lane here…",
+                "Begin a second lane here with the model of the selected one.",
+                lambda: self.fork_lane(self._selected()),
+                "Ctrl+F",
+                "git-branch",
+                lanes,
+                self.why_no_selected,
+            ),
+            act(
+                "lanes.hide",
+                "&Hide or show lane",
+                "Leave the selected lane out of the plots, or draw it again.",
+                hide,
+                "Ctrl+H",
+                "eye",
+                lanes,
+                self.why_no_selected,
+                1,
+            ),
+            act(
+                "lanes.remove",
+                "&Remove lane",
+                "Take the selected lane out; undo brings it back.",
+                lambda: session.remove_lane(self._selected()),
+                "",
+                "trash",
+                lanes,
+                self.why_no_selected,
+                1,
+            ),
+            act(
+                "view.deploy.left",
+                "Fold the &lanes",
+                "Fold the lanes to a strip, or unfold them.",
+                self.toggle_left,
+                "Ctrl+B",
+                "",
+                "View",
+                lambda: None,
+                4,
+            ),
+            act(
+                "view.deploy.right",
+                "Fold settings and &events",
+                "Fold lane settings and events to a strip, or unfold them.",
+                self.toggle_right,
+                "Ctrl+Alt+B",
+                "",
+                "View",
+                lambda: None,
+                4,
+            ),
+        ]

@@ -1,0 +1,430 @@
+"""What is painted over and under the curves of a live plot: axes, labels, marks, cursors."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+
+from modellab.gui.kit import count_text
+from modellab.gui.plots.labels import push_apart
+from modellab.gui.plots.parts import paint_chip, paint_mark
+from modellab.gui.plots.ticks import number_ticks, row_ticks, tick_texts
+from modellab.gui.theme import font as make_font
+from modellab.gui.theme import mix, px, theme
+from modellab.gui.theme.tokens import rgb
+
+if TYPE_CHECKING:
+    from modellab.gui.plots.live import LivePlot
+    from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+READOUT_LINES = 12
+
+
+@cache
+def _font_at(size: int, weight: int, _pixels: int) -> QFont:
+    return make_font(size, weight)
+
+
+def font(size: int, weight: int = 400) -> QFont:
+    """Return a font of the theme, the same object each time: Qt resolves each object anew."""
+    return _font_at(size, weight, px(100))
+
+
+def elided(text: str, metrics: QFontMetricsF, width: float) -> str:
+    """Return `text` on one line, cut to `width` pixels."""
+    return metrics.elidedText(" ".join(text.split()), Qt.TextElideMode.ElideRight, width)
+
+
+def y_ticks(plot: LivePlot) -> list[float]:
+    """Return the values at which the y axis has numbers."""
+    low, high = plot.y_range()
+    return number_ticks(low, high, max(2, int(plot.area().height() / 42)))
+
+
+def x_tick_count(width: float) -> int:
+    """Return about how many row numbers fit under a plot of this width."""
+    return max(2, int(width / 110))
+
+
+def grid(plot: LivePlot, painter: QPainter) -> None:
+    """Paint grid lines, and the axis that the marks stand on."""
+    tokens, area = theme(), plot.area()
+    painter.setPen(QPen(QColor(tokens.grid), 1))
+    if plot.heat is None:
+        for value in y_ticks(plot):
+            y = round(plot.y_of(value)) + 0.5
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+    for row in row_ticks(plot.view.low, plot.view.high, x_tick_count(area.width())):
+        x = round(plot.x_of(row)) + 0.5
+        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+    low, high = plot.y_range()
+    if plot.zero_line and plot.heat is None and low < 0 < high:
+        painter.setPen(QPen(QColor(tokens.border), 1))
+        y = round(plot.y_of(0.0)) + 0.5
+        painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+
+
+def value_axis(plot: LivePlot, painter: QPainter) -> None:
+    """Paint the numbers of the y axis."""
+    ticks = y_ticks(plot)
+    painter.setFont(font(11))
+    painter.setPen(QColor(theme().second))
+    half = px(8)
+    right = plot.area().left() - px(7)
+    for value, text in zip(ticks, tick_texts(ticks), strict=True):
+        y = plot.y_of(value)
+        painter.drawText(QRectF(0, y - half, right, 2 * half), int(_RIGHT), text)
+
+
+def head(plot: LivePlot, painter: QPainter) -> None:
+    """Paint the line of the present row."""
+    area, x = plot.area(), round(plot.x_of(plot.view.head)) + 0.5
+    if plot.view.head > plot.view.start and area.left() <= x <= area.right() + 1:
+        painter.setPen(QPen(QColor(theme().ink), 1))
+        painter.drawLine(QPointF(x, area.top() - 2), QPointF(x, area.bottom() + 2))
+
+
+def marks(plot: LivePlot, painter: QPainter) -> None:
+    """Paint what happened: triangles on the axis; lines with a sign on top for changes and forks."""
+    area = plot.area()
+    texts: list[tuple[float, Mark]] = []
+    last: dict[tuple[str, str], float] = {}
+    for mark in plot.marks:
+        x = plot.x_of(mark.position)
+        if not area.left() - 1 <= x <= area.right() + 1:
+            continue
+        # Signs that would cover each other are one sign.
+        group = (mark.kind, mark.lane)
+        if group in last and abs(x - last[group]) < 3:
+            if texts and texts[-1][1].kind == mark.kind and texts[-1][1].lane == mark.lane:
+                texts[-1] = (x, mark)
+            continue
+        last[group] = x
+        if mark.kind in ("retrain", "reject", "redeploy"):
+            at = QPointF(x, area.bottom() - px(4))
+            paint_mark(painter, mark.kind, at, mark.colour, px(9))
+            continue
+        colour = theme().ink if mark.kind == "change" else mark.colour
+        pen = QPen(QColor(colour), 1)
+        if mark.kind != "change":
+            pen.setDashPattern([2, 3])
+        painter.setPen(pen)
+        place = round(x) + 0.5
+        top = area.top() + px(8)
+        painter.drawLine(QPointF(place, top), QPointF(place, area.bottom()))
+        paint_mark(painter, mark.kind, QPointF(place, top), mark.colour, px(9))
+        texts.append((x, mark))
+    if plot.mark_texts:
+        _mark_texts(plot, painter, texts)
+
+
+def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark]]) -> None:
+    """Write the words of marks where there is room, the newest first."""
+    area = plot.area()
+    painter.setFont(font(11))
+    metrics = QFontMetricsF(painter.font())
+    edge = area.right() - 4
+    most = 0.42 * area.width()
+    top = area.top() + px(8)
+    for x, mark in reversed(texts):
+        if not mark.text:
+            edge = min(edge, x - 8)
+            continue
+        text = elided(mark.text, metrics, most)
+        wide = metrics.horizontalAdvance(text)
+        left = x + px(8)
+        if left + wide > edge:
+            # Left of its line, where the right is taken.
+            left = x - px(8) - wide
+            if left < area.left() or x > edge:
+                edge = min(edge, x - 8)
+                continue
+        box = QRectF(left, top - px(8), wide + 2, px(16))
+        ground = QColor(theme().surface)
+        ground.setAlphaF(0.8)
+        painter.fillRect(box, ground)
+        painter.setPen(QColor(theme().second))
+        painter.drawText(box, int(_LEFT), text)
+        edge = min(left, x) - 8
+
+
+def shown_lines(plot: LivePlot) -> list[LiveLine]:
+    """Return the lines that are drawn."""
+    return [line for line in plot.lines if line.shown]
+
+
+def labels(plot: LivePlot, painter: QPainter) -> None:
+    """Write value and name at the end of every line, pushed apart, with thin leaders."""
+    area, view = plot.area(), plot.view
+    tokens = theme()
+    end = min(view.head, view.high)
+    found = []
+    for line in shown_lines(plot):
+        value = line.value_at(end)
+        if math.isfinite(value):
+            found.append((line, value, plot.y_of(value)))
+    if not found:
+        return
+    gap = px(15)
+    places = push_apart(
+        [min(max(y, area.top()), area.bottom()) for _, _, y in found],
+        gap,
+        area.top() + 2,
+        area.bottom() - 2,
+    )
+    painter.setFont(font(12, 600))
+    value_metrics = QFontMetricsF(painter.font())
+    texts = [plot.words(value) for _, value, _ in found]
+    widest = max(value_metrics.horizontalAdvance(text) for text in texts)
+    start = plot.x_of(end)
+    left = area.right() + px(18)
+    room = plot.viewport().width() - left - px(6)
+    named = room > widest + px(44)
+    small = font(12, 500)
+    for (line, _, y), place, text in zip(found, places, texts, strict=True):
+        colour = QColor(line.colour)
+        inside = area.top() - 1 <= y <= area.bottom() + 1
+        painter.setPen(QPen(QColor(mix(line.colour, tokens.surface, 0.45)), 1))
+        begin = QPointF(max(start, area.left()) + 3, min(max(y, area.top()), area.bottom()))
+        painter.drawPolyline(
+            [begin, QPointF(area.right() + px(6), begin.y()), QPointF(left - px(3), place)]
+        )
+        if inside and start >= area.left():
+            painter.setPen(QPen(QColor(tokens.surface), 1))
+            painter.setBrush(colour)
+            painter.drawEllipse(QPointF(start, y), 3, 3)
+        painter.setPen(QColor(tokens.lane_text(line.colour)))
+        painter.setFont(font(12, 700 if line.strong else 600))
+        box = QRectF(left, place - gap / 2, widest + 2, gap)
+        painter.drawText(box, int(_RIGHT if named else _LEFT), text)
+        if named:
+            painter.setFont(font(12, 600) if line.strong else small)
+            rest = QRectF(box.right() + px(6), box.top(), room - widest - px(8), gap)
+            words = elided(line.name, QFontMetricsF(painter.font()), rest.width())
+            painter.drawText(rest, int(_LEFT), words)
+
+
+def cursors(plot: LivePlot, painter: QPainter) -> None:
+    """Paint the crosshair and the pinned cursor through the plot, with a dot on every line."""
+    area, view, tokens = plot.area(), plot.view, theme()
+    for row, colour, style in (
+        (view.pinned, tokens.link, Qt.PenStyle.DashLine),
+        (view.hover, tokens.third, Qt.PenStyle.SolidLine),
+    ):
+        if row is None:
+            continue
+        x = plot.x_of(row)
+        if not area.left() - 1 <= x <= area.right() + 1:
+            continue
+        painter.setPen(QPen(QColor(colour), 1, style))
+        place = round(x) + 0.5
+        painter.drawLine(QPointF(place, area.top() - 4), QPointF(place, area.bottom() + 4))
+        if plot.heat is not None:
+            continue
+        painter.setPen(QPen(QColor(tokens.surface), 1))
+        for line in shown_lines(plot):
+            value = line.value_at(row)
+            if math.isfinite(value):
+                y = plot.y_of(value)
+                if area.top() <= y <= area.bottom():
+                    painter.setBrush(QColor(line.colour))
+                    painter.drawEllipse(QPointF(x, y), 3, 3)
+
+
+def readout_rows(plot: LivePlot) -> list[tuple[LiveLine, float, float]]:
+    """Return (line, value at the crosshair, value at the pinned cursor), largest value first."""
+    row = plot.view.hover
+    if row is None:
+        return []
+    pinned = plot.view.pinned
+    rows = []
+    for line in shown_lines(plot):
+        value = line.value_at(row)
+        if math.isfinite(value):
+            before = line.value_at(pinned) if pinned is not None else math.nan
+            rows.append((line, value, before))
+    rows.sort(key=lambda r: -r[1])
+    if len(rows) > READOUT_LINES:
+        # The largest by size, whatever the sign.
+        kept = sorted(rows, key=lambda r: -abs(r[1]))[:READOUT_LINES]
+        keys = {r[0].key for r in kept}
+        rows = [r for r in rows if r[0].key in keys]
+    return rows
+
+
+def readout_words(plot: LivePlot) -> str:
+    """Return the readout as a sentence, for screen readers."""
+    row = plot.view.hover
+    if row is None:
+        return ""
+    parts = [f"{line.name} {plot.words(value)}" for line, value, _ in readout_rows(plot)]
+    date = plot.date_of(row)
+    return f"Row {count_text(row)}{', ' + date if date else ''}: {'; '.join(parts)}."
+
+
+def readout(plot: LivePlot, painter: QPainter) -> None:
+    """Paint the box with all values at the crosshair; with differences to the pinned cursor."""
+    rows = readout_rows(plot)
+    hover = plot.view.hover
+    if hover is None or not rows:
+        return
+    tokens, area = theme(), plot.area()
+    pinned = plot.view.pinned
+    bold, plain = font(12, 600), font(12)
+    bold_width, plain_width = QFontMetricsF(bold), QFontMetricsF(plain)
+    values = [plot.words(value) for _, value, _ in rows]
+    changes = [_change(plot, v, before) for _, v, before in rows] if pinned is not None else []
+    title, date = count_text(hover), plot.date_of(hover)
+    name_wide = min(px(150), max(plain_width.horizontalAdvance(line.name) for line, _, _ in rows))
+    value_wide = max(bold_width.horizontalAdvance(text) for text in values)
+    change_wide = max((plain_width.horizontalAdvance(t) for t in changes), default=0.0)
+    pad, line_high = px(10), px(18)
+    wide = px(20) + name_wide + px(14) + value_wide + (px(12) + change_wide if changes else 0)
+    head_wide = bold_width.horizontalAdvance(title) + px(16) + plain_width.horizontalAdvance(date)
+    wide = max(wide, head_wide) + 2 * pad
+    high = pad * 1.6 + line_high * (len(rows) + 1 + (1 if changes else 0))
+    x = plot.x_of(hover)
+    left = x - wide - px(14) if x - wide - px(14) > area.left() - px(30) else x + px(14)
+    view_high = plot.viewport().height()
+    top = min(max(2.0, area.top() + px(6)), max(2.0, view_high - high - 2))
+    box = QRectF(left, top, wide, min(high, view_high - 4))
+    shadow = QColor(0, 0, 0, 26 if not tokens.dark else 90)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(shadow)
+    painter.drawRoundedRect(box.adjusted(-1, 0, 1, 3), 7, 7)
+    painter.setPen(QPen(QColor(tokens.border), 1))
+    painter.setBrush(QColor(tokens.surface))
+    painter.drawRoundedRect(box, 6, 6)
+    painter.setClipRect(box)
+    y = box.top() + pad * 0.7
+    inner = QRectF(box.left() + pad, y, box.width() - 2 * pad, line_high)
+    painter.setFont(bold)
+    painter.setPen(QColor(tokens.text))
+    painter.drawText(inner, int(_LEFT), title)
+    painter.setFont(plain)
+    painter.setPen(QColor(tokens.second))
+    painter.drawText(inner, int(_RIGHT), date)
+    if changes and pinned is not None:
+        inner.translate(0, line_high)
+        painter.drawText(inner, int(_RIGHT), f"since {count_text(pinned)}")
+    for at, (line, _, _) in enumerate(rows):
+        inner.translate(0, line_high)
+        chip = QRectF(inner.left(), inner.center().y() - px(5), px(10), px(10))
+        paint_chip(painter, chip, line.colour, line.dash)
+        painter.setFont(plain)
+        painter.setPen(QColor(tokens.text))
+        words = elided(line.name, plain_width, name_wide)
+        painter.drawText(inner.adjusted(px(18), 0, 0, 0), int(_LEFT), words)
+        right = inner.right()
+        if changes:
+            painter.setPen(QColor(tokens.second))
+            painter.drawText(inner, int(_RIGHT), changes[at])
+            right -= change_wide + px(12)
+        painter.setFont(bold)
+        painter.setPen(QColor(tokens.text))
+        place = QRectF(inner.left(), inner.top(), right - inner.left(), line_high)
+        painter.drawText(place, int(_RIGHT), values[at])
+    painter.setClipping(False)
+
+
+def _change(plot: LivePlot, value: float, before: float) -> str:
+    if not math.isfinite(before):
+        return "–"
+    text = plot.words(value - before)
+    return text if value < before or text.startswith(("+", "−")) else f"+{text}"
+
+
+def empty(plot: LivePlot, painter: QPainter) -> None:
+    """Say why there is nothing."""
+    painter.setFont(font(12))
+    painter.setPen(QColor(theme().second))
+    flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+    painter.drawText(plot.area().adjusted(20, 0, -20, 0), int(flags), plot.empty_text)
+
+
+# ---------------------------------------------------------------------- heat map
+
+
+def diverging(values: np.ndarray, limit: float) -> np.ndarray:
+    """Return colours (uint32 ARGB) of values around 0: blue below, ochre above, ground at 0."""
+    tokens = theme()
+    blue, ochre = ("#4DA3F0", "#F0A030") if tokens.dark else ("#1B5E9E", "#B3610B")
+    ground = tokens.sub
+    share = np.clip(np.nan_to_num(values / limit, nan=0.0), -1.0, 1.0)
+    size = np.sqrt(np.abs(share))[..., None]
+    low, mid, high = (np.array(rgb(c), dtype=np.float64) for c in (blue, ground, ochre))
+    end = np.where(share[..., None] < 0, low, high)
+    colour = (mid + (end - mid) * size).astype(np.uint32)
+    blank = np.isnan(values)
+    packed = (255 << 24) | (colour[..., 0] << 16) | (colour[..., 1] << 8) | colour[..., 2]
+    return np.where(blank, np.uint32(0), packed).astype(np.uint32)
+
+
+class HeatPicture:
+    """The heat map as a picture of one pixel column for each snapshot, kept while nothing changes."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._image: QImage | None = None
+        self._pixels: np.ndarray | None = None
+
+    def forget(self) -> None:
+        """Draw anew: the colours changed."""
+        self._key = None
+
+    def paint(self, plot: LivePlot, heat: HeatMap, painter: QPainter) -> None:
+        """Paint the visible part into the plot's area."""
+        area = plot.area()
+        wide = max(1, int(area.width()))
+        key = (heat.version, plot.view.low, plot.view.high, wide, theme().name, len(heat.names))
+        if key != self._key:
+            self._key = key
+            self._draw(plot, heat, wide)
+        if self._image is not None:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+            painter.drawImage(area, self._image)
+
+    def _draw(self, plot: LivePlot, heat: HeatMap, wide: int) -> None:
+        if not len(heat.positions) or not heat.names:
+            self._image = None
+            return
+        view = plot.view
+        rows = view.low + (np.arange(wide) + 0.5) / wide * (view.high - view.low)
+        at = np.searchsorted(heat.positions, rows, side="right") - 1
+        known = (at >= 0) & (rows <= view.head)
+        shown = np.where(known[:, None], heat.values[np.maximum(at, 0)], np.nan)
+        pixels = np.ascontiguousarray(diverging(shown, heat.limit).T)
+        self._pixels = pixels  # QImage does not own it
+        self._image = QImage(
+            pixels.data, wide, len(heat.names), wide * 4, QImage.Format.Format_ARGB32
+        )
+
+
+def heat_labels(plot: LivePlot, heat: HeatMap, painter: QPainter) -> None:
+    """Write the names of the rows of cells beside them, as many as there is room for."""
+    area, tokens = plot.area(), theme()
+    if not heat.names:
+        return
+    high = area.height() / len(heat.names)
+    every = max(1, math.ceil(px(13) / high))
+    painter.setFont(font(11))
+    metrics = QFontMetricsF(painter.font())
+    painter.setPen(QColor(tokens.second))
+    left = area.right() + px(8)
+    room = plot.viewport().width() - left - px(4)
+    at = int(np.searchsorted(heat.positions, min(plot.view.head, plot.view.high), "right")) - 1
+    for number in range(0, len(heat.names), every):
+        y = area.top() + (number + 0.5) * high
+        value = float(heat.values[at, number]) if at >= 0 else math.nan
+        text = heat.names[number]
+        if room > px(100) and math.isfinite(value):
+            text = f"{plot.words(value)}  {text}"
+        box = QRectF(left, y - px(7), room, px(14))
+        painter.drawText(box, int(_LEFT), elided(text, metrics, room))

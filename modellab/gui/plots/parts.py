@@ -1,0 +1,143 @@
+"""What live plots show, as plain values: lines, marks, a heat map; and how marks are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPolygonF
+
+from modellab.gui.theme import paint_icon, theme
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from modellab.gui.theme.tokens import Dash
+
+    Floats = NDArray[np.float64]
+
+MarkKind = Literal["retrain", "reject", "redeploy", "change", "fork", "warning"]
+MARK_WORDS: dict[MarkKind, tuple[str, str]] = {
+    "retrain": ("retrain", "retrains"),
+    "reject": ("retrain, old model kept", "retrains, old model kept"),
+    "redeploy": ("redeploy", "redeploys"),
+    "change": ("change by you", "changes by you"),
+    "fork": ("fork", "forks"),
+    "warning": ("warning", "warnings"),
+}
+
+
+@dataclass
+class LiveLine:
+    """One line of a live plot.
+
+    Attributes
+    ----------
+    key
+        Tells the line from others, and stays the same while it grows.
+    name
+        Its direct label (plain text).
+    x, y
+        Positions, increasing, and values; NaN breaks the line.
+    colour, dash
+        ``#RRGGBB`` and the dash in pen widths.
+    strong
+        Drawn thicker: the selected lane.
+    shown
+        Drawn and labelled; else it is only in the readout.
+    """
+
+    key: str
+    name: str
+    x: Floats
+    y: Floats
+    colour: str
+    dash: Dash = ()
+    strong: bool = False
+    shown: bool = True
+
+    def value_at(self, row: float) -> float:
+        """Return the value last known at `row`; NaN before the first."""
+        at = int(np.searchsorted(self.x, row, side="right")) - 1
+        return float(self.y[at]) if at >= 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened at a row.
+
+    `text` is shown where there is room; `lane` names whose it is, `colour` is that lane's.
+    """
+
+    position: int
+    kind: MarkKind
+    lane: str
+    colour: str
+    text: str = ""
+
+
+@dataclass
+class HeatMap:
+    """Values as colours: one row of cells for each name, over positions.
+
+    `values` is (len(positions), len(names)); the colours diverge around 0, up to `limit`.
+    """
+
+    names: list[str]
+    positions: Floats
+    values: Floats
+    limit: float = 1.0
+    version: object = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def paint_mark(painter: QPainter, kind: MarkKind, at: QPointF, colour: str, size: float) -> None:
+    """Paint the sign of `kind` centred at `at`: shapes differ, so that colour is not needed."""
+    tokens = theme()
+    half = size / 2
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if kind in ("retrain", "reject", "redeploy"):
+        up = QPolygonF(
+            [
+                QPointF(at.x() - half, at.y() + half * 0.85),
+                QPointF(at.x() + half, at.y() + half * 0.85),
+                QPointF(at.x(), at.y() - half * 0.85),
+            ]
+        )
+        if kind == "redeploy":
+            up = QPolygonF([QPointF(p.x(), 2 * at.y() - p.y()) for p in up])
+        hollow = kind == "reject"
+        painter.setPen(QPen(QColor(colour), 1.3))
+        painter.setBrush(QBrush(QColor(tokens.surface if hollow else colour)))
+        painter.drawPolygon(up)
+    elif kind == "change":
+        painter.setPen(QPen(QColor(tokens.surface), 1))
+        painter.setBrush(QColor(tokens.ink))
+        painter.drawEllipse(at, half * 0.8, half * 0.8)
+    else:
+        name = "git-branch-bold" if kind == "fork" else "warning-fill"
+        role = colour if kind == "fork" else tokens.warning
+        wide = size + 3
+        box = QRectF(at.x() - wide / 2, at.y() - wide / 2, wide, wide)
+        paint_icon(painter, name, box, role)
+    painter.restore()
+
+
+def paint_chip(painter: QPainter, rect: QRectF, colour: str, dash: Dash) -> None:
+    """Paint a lane's sign into `rect`: a filled square, or a dashed line."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if dash:
+        pen = QPen(QColor(colour), 2)
+        pen.setDashPattern([2.0, 1.2])
+        painter.setPen(pen)
+        middle = rect.center().y()
+        painter.drawLine(QPointF(rect.left(), middle), QPointF(rect.right(), middle))
+    else:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colour))
+        painter.drawRoundedRect(rect, 2.5, 2.5)
+    painter.restore()
