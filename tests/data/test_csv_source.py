@@ -201,14 +201,15 @@ def test_truncated_gzip_says_where_it_breaks_off(tmp_path: Path) -> None:
 
 
 def test_a_mark_or_blank_lines_at_the_start_of_a_block(tmp_path: Path) -> None:
+    block = 2**21
     filler = "x" * 1000 + ",1\n"
-    lead = "a,b\n" + filler * 2092
-    pad = 2**21 + 4 - len(lead) - 3  # the second block begins with the next line
-    text = lead + "y" * pad + ",2\n" + "\ufeffz,3\n" + filler * 2091 + "\n" * 3_000_000
+    count = block // len(filler) - 1
+    lead = "y" * (block - count * len(filler) - 3) + ",2\n"  # fills the first block up
+    text = "a,b\n" + filler * count + lead + "\ufeffz,3\n" + "\n" * (2 * block)
     rows, bad, _ = read(put(tmp_path, text))
     assert bad == []
-    assert rows[2093] == ["\ufeffz", "3"]
-    assert len(rows) == 2092 + 2 + 2091
+    assert len(rows) == count + 2
+    assert rows[-1] == ["\ufeffz", "3"]
 
 
 def test_windows_text_can_be_asked_for(tmp_path: Path) -> None:
