@@ -205,11 +205,13 @@ def test_a_mark_or_blank_lines_at_the_start_of_a_block(tmp_path: Path) -> None:
     filler = "x" * 1000 + ",1\n"
     count = block // len(filler) - 1
     lead = "y" * (block - count * len(filler) - 3) + ",2\n"  # fills the first block up
-    text = "a,b\n" + filler * count + lead + "\ufeffz,3\n" + "\n" * (2 * block)
+    marked = "\ufeffz,3\n"
+    rest = "y" * (block - count * len(filler) - len(marked.encode()) - 3) + ",4\n"
+    text = "a,b\n" + filler * count + lead + marked + filler * count + rest + "\n" * 5000
     rows, bad, _ = read(put(tmp_path, text))
     assert bad == []
-    assert len(rows) == count + 2
-    assert rows[-1] == ["\ufeffz", "3"]
+    assert len(rows) == 2 * count + 3
+    assert rows[count + 1] == ["\ufeffz", "3"]
 
 
 def test_windows_text_can_be_asked_for(tmp_path: Path) -> None:
