@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 
 def main() -> int:
     """Serve lanes over standard input and output until the engine goes away."""
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # prints can't corrupt the frames
+    from modellab.replay.process import frame_streams
+
+    reader, writer = frame_streams()
     from modellab.data.store import Store
     from modellab.replay.hosts import serve
 
-    serve(sys.stdin.buffer, out, Store)
+    serve(reader, writer, Store)
     return 0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import struct
 import subprocess
-import sys
 import threading
 from collections import deque
 from pathlib import Path
@@ -20,6 +18,7 @@ from modellab.errors import LabError
 from modellab.learners.base import Prediction, Progress, no_progress
 from modellab.replay.context import Context, build_context
 from modellab.replay.lane import LaneRunner, LaneState
+from modellab.replay.process import start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,19 +166,6 @@ def receive(stream: BinaryIO) -> Any:
     return pickle.loads(body)
 
 
-def worker_command(kind: str) -> list[str]:
-    """Command line that starts a worker process of this program."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--worker", kind]
-    return [sys.executable, "-m", "modellab", "--worker", kind]
-
-
-def worker_environment() -> dict[str, str]:
-    """Environment of a worker process: one thread for linear algebra, unbuffered errors."""
-    single = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "VECLIB")}
-    return {**os.environ, **single, "PYTHONUNBUFFERED": "1"}
-
-
 class RemoteHost:
     """Lanes in a worker process that maps the same store.
 
@@ -194,13 +180,7 @@ class RemoteHost:
     """
 
     def __init__(self, experiment: Experiment, store: Store, encoder_state: dict[str, Any]) -> None:
-        self.process = subprocess.Popen(
-            worker_command("host"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=worker_environment(),
-        )
+        self.process = start_worker("host")
         assert self.process.stdin
         assert self.process.stdout
         assert self.process.stderr
@@ -305,4 +285,4 @@ def serve(source: BinaryIO, sink: BinaryIO, open_store: Callable[[Path], Store])
             send(sink, ("done", result))
 
 
-__all__ = ["Host", "LaneHost", "Pieces", "RemoteHost", "serve", "worker_command"]
+__all__ = ["Host", "LaneHost", "Pieces", "RemoteHost", "serve"]
