@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from modellab.errors import ExperimentError, quote
 from modellab.experiment import (
     Experiment,
     Intervention,
     LaneSpec,
-    LearnerSpec,
     Scalar,
     replace,
 )
 from modellab.lanes import baseline_lanes
 from modellab.learners.base import Progress, no_progress
-from modellab.learners.catalogue import entry
 from modellab.policies.base import PolicyEvent
 from modellab.replay.checkpoints import CheckpointStore
 from modellab.replay.context import build_context
 from modellab.replay.hosts import Host, LaneHost, Pieces, RemoteHost
 from modellab.replay.lane import LaneState, check_lane
+from modellab.replay.placing import SharedProgress, place, weight
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,29 +122,37 @@ class Replay:
         if resume and self._resume():
             self._prepared = True
             return
-        for number, (spec, baseline) in enumerate(self.order):
-            if not baseline:
-                progress(number, len(self.order), f"Training {spec.learner.kind} for {spec.name}")
-            self._train(spec.name, _nested(progress, number, len(self.order), spec.name))
+        self._train_all(progress)
         self._prepared = True
         self._fork_due()
         self._save_checkpoint()
 
     def _start_hosts(self) -> None:
-        heavy = [s for s, base in self.order if not base and _holds_the_gil(s.learner)]
-        count = min(self._workers - 1, len(heavy))
-        if count > 0:
+        self.home = place([spec for spec, _ in self.order], self._workers)
+        count = max(self.home.values(), default=0)
+        if count:
             state = self.context.encoder.state()
-            for _ in range(count):
-                self.hosts.append(RemoteHost(self.experiment, self.store, state))
-        groups: dict[bytes, int] = {}
-        for spec in heavy:
-            key = msgspec.msgpack.encode(spec.learner)
-            groups.setdefault(key, len(groups))
-        for spec, _ in self.order:
-            key = msgspec.msgpack.encode(spec.learner)
-            place = 1 + groups[key] % count if count and key in groups else 0
-            self.home[spec.name] = place
+            with ThreadPoolExecutor(count) as pool:
+                self.hosts += pool.map(
+                    lambda _: RemoteHost(self.experiment, self.store, state), range(count)
+                )
+
+    def _train_all(self, progress: Progress) -> None:
+        """Train the first models, those of different processes at the same time."""
+        models = [spec.name for spec, baseline in self.order if not baseline]
+        shared = SharedProgress(progress, models)
+
+        def train(number: int) -> None:
+            for spec, _ in self.order:
+                if self.home[spec.name] == number:
+                    tell = shared.lane(spec.name) if spec.name in models else no_progress
+                    tell(0, 1)
+                    self._train(spec.name, tell)
+                    tell(1, 1)
+
+        with ThreadPoolExecutor(len(self.hosts)) as pool:
+            for done in [pool.submit(train, i) for i in range(len(self.hosts))]:
+                done.result()
 
     def _resume(self) -> bool:
         assert self.checkpoints is not None
@@ -249,11 +255,7 @@ class Replay:
         if spec.name in self.home:
             raise ExperimentError(f"There is already a lane called {quote(spec.name)}.")
         check_lane(spec, self.context)
-        place = 0
-        if _holds_the_gil(spec.learner) and len(self.hosts) > 1:
-            load = [list(self.home.values()).count(i) for i in range(1, len(self.hosts))]
-            place = 1 + load.index(min(load))
-        self.home[spec.name] = place
+        self.home[spec.name] = self._least_busy() if weight(spec.learner) else 0
         try:
             self._call(spec.name, "add", spec, False, self._entries(spec.name))
             self._train(spec.name, progress)
@@ -267,6 +269,12 @@ class Replay:
             raise
         self.order.append((spec, False))
         self.experiment = replace(self.experiment, lane=[*self.experiment.lane, spec])
+
+    def _least_busy(self) -> int:
+        load = [0] * len(self.hosts)
+        for name, at in self.home.items():
+            load[at] += weight(self._spec(name).learner)
+        return min(reversed(range(len(load))), key=lambda i: load[i])
 
     def _catch_up(self, name: str, progress: Progress) -> None:
         at = self.train_rows
@@ -419,15 +427,3 @@ class Replay:
             host.finish(progress)
         else:
             host.prepare(lane, progress)
-
-
-def _holds_the_gil(learner: LearnerSpec) -> bool:
-    return entry(learner).family in ("river", "scikit-learn")
-
-
-def _nested(progress: Progress, number: int, count: int, name: str) -> Progress:
-    def tell(done: float, total: float, text: str = "") -> None:
-        share = done / total if total else 0.0
-        progress(number + share, count, text or f"Training {name}")
-
-    return tell
