@@ -99,7 +99,11 @@ class RunBar:
         )
 
 
-_CLASSES = (("kappa_m", "Kappa M"), ("kappa_temporal", "Kappa temp."), ("roc_auc", "ROC AUC"))
+_CLASSES = (
+    ("kappa_m", "Kappa M"),
+    ("kappa_temporal", "Kappa temp."),
+    ("balanced_accuracy", "Balanced acc."),
+)
 _NUMBERS = (("rmse", "RMSE"), ("r2", "R²"), ("bias", "Bias"))
 
 
