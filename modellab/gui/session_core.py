@@ -131,7 +131,9 @@ class SessionCore:
             self.topics.publish("engine")
 
     def _engine_died(self, reason: str) -> None:
-        self._client = None
+        gone, self._client = self._client, None
+        if gone is not None:
+            gone.stop()  # closes what is left of its pipes
         now = time.monotonic()
         self._deaths = [t for t in self._deaths if now - t < DEATHS_WITHIN_SECONDS] + [now]
         self._acks.clear()

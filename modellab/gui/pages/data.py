@@ -48,6 +48,12 @@ if TYPE_CHECKING:
     from modellab.gui.session import Session
 
 
+NO_DATA = (
+    "No data yet",
+    "Drop a CSV or Parquet file anywhere on the window, or open one.",
+)
+
+
 class DataPage(Page):
     """Left: columns and rows. Right: split, worth knowing, reading."""
 
@@ -97,8 +103,7 @@ class DataPage(Page):
         outer.addWidget(self.wrong)
         self.empty = EmptyState(
             "table",
-            "No data yet",
-            "Drop a CSV or Parquet file anywhere on the window, or open one.",
+            *NO_DATA,
             action="Open…",
             tip="Open a data file or an experiment.",
             clicked=lambda: self.run_action.emit("file.open"),
@@ -269,6 +274,8 @@ class DataPage(Page):
         have = data is not None and experiment is not None
         self.content.setVisible(have)
         self.empty.setVisible(not have)
+        if not have:
+            self._show_empty()
         self.head.setVisible(have or session.job_of("open") is not None)
         self._show_job()
         if data is None or experiment is None:
@@ -303,6 +310,16 @@ class DataPage(Page):
         self.wrong.setVisible(bool(error))
         self.forward.set_reason(error, "Choose a learner and train it on the training window.")
         self.status_changed.emit()
+
+    def _show_empty(self) -> None:
+        job = self.session.job_of("open")
+        if job is None:
+            self.empty.set_text(*NO_DATA)
+        else:
+            told = "Rows and columns appear here as soon as they are known."
+            self.empty.set_text(f"{job.title}…", told)
+        if self.empty.button is not None:
+            self.empty.button.setVisible(job is None)
 
     def _show_head(self) -> None:
         data, experiment = self.session.data, self.session.experiment

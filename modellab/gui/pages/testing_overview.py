@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from modellab.gui.kit import TableCard
 from modellab.gui.pages.plot_card import PlotCard
@@ -57,6 +57,8 @@ class OverviewTab(QWidget):
             ),
             scroll=True,
         )
+        # It comes and goes with the room there is, so it must never ask for any.
+        self.top.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         self._classify = True
         self._left, self._right = QVBoxLayout(), QVBoxLayout()
         for column in (self._left, self._right):

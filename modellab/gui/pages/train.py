@@ -27,6 +27,7 @@ from modellab.gui.kit import (
 )
 from modellab.gui.pages.base import Page
 from modellab.gui.pages.data_times import date_text
+from modellab.gui.pages.report_facts import metric_words
 from modellab.gui.pages.scroll import scrolled
 from modellab.gui.pages.train_compare import CompareCard
 from modellab.gui.pages.train_form import ParameterForm
@@ -270,7 +271,11 @@ class TrainPage(Page):
         have = bool(session.trainings)
         self.list.setVisible(have)
         self.nothing.setVisible(not have)
-        self.list_card.set_subtitle("the chosen one goes live" if have else "")
+        told = ""
+        if session.chosen is not None:
+            score = metric_words(session.chosen.report.metric).title.lower()
+            told = f"{score} on the test part; the chosen one goes live"
+        self.list_card.set_subtitle(told)
         self.compare.refresh()
         self.to_test.set_reason(
             None if session.chosen is not None else "Train a model first.",
