@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -28,8 +28,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modellab.gui.deploy.lines import _KINDS
-from modellab.gui.deploy.words import error_text, event_text, lane_style, task_of, value_words
+from modellab.experiment import ScheduledPolicy
+from modellab.gui.deploy.lines import EVENT_KINDS, own_events
+from modellab.gui.deploy.words import (
+    error_text,
+    event_line,
+    event_text,
+    lane_style,
+    task_of,
+    value_words,
+)
 from modellab.gui.kit import Card, Label, count_text, describe, tip_text
 from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.plots.live_paint import font
@@ -42,6 +50,7 @@ if TYPE_CHECKING:
 
 EVENT_ROLE = int(Qt.ItemDataRole.UserRole)
 COLOUR_ROLE = EVENT_ROLE + 1
+LINE_ROLE = EVENT_ROLE + 2
 ROW = 25
 
 
@@ -57,7 +66,7 @@ class EventModel(QAbstractListModel):
     def update_events(self) -> bool:
         """Take what is new; returns whether anything changed."""
         live = self._session.deployment
-        found = [] if live is None else live.events
+        found = [] if live is None else own_events(live)
         wanted = [e for e in reversed(found) if not self.lane or e.lane in (self.lane, "")]
         if wanted == self._events:
             return False
@@ -77,6 +86,14 @@ class EventModel(QAbstractListModel):
         """Return the event in line `row`."""
         return self._events[row]
 
+    def _needs_name(self, event: EventRecord) -> bool:
+        """Whether the sign and the words leave open whose event it is."""
+        live = self._session.deployment
+        if live is None or event.kind not in ("retrain", "reject"):
+            return True
+        policies = [lane.spec.policy for lane in live.lanes.values()]
+        return sum(isinstance(policy, ScheduledPolicy) for policy in policies) > 1
+
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._events)
 
@@ -93,6 +110,9 @@ class EventModel(QAbstractListModel):
             return event
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip_text(f"Row {count_text(event.position)} · {event.lane}\n{text}")
+        if role == LINE_ROLE:
+            named = not self.lane and self._needs_name(event)
+            return event_line(event, task_of(self._session), lane=named)
         if role == COLOUR_ROLE:
             live = self._session.deployment
             lane = live.lanes.get(event.lane) if live is not None else None
@@ -102,10 +122,6 @@ class EventModel(QAbstractListModel):
 
 class EventDelegate(QStyledItemDelegate):
     """Paints sign, row and text of an event."""
-
-    def __init__(self, view: EventList) -> None:
-        super().__init__(view)
-        self._view = view
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         return QSize(100, px(ROW))
@@ -127,7 +143,7 @@ class EventDelegate(QStyledItemDelegate):
             painter.setPen(QPen(QColor(tokens.link), 1.5))
             painter.drawRoundedRect(rect.adjusted(2, 1, -2, -1), 5, 5)
         middle = rect.center().y() + 1
-        kind = _KINDS.get(event.kind, "warning")
+        kind = EVENT_KINDS.get(event.kind, "warning")
         paint_mark(painter, kind, QPointF(rect.left() + px(14), middle), index.data(COLOUR_ROLE), 9)
         painter.setFont(font(12))
         painter.setPen(QColor(tokens.second))
@@ -137,9 +153,7 @@ class EventDelegate(QStyledItemDelegate):
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         number = QRect(rect.left() + px(24), rect.top(), wide, rect.height())
         painter.drawText(number, int(right), count_text(event.position))
-        words = event_text(event)
-        if self._view.several:
-            words = f"{event.lane}: {words}" if event.lane else words
+        words = index.data(LINE_ROLE)
         place = QRect(number.right() + px(10), rect.top(), 0, rect.height())
         place.setRight(rect.right() - px(6))
         painter.setPen(QColor(tokens.text))
@@ -154,7 +168,6 @@ class EventList(QListView):
 
     def __init__(self, model: EventModel) -> None:
         super().__init__()
-        self.several = True
         describe(
             self,
             "Events",
@@ -175,7 +188,7 @@ class EventList(QListView):
 class EventDetails(QDialog):
     """All that is known of an event: for a retrain, how the new model was tested."""
 
-    _WORDS = {
+    _WORDS: ClassVar[dict[str, str]] = {
         "retrain": "Retrain number",
         "rows": "Rows trained on",
         "first_row": "From row",
@@ -252,7 +265,6 @@ class EventsCard(Card):
 
     def _filter_chosen(self, lane: str) -> None:
         self.model.lane = lane
-        self.list.several = not lane
         self.show_events()
 
     def _chosen(self, index: QModelIndex) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from modellab.experiment import OnlinePolicy, ScheduledPolicy
 from modellab.gui.deploy.settings_rows import Sender, SpanField
@@ -62,13 +70,16 @@ class RateBox(QWidget):
             log=True,
             committed=lambda v: self._typed(v),
         )
-        self.field.setFixedWidth(px(88))
+        self.field.setFixedWidth(px(76))
         self.schedule = ChoiceField(
             "Schedule of the learning rate",
             "Whether the rate stays, falls with the number of updates, or is kept per feature.",
             list(_SCHEDULES.items()),
             chosen=lambda key: self._sender.change_now("schedule", key),
         )
+        self.schedule.setMinimumWidth(px(72))
+        self.schedule.setMaximumWidth(px(112))
+        self.schedule.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.slider = LogSlider(
             "Learning rate",
             tip,
@@ -92,9 +103,10 @@ class RateBox(QWidget):
         top.setSpacing(px(8))
         name = Label("Learning rate η", 13, 600)
         name.setBuddy(self.field)
-        top.addWidget(name, 1)
+        top.addWidget(name)
+        top.addStretch(1)
         top.addWidget(self.field)
-        top.addWidget(self.schedule)
+        top.addWidget(self.schedule, 20)
         column.addLayout(top)
         column.addWidget(self.slider)
         column.addWidget(self.best)
@@ -187,6 +199,7 @@ class OnlineBox(QWidget):
             toggled=lambda on: sender.change_now("frozen", on),
         )
         self._alpha_label = LabeledField("Penalty", self.alpha)
+        _narrow(self.every, self.batch, self.alpha)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(px(8))
@@ -270,6 +283,7 @@ class ScheduleBox(QWidget):
             grid.addWidget(LabeledField(title, field), number // 2, number % 2)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
+        _narrow(*(field for _, field in fields))
 
     def show_lane(self, lane: LaneView) -> None:
         """Show the settings as the engine has them."""
@@ -367,6 +381,13 @@ class MoreBox(QWidget):
             field.set_number(float(value))
 
 
+def _narrow(*fields: QWidget) -> None:
+    """Let fields share a narrow row: what their widest number needs does not count."""
+    for field in fields:
+        field.setMinimumWidth(px(60))
+        field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+
 def _set_switch(switch: ToggleSwitch, on: bool) -> None:
     if switch.isChecked() != on:
         blocked = switch.blockSignals(True)
@@ -426,10 +447,12 @@ class Inspector(Card):
         head = QHBoxLayout()
         head.setSpacing(px(10))
         head.addWidget(self.chip)
-        self.title.setMinimumWidth(px(70))
-        head.addWidget(self.title, 2)
-        head.addWidget(self.learner, 3)
-        column.addLayout(head)
+        head.addWidget(self.title, 1)
+        words = QVBoxLayout()
+        words.setSpacing(px(1))
+        words.addLayout(head)
+        words.addWidget(self.learner)
+        column.addLayout(words)
         for box in (self.rate, self.online, self.schedule):
             column.addWidget(box)
         column.addWidget(self.note)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modellab.gui.session_deployment import Deployment, LaneView
+    from modellab.replay.protocol import EventRecord
 
 Quantity = Literal["cost", "compute", "updates"]
 RECORDED: tuple[Quantity, ...] = ("cost", "compute", "updates")
@@ -128,7 +129,23 @@ def heat_map(live: Deployment, chosen: Sequence[str] | None) -> HeatMap | None:
     )
 
 
-_KINDS: dict[str, MarkKind] = {
+def own_events(live: Deployment) -> list[EventRecord]:
+    """Return what there is to tell, in order of position.
+
+    A fork does not tell what its parent went through before it, and a model that serves at once
+    after its retrain is not told twice.
+    """
+    began = {e.fork: e.position for e in live.experiment.intervention if e.fork is not None}
+    retrained = {(e.lane, e.position) for e in live.events if e.kind == "retrain"}
+    return [
+        event
+        for event in live.events
+        if event.position >= began.get(event.lane, 0)
+        and not (event.kind == "redeploy" and (event.lane, event.position) in retrained)
+    ]
+
+
+EVENT_KINDS: dict[str, MarkKind] = {
     "retrain": "retrain",
     "reject": "reject",
     "redeploy": "redeploy",
@@ -141,37 +158,21 @@ _KINDS: dict[str, MarkKind] = {
 def marks(live: Deployment, *, lane: str | None = None) -> list[Mark]:
     """Return what happened, in order of position; of hidden lanes nothing, of `lane` if given."""
     found: list[Mark] = []
-    retrained: set[tuple[str, int]] = set()
     several = sum(not v.baseline for v in live.lanes.values()) > 1
-    for event in live.events:
-        kind = _KINDS.get(event.kind)
+    for event in own_events(live):
+        kind = EVENT_KINDS.get(event.kind)
         view = live.lanes.get(event.lane)
         if kind is None or (view is not None and view.hidden):
             continue
         if lane is not None and event.lane != lane:
             continue
-        key = (event.lane, event.position)
-        if kind == "retrain":
-            retrained.add(key)
-        elif kind == "redeploy" and key in retrained:
-            continue  # it serves at once: one sign is enough
         colour = lane_style(view)[0] if view is not None else theme().second
         text = ""
         if kind == "change":
             text = change_words(event, lane=several)
         elif kind == "fork":
-            text = f"fork of {view.fork_of}" if view is not None and view.fork_of else "fork"
+            parent = view.fork_of if view is not None else None
+            text = f"{event.lane}: fork of {parent}" if parent else f"{event.lane}: fork"
         found.append(Mark(event.position, kind, event.lane, colour, text))
-    known = {(m.lane, m.position) for m in found if m.kind == "fork"}
-    for entry in live.experiment.intervention:
-        if entry.fork is None or (lane is not None and entry.fork != lane):
-            continue
-        view = live.lanes.get(entry.fork)
-        if view is None or view.hidden or entry.position > live.position:
-            continue
-        if (entry.fork, entry.position) not in known and (entry.lane, entry.position) not in known:
-            colour = lane_style(view)[0]
-            text = f"{entry.fork}: fork of {entry.lane}"
-            found.append(Mark(entry.position, "fork", entry.fork, colour, text))
     found.sort(key=lambda mark: mark.position)
     return found

@@ -1,4 +1,4 @@
-"""One plot of the stack with its header: what it shows, its choices, fold, and the values as a table."""
+"""One plot of the stack with its header: what it shows, choices, fold, the values as a table."""
 
 from __future__ import annotations
 

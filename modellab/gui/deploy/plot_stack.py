@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
@@ -26,11 +27,12 @@ from modellab.gui.plots.series import AutoRange
 from modellab.gui.plots.ticks import date_words, full_date, short_date
 from modellab.gui.plots.view_range import Span, ViewRange
 from modellab.gui.session_deployment import time_at
-from modellab.gui.theme import icon as themed_icon
 from modellab.gui.theme import px, set_height
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from PySide6.QtGui import QResizeEvent
 
     from modellab.gui.session import Session
     from modellab.gui.session_deployment import Deployment
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 FRAME_MS = 16
 SLOW_FRAME_MS = 12.0
 HEIGHTS = (33, 25, 19)
+NARROW = 640
 ROOM = 0.012
 _PINNED = ("push-pin", "push-pin-fill")
 
@@ -60,6 +63,9 @@ class PlotStack(QFrame):
         self.chosen: dict[str, list[str]] = {}
         """Parameters that the person chose, by lane."""
         self.heat = False
+        self._whole = False
+        self._parameters_of: str | None = None
+        self._narrow = False
         self._live: Deployment | None = None
         self._auto_folded: set[str] = set()
         self._frame = QTimer(self)
@@ -87,7 +93,7 @@ class PlotStack(QFrame):
         self.follow = QuietButton(
             "Follow",
             "Keep the newest row in sight. It rests once you move the plots yourself.\nEnd",
-            icon="push-pin",
+            icon="push-pin-fill",
         )
         self.follow.setCheckable(True)
         self.follow.setChecked(True)
@@ -118,7 +124,7 @@ class PlotStack(QFrame):
             "How the model's parameters moved along the stream.",
             self.view,
             date_of=self.date_of,
-            words=lambda v: _signed(v),
+            words=self._parameter_words,
         )
         self.parameter_plot.zero_line = True
         self.parameter_panel = PlotPanel(
@@ -163,6 +169,19 @@ class PlotStack(QFrame):
         for control in (self.spans, self.mode, self.quantities):
             control.setFixedHeight(px(30))
         set_height(self.follow, 28)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < px(NARROW)
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self.follow.setText("" if narrow else "Follow")
+            self.follow.set_icon(_PINNED[self.view.follow])
+            short = {"all": "all", "10k": "10 k", "2k": "2 k"}
+            full = {"all": "all so far", "10k": "last 10 k", "2k": "last 2 k"}
+            for key, words in (short if narrow else full).items():
+                self.spans.button(key).setText(words)
+                self.spans.button(key).updateGeometry()
 
     def reset_heights(self) -> None:
         """Share the height as usual."""
@@ -368,7 +387,7 @@ class PlotStack(QFrame):
     def _view_changed(self) -> None:
         if self.follow.isChecked() != self.view.follow:
             self.follow.setChecked(self.view.follow)
-            self.follow.setIcon(themed_icon(_PINNED[self.view.follow], "second"))
+            self.follow.set_icon(_PINNED[self.view.follow])
         self.request()
 
     def _draw(self) -> None:
@@ -385,7 +404,9 @@ class PlotStack(QFrame):
             self._set_parameters(live)
         if not self.cost_panel.folded:
             self._say_cost(live)
-            self.cost_plot.set_lines(made.cost_lines(live, self.recorder, self.quantity))
+            found = made.cost_lines(live, self.recorder, self.quantity) if live.started else []
+            self.cost_plot.set_lines(found)
+            self.cost_plot.empty_text = "What the lanes cost adds up as the stream runs."
             self.cost_plot.marks = [m for m in everything if m.kind == "change"]
         for panel in self.panels:
             if panel.needs_drawing():
@@ -397,10 +418,23 @@ class PlotStack(QFrame):
         painting = sum(p.plot.paint_ms for p in self.panels if p.needs_drawing())
         self.frame_ms = (self._drawn_at - began) * 1000 + painting
 
+    def _parameter_words(self, value: float) -> str:
+        if self._whole:  # sizes and depths of trees
+            return count_text(value)
+        return _signed(value)
+
     def _set_parameters(self, live: Deployment) -> None:
         chosen = self.chosen.get(live.selected or "")
         found = made.parameter_lines(live, chosen)
         self.parameter_plot.set_lines(found)
+        if live.selected != self._parameters_of:
+            self._parameters_of = live.selected
+            self.parameter_plot.follow_y()
+        self._whole = bool(found) and all(
+            bool(np.all((line.y[-50:] == np.round(line.y[-50:])) | np.isnan(line.y[-50:])))
+            for line in found
+        )
+        self.parameter_plot.axis_range.floor = 0.0 if self._whole else None
         self.parameter_plot.heat = made.heat_map(live, chosen) if self.heat else None
         shown: Sequence[str] = [line.name for line in found]
         if self.parameter_plot.heat is not None:

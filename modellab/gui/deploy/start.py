@@ -105,7 +105,12 @@ class StartPanel(QScrollArea):
         outer.setAutoFillBackground(False)
         column = QVBoxLayout(outer)
         column.addStretch(2)
-        column.addWidget(self.card, 0, Qt.AlignmentFlag.AlignHCenter)
+        # Stretches, not an alignment: that would ignore how high wrapped text is.
+        across = QHBoxLayout()
+        across.addStretch(1)
+        across.addWidget(self.card)
+        across.addStretch(1)
+        column.addLayout(across)
         column.addStretch(3)
         self.setWidget(outer)
 
@@ -162,7 +167,7 @@ class StartPanel(QScrollArea):
         if experiment is not None and experiment.baselines:
             task = profile.task if profile is not None and profile.task else "classification"
             names = [b.name for b in baseline_lanes(task, [lane.name for lane in found])]
-            lines.append((" and ".join(names), "baselines that any model must beat"))
+            lines.append(("Baselines", f"{' and '.join(names)}: what any model must beat"))
         if lines == self._shown:
             return
         self._shown = lines
@@ -181,7 +186,7 @@ class StartPanel(QScrollArea):
                 LaneChip(colour, "baseline" if baseline else "lane"), 0, Qt.AlignmentFlag.AlignTop
             )
             title = Label(name, 13, 600)
-            title.setFixedWidth(px(130))
+            title.setFixedWidth(px(130 if not baseline else 126))
             title.setWordWrap(True)
             row.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
             row.addWidget(Label(words, 13, 400, "second", wrap=True), 1)

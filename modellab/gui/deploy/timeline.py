@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
 
-from modellab.gui.deploy.lines import marks
+from modellab.gui.deploy.lines import marks, own_events
 from modellab.gui.deploy.words import event_text, lane_style
 from modellab.gui.kit import count_text, describe, tip_text
 from modellab.gui.plots.live_paint import elided, font
@@ -385,7 +385,7 @@ class Timeline(QFrame):
         near = {m.position for m in self._marks if abs(self.x_of(m.position) - x) < 6}
         lines = [
             f"{count_text(e.position)}  {e.lane}: {event_text(e)}"
-            for e in live.events
+            for e in own_events(live)
             if e.position in near
         ]
         if len(lines) > 8:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from modellab.gui.kit import (
     ElidedLabel,
@@ -22,7 +22,7 @@ from modellab.gui.kit import (
     short_number,
 )
 from modellab.gui.plots.ticks import full_date
-from modellab.gui.theme import mix, paint_icon, px, set_height, theme
+from modellab.gui.theme import font, mix, paint_icon, px, set_height, theme
 
 if TYPE_CHECKING:
     from modellab.gui.session import Session
@@ -98,6 +98,36 @@ class RoundButton(QAbstractButton):
             painter.drawEllipse(QRectF(self.rect()).adjusted(1, 1, -1, -1))
 
 
+class SpeedSlider(LogSlider):
+    """The slider with its powers of ten in short: ``1 k``, ``10 k``, ``1 M``."""
+
+    def _paint_decades(self, painter: QPainter, middle: int) -> None:
+        tokens = theme()
+        painter.setFont(font(10))
+        metrics = painter.fontMetrics()
+        edge = -1e9
+        powers = range(round(self._low), round(self._high) + 1)
+        last = self._decade(powers[-1])
+        most = self.width() - metrics.horizontalAdvance(last)
+        for power in powers:
+            x = self._x_of_value(10.0**power)
+            painter.setPen(QPen(QColor(tokens.border), 1))
+            painter.drawLine(QPointF(x, middle + 10), QPointF(x, middle + 13))
+            text = self._decade(power)
+            wide = metrics.horizontalAdvance(text)
+            left = min(max(0.0, x - wide / 2), self.width() - wide)
+            crowded = power != powers[-1] and left + wide > most - 4
+            if left < edge + 5 or crowded:
+                continue
+            edge = left + wide
+            painter.setPen(QColor(tokens.second))
+            painter.drawText(QPointF(left, middle + px(24)), text)
+
+    @staticmethod
+    def _decade(power: int) -> str:
+        return ("1", "10", "100")[power % 3] + ("", " k", " M")[power // 3]
+
+
 class Transport(QWidget):
     """The bar over the Deploy page."""
 
@@ -150,7 +180,7 @@ class Transport(QWidget):
         )
         self.rate.setFixedWidth(px(92))
         self.sliders = {
-            mode: LogSlider(
+            mode: SpeedSlider(
                 "Speed",
                 f"{'Rows per second' if mode == 'rows' else 'Times real time'}, by powers of ten.",
                 minimum=low,
@@ -201,6 +231,9 @@ class Transport(QWidget):
         words.addWidget(self.date)
         words.addStretch(1)
         row.addLayout(words, 1)
+        for figure in (self.speed, self.left):
+            figure.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+            figure.setMinimumWidth(px(84))
         row.addWidget(self.speed)
         row.addSpacing(px(14))
         row.addWidget(self.left)
@@ -212,7 +245,7 @@ class Transport(QWidget):
         self.speed.setVisible(wide)
         self._speed_label.setVisible(wide)
         for slider in self.sliders.values():
-            slider.setFixedWidth(px(170 if wide else 118))
+            slider.setFixedWidth(px(170 if wide else 140))
 
     # ------------------------------------------------------------------ speed
 

@@ -185,6 +185,21 @@ def event_text(event: EventRecord) -> str:
     return text
 
 
+def event_line(event: EventRecord, task: str, *, lane: bool = False) -> str:
+    """Return an event in as few words as the list has room for."""
+    values = event.values
+    new, old = values.get("new_error"), values.get("old_error")
+    if event.kind in ("retrain", "reject") and "retrain" in values:
+        outcome = "deployed" if event.kind == "retrain" else "kept the old one"
+        tested = "untested"
+        if new is not None and old is not None:
+            tested = f"{error_text(new, task)} vs {error_text(old, task)}"
+        text = f"Retrain {values['retrain']}: {tested} → {outcome}"
+    else:
+        text = event_text(event).removeprefix("You set ")
+    return f"{event.lane}: {text}" if lane and event.lane else text
+
+
 def change_words(event: EventRecord, *, lane: bool = False) -> str:
     """Return a change by the person for a mark: ``you: learning rate 0.01 → 0.05``."""
     text = event_text(event).removeprefix("You set ").strip()
@@ -202,7 +217,8 @@ def lane_sentence(spec: LaneSpec) -> str:
     """Return what a lane will do, for the start of the page."""
     learner = learner_words(spec.learner)
     if isinstance(spec.policy, ScheduledPolicy):
-        return f"{learner}, retrained every {span_words(spec.policy.every)} and tested before it serves"
+        every = span_words(spec.policy.every)
+        return f"{learner}, retrained every {every} and tested before it serves"
     if isinstance(spec.policy, OnlinePolicy):
         return f"{learner}, learns from every row after it predicted it"
     return f"{learner}, trained once and left as it is"

@@ -217,8 +217,9 @@ class DeployPage(Page):
     def _split_right(self) -> None:
         """Give the inspector what it needs, and the events the rest."""
         room = self.height() - px(72 + 92 + 3 * 10 + 14 + GAP)
-        wanted = self.inspector.wanted_height()
-        self.inspector.setFixedHeight(max(px(120), min(wanted, room - px(130))))
+        high = max(px(120), min(self.inspector.wanted_height(), room - px(130)))
+        if high != self.inspector.height():
+            self.inspector.setFixedHeight(high)
 
     def _remember(self) -> None:
         value = {
@@ -357,6 +358,7 @@ class DeployPage(Page):
         self.inspector.show_lane()
         self.events.show_events()
         self._show_timeline()
+        self._split_right()
 
     def show_all(self) -> None:
         """Bring everything on the page up to date at once (for pictures and tests)."""

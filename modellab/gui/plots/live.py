@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 LEFT = 48
 """Width of the left axis, the same for all plots of a stack, so that they line up."""
+WIDE = 780
+"""Wider plots give the names in their labels more room."""
 NARROW = 560
 """Narrower plots keep only the values in their labels."""
 _OFFSETS = ((0.0, 0.0), (0.7, 0.7), (-0.7, 0.7))
@@ -49,7 +51,7 @@ _OFFSETS = ((0.0, 0.0), (0.7, 0.7), (-0.7, 0.7))
 
 def gutter(width: int) -> int:
     """Return the room for labels right of the curves in a plot of `width` pixels."""
-    return px(138 if width >= NARROW else 60)
+    return px((172 if width >= WIDE else 138) if width >= NARROW else 60)
 
 
 class _Curve:
@@ -158,6 +160,8 @@ class LivePlot(pg.GraphicsView):
         self.setFrameShape(self.Shape.NoFrame)
         # One paint for each `refresh`, not another one for what the scene noticed of it.
         self.setViewportUpdateMode(self.ViewportUpdateMode.NoViewportUpdate)
+        # pyqtgraph keeps the background: grid and heat map would stand still.
+        self.setCacheMode(self.CacheModeFlag(0))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setMinimumHeight(px(60))

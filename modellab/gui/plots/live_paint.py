@@ -45,7 +45,7 @@ def elided(text: str, metrics: QFontMetricsF, width: float) -> str:
 def y_ticks(plot: LivePlot) -> list[float]:
     """Return the values at which the y axis has numbers."""
     low, high = plot.y_range()
-    return number_ticks(low, high, max(2, int(plot.area().height() / 42)))
+    return number_ticks(low, high, max(2, int(plot.area().height() / 34)))
 
 
 def x_tick_count(width: float) -> int:
@@ -92,7 +92,7 @@ def head(plot: LivePlot, painter: QPainter) -> None:
 
 
 def marks(plot: LivePlot, painter: QPainter) -> None:
-    """Paint what happened: triangles on the axis; lines with a sign on top for changes and forks."""
+    """Paint what happened: triangles on the axis; changes and forks as lines with a sign on top."""
     area = plot.area()
     texts: list[tuple[float, Mark]] = []
     last: dict[tuple[str, str], float] = {}
@@ -137,11 +137,13 @@ def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark
         if not mark.text:
             edge = min(edge, x - 8)
             continue
-        text = elided(mark.text, metrics, most)
-        wide = metrics.horizontalAdvance(text)
         left = x + px(8)
+        text = elided(mark.text, metrics, min(most, max(px(90), edge - left)))
+        wide = metrics.horizontalAdvance(text)
         if left + wide > edge:
             # Left of its line, where the right is taken.
+            text = elided(mark.text, metrics, most)
+            wide = metrics.horizontalAdvance(text)
             left = x - px(8) - wide
             if left < area.left() or x > edge:
                 edge = min(edge, x - 8)
@@ -193,9 +195,10 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
         inside = area.top() - 1 <= y <= area.bottom() + 1
         painter.setPen(QPen(QColor(mix(line.colour, tokens.surface, 0.45)), 1))
         begin = QPointF(max(start, area.left()) + 3, min(max(y, area.top()), area.bottom()))
-        painter.drawPolyline(
-            [begin, QPointF(area.right() + px(6), begin.y()), QPointF(left - px(3), place)]
-        )
+        if begin.x() > area.right() - px(60):
+            painter.drawPolyline(
+                [begin, QPointF(area.right() + px(6), begin.y()), QPointF(left - px(3), place)]
+            )
         if inside and start >= area.left():
             painter.setPen(QPen(QColor(tokens.surface), 1))
             painter.setBrush(colour)
@@ -368,7 +371,7 @@ def diverging(values: np.ndarray, limit: float) -> np.ndarray:
 
 
 class HeatPicture:
-    """The heat map as a picture of one pixel column for each snapshot, kept while nothing changes."""
+    """The heat map as a picture, kept while nothing changes."""
 
     def __init__(self) -> None:
         self._key: object = None

@@ -1,4 +1,4 @@
-"""The x axis that the plots of a stack share: row numbers, dates under them, the crosshair's chip."""
+"""The x axis that the plots of a stack share: row numbers, and dates under them."""
 
 from __future__ import annotations
 

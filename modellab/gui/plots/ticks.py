@@ -22,7 +22,7 @@ def nice_step(span: float, count: int) -> float:
     if not raw > 0 or not math.isfinite(raw):
         return 1.0
     base = 10.0 ** math.floor(math.log10(raw))
-    return next(m * base for m in (1.0, 2.0, 5.0, 10.0) if m * base >= raw * (1 - 1e-9))
+    return next(m * base for m in (1.0, 2.0, 5.0, 10.0) if m * base >= raw * 0.72)
 
 
 def number_ticks(low: float, high: float, count: int) -> list[float]:
