@@ -144,8 +144,8 @@ class Session(DataPart):
             return "Open data first."
         if self.job_of("open") is not None:
             return "The data are being read."
-        if self.profile is not None and self.profile.error and not self.profile_stale:
-            return self.profile.error
+        if self._why_no_data_set() is not None:
+            return self._why_no_data_set()
         if self.job_of("train") is not None:
             return "A model is being trained."
         if self.profile is not None and not self.profile_stale and self.profile.train_rows == 0:
@@ -264,7 +264,8 @@ class Session(DataPart):
             return False
 
     def recoverable(self) -> list[Recoverable]:
-        """Unsaved sessions of earlier runs, newest first."""
+        """Unsaved sessions of earlier runs, newest first; checkpoints that nobody misses go."""
+        saving.clean_replays()
         return saving.recoverable(self._autosave.id)
 
     def recover(self, session: Recoverable | str | None = None) -> None:
@@ -296,11 +297,13 @@ class Session(DataPart):
 
     def close(self, *, keep: bool = True) -> None:
         """End the session: unsaved work is kept for the next start, unless `keep` is False."""
-        if keep and self.dirty:
+        kept = keep and self.dirty
+        if kept:
             self.autosave()
-        else:
-            self._autosave.remove()
         self.stop_engine()
+        if not kept:
+            self._autosave.remove()
+            saving.remove_replay(paths.cache_dir() / "replays" / self._autosave.id)
 
     def replay_folder(self) -> Path:
         """Return a new folder for a replay's checkpoints; those of the one before are deleted."""

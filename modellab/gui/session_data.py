@@ -112,6 +112,10 @@ class DataPart(ReplayPart):
             else ("classification")
         )
 
+    def _why_no_data_set(self) -> str | None:
+        known = self.profile if not self.profile_stale else None
+        return known.error if known is not None else None
+
     def kind_of(self, column: str) -> str | None:
         """Kind of a column, as set or as detected; None when there is no such column."""
         if self.experiment is not None and column in self.experiment.data.kinds:
@@ -296,8 +300,6 @@ class DataPart(ReplayPart):
         self._undo.forget()
         if opening.recovered is not None:
             self._recovered(opening.recovered)
-        for sentence in data.warnings:
-            self.tell("warning", sentence)
         for topic in ("data", "experiment", "trainings", "deployment", "profile"):
             self.topics.publish(topic)
         self._ask_profile()

@@ -13,6 +13,7 @@ from modellab.experiment import (
     LaneSpec,
     LearnerSpec,
     Scalar,
+    ScheduledPolicy,
     StaticPolicy,
     check,
     replace,
@@ -102,6 +103,10 @@ class ReplayPart(SessionCore):
             return "The data are being read."
         if self.job_of("deploy") is not None:
             return "The deployment is being built."
+        return self._why_no_data_set()
+
+    def _why_no_data_set(self) -> str | None:
+        """Why the columns and roles make no data set; overridden."""
         return None
 
     def deploy(self) -> Job | None:
@@ -127,7 +132,7 @@ class ReplayPart(SessionCore):
 
         before = self._live_learner
         lanes = list(experiment.lane)
-        if not lanes or (before is not None and lanes == defaults(before)):
+        if not lanes or _any_schedule(lanes) == _any_schedule(defaults(lanes[0].learner)):
             new = defaults(learner)
         elif any(lane.learner == learner for lane in lanes):
             new = lanes
@@ -199,8 +204,22 @@ class ReplayPart(SessionCore):
         self.send(Ready(reset=True))
         for sentence in done.warnings:
             self.tell("warning", sentence)
+        self._tell_journal(done)
         self.topics.publish("deployment")
         self.select_lane(keep if keep in names else self._first_shown(names))
+
+    def _tell_journal(self, done: Deployed) -> None:
+        """Say that what was changed earlier will be changed again, and offer to forget it."""
+        count = sum(e.position >= done.position for e in done.experiment.intervention)
+        if count:
+            one = count == 1
+            self.tell(
+                "info",
+                f"{'A change' if one else f'{count} changes'} made in an earlier replay "
+                f"{'is' if one else 'are'} made again at {'its row' if one else 'their rows'}.",
+                action="Forget " + ("it" if one else "them"),
+                run=lambda: self.restart(clear_journal=True),
+            )
 
     def _first_shown(self, names: list[str]) -> str | None:
         if self.experiment is not None:
@@ -496,6 +515,17 @@ class ReplayPart(SessionCore):
                 deployment.experiment, deployment.session_dir, deployment.position
             )
             self.topics.publish("deployment")
+
+
+def _any_schedule(lanes: list[LaneSpec]) -> list[LaneSpec]:
+    """Return the lanes whatever their interval, which follows from the split."""
+    usual = ScheduledPolicy()
+    return [
+        replace(lane, policy=replace(lane.policy, every=usual.every))
+        if isinstance(lane.policy, ScheduledPolicy)
+        else lane
+        for lane in lanes
+    ]
 
 
 def free_name(name: str, taken: list[str]) -> str:

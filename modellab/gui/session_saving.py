@@ -17,6 +17,9 @@ from modellab.experiment import Experiment
 from modellab.gui.session_training import Training
 from modellab.replay.protocol import TrainingResult
 
+ORPHAN_SECONDS = 3 * 86_400
+"""Checkpoints of a session that left no note are deleted after three days."""
+
 
 class _Note(msgspec.Struct):
     """What is kept beside the experiment: who wrote it, what it is called, where its replay was."""
@@ -171,6 +174,21 @@ def remove_replay(folder: Path) -> None:
     home = paths.cache_dir() / "replays"
     if folder.parent.parent == home or folder.parent == home:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def clean_replays() -> None:
+    """Delete the checkpoints of sessions that are long over and were not kept."""
+    home = paths.cache_dir() / "replays"
+    kept = {file.stem for file in _folder().glob("*.json")}
+    if not home.is_dir():
+        return
+    for folder in home.iterdir():
+        try:
+            old = time.time() - folder.stat().st_mtime > ORPHAN_SECONDS
+        except OSError:
+            continue
+        if old and folder.name not in kept:
+            remove_replay(folder)
 
 
 def _folder() -> Path:

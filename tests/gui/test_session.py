@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -529,6 +530,67 @@ def test_a_fork_has_its_parents_colour_and_its_removal_cleans_the_journal(
     bench.settle()
     assert session.experiment.intervention == []
     assert "Online · fast" not in session.deployment.lanes
+
+
+def test_default_lanes_of_the_engine_take_the_trained_learner(bench: Bench, csv: Path) -> None:
+    session = bench.deployed(csv)  # without a training: the usual learner
+    assert session.experiment.lane[0].learner.kind == "logistic_regression"
+    session.train(LearnerSpec("naive_bayes"))
+    bench.settle()
+    session.deploy()
+    bench.settle()
+    assert [x.name for x in session.experiment.lane] == [
+        "Static",
+        "Retrained",
+        "Online",
+        "Online tree",
+    ]
+    assert session.experiment.lane[0].learner.kind == "naive_bayes"
+
+
+def test_a_journal_from_an_earlier_replay_is_told_and_can_be_forgotten(
+    bench: Bench, csv: Path
+) -> None:
+    session = bench.deployed(csv)
+    bench.feed(300)
+    session.intervene("Online", learning_rate=0.2)
+    bench.settle()
+    session.deploy()
+    bench.settle()
+    assert "made again at its row" in bench.messages[-1].text
+    bench.messages[-1].run()
+    bench.settle()
+    assert session.experiment.intervention == []
+    assert bench.engine.last(p.Deploy).experiment.intervention == []
+
+
+def test_what_is_no_data_set_is_not_deployed(bench: Bench, csv: Path) -> None:
+    session = bench.open(csv)
+    session.profile.error = "There is nothing to predict."
+    assert session.why_no_deploy == session.why_no_training == "There is nothing to predict."
+    assert session.deploy() is None
+    assert bench.engine.count(p.Deploy) == 0
+
+
+def test_checkpoints_go_when_nothing_is_kept(bench: Bench, csv: Path) -> None:
+    session = bench.deployed(csv)
+    folder = Path(session.deployment.session_dir)
+    assert folder.is_dir()
+    session.deploy()
+    bench.settle()
+    assert not folder.exists()
+    newer = Path(session.deployment.session_dir)
+    old = newer.parent.parent / "longover"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    session.recoverable()
+    assert not old.exists()
+    session.close(keep=True)
+    assert newer.is_dir()
+    other = Bench().session
+    other._autosave.id = session._autosave.id
+    other.close(keep=False)
+    assert not newer.exists()
 
 
 def test_hidden_lanes_stay_hidden_when_deployed_again(bench: Bench, csv: Path) -> None:

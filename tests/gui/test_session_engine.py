@@ -20,7 +20,7 @@ from modellab.gui.session_topics import Message
 ROWS = 4000
 LANES = [
     LaneSpec("Online", OnlinePolicy(), LearnerSpec("linear", params={"learning_rate": 0.05})),
-    LaneSpec("Bayes", OnlinePolicy(), LearnerSpec("naive_bayes")),
+    LaneSpec("Bayes", OnlinePolicy(), LearnerSpec("online_naive_bayes")),
 ]
 
 
