@@ -135,7 +135,8 @@ class Jobs:
         sort_by = data.time if data.sort else None
         with self._guard:
             store, opened = self._store, self._opened
-        if store is not None and opened is not None and opened.sort_by == sort_by:
+        same = opened is not None and (opened.sort_by, opened.kinds) == (sort_by, data.kinds)
+        if store is not None and opened is not None and same:
             named = [str(Path(p)) for p in data.paths]
             if named in ([str(Path(p)) for p in opened.paths], store.source_paths):
                 return store
