@@ -123,10 +123,17 @@ class EventModel(QAbstractListModel):
 class EventDelegate(QStyledItemDelegate):
     """Paints sign, row and text of an event."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
         return QSize(100, px(ROW))
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
         tokens = theme()
         event: EventRecord = index.data(EVENT_ROLE)
         rect: QRect = option.rect

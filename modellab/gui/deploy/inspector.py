@@ -4,396 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from modellab.experiment import OnlinePolicy, ScheduledPolicy
-from modellab.gui.deploy.settings_rows import Sender, SpanField
+from modellab.gui.deploy.setting_boxes import MoreBox, OnlineBox, RateBox, ScheduleBox
+from modellab.gui.deploy.settings_rows import Sender
 from modellab.gui.deploy.words import chip_kind, lane_style, learner_words, policy_title
 from modellab.gui.kit import (
     Card,
     ElidedLabel,
     Label,
-    LabeledField,
     LaneChip,
-    LogSlider,
-    NumberField,
     PlainButton,
-    Rule,
-    ToggleSwitch,
-    count_text,
-    short_number,
 )
-from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
-    from modellab.experiment import Scalar
     from modellab.gui.session import Session
     from modellab.gui.session_deployment import LaneView
-    from modellab.learners.base import Parameter
-
-RATE_LOW, RATE_HIGH = 1e-4, 1.0
-_SCHEDULES = {
-    "constant": "constant",
-    "invscaling": "falls with time",
-    "optimal": "optimal",
-    "adagrad": "AdaGrad",
-}
-_PENALTIES = {"none": "none", "l2": "L2", "l1": "L1", "elasticnet": "elastic net"}
-
-
-class RateBox(QWidget):
-    """The learning rate: slider on a log scale, number field, schedule, and the best-rate mark."""
-
-    def __init__(self, sender: Sender, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._sender = sender
-        tip = (
-            "How far one update moves the model. Larger follows change faster and is noisier. "
-            "It takes effect at the next row that is learned."
-        )
-        self.field = NumberField(
-            "Learning rate",
-            tip,
-            value=0.05,
-            minimum=1e-6,
-            maximum=10.0,
-            log=True,
-            committed=lambda v: self._typed(v),
-        )
-        self.field.setFixedWidth(px(76))
-        self.schedule = ChoiceField(
-            "Schedule of the learning rate",
-            "Whether the rate stays, falls with the number of updates, or is kept per feature.",
-            list(_SCHEDULES.items()),
-            chosen=lambda key: self._sender.change_now("schedule", key),
-        )
-        self.schedule.setMinimumWidth(px(72))
-        self.schedule.setMaximumWidth(px(112))
-        self.schedule.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.slider = LogSlider(
-            "Learning rate",
-            tip,
-            minimum=RATE_LOW,
-            maximum=RATE_HIGH,
-            changed=self._dragged,
-        )
-        self.slider.value_committed.connect(self._let_go)
-        self.best = Label("", 12, 400, "second", wrap=True)
-        self.track = ToggleSwitch(
-            "Compare learning rates",
-            "Carry nine learning rates along in the same pass and mark the one that did best over "
-            "the last rows. It never changes the model itself.",
-            toggled=lambda on: self._sender.change_now("track_rates", on),
-        )
-        self._track_row = LabeledField("Compare with other rates", self.track, beside=True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(px(4))
-        top = QHBoxLayout()
-        top.setSpacing(px(8))
-        name = Label("Learning rate η", 13, 600)
-        name.setBuddy(self.field)
-        top.addWidget(name)
-        top.addStretch(1)
-        top.addWidget(self.field)
-        top.addWidget(self.schedule, 20)
-        column.addLayout(top)
-        column.addWidget(self.slider)
-        column.addWidget(self.best)
-        column.addWidget(self._track_row)
-
-    def _dragged(self, value: float) -> None:
-        self.field.set_number(value)
-        self._sender.change("learning_rate", value)
-
-    def _let_go(self, value: float) -> None:
-        if self._sender.held("learning_rate"):
-            self._sender.flush()
-
-    def _typed(self, value: float) -> None:
-        self.slider.set_real(value)
-        self._sender.change_now("learning_rate", value)
-
-    def show_lane(self, lane: LaneView, colour: str) -> None:
-        """Show the settings as the engine has them, unless they are being moved."""
-        settings = lane.news.settings if lane.news is not None else {}
-        rate = settings.get("learning_rate")
-        self.slider.set_colour(colour)
-        self.track.set_colour(colour)
-        moving = self.slider.isSliderDown() or self._sender.held("learning_rate")
-        if isinstance(rate, int | float) and not moving:
-            if float(rate) != self.slider.real():
-                self.slider.set_real(float(rate))
-            if not self.field.hasFocus() and float(rate) != self.field.number():
-                self.field.set_number(float(rate))
-        schedule = settings.get("schedule")
-        self.schedule.setVisible(schedule is not None)
-        if schedule is not None and not self._sender.held("schedule"):
-            self.schedule.set_current(str(schedule))
-        tracked = settings.get("track_rates")
-        self._track_row.setVisible(tracked is not None)
-        if tracked is not None and not self._sender.held("track_rates"):
-            _set_switch(self.track, bool(tracked))
-        self._show_best(lane, bool(tracked))
-
-    def _show_best(self, lane: LaneView, tracked: bool) -> None:
-        rates = lane.news.rates if lane.news is not None else None
-        best = rates.get("best") if rates else None
-        words = ""
-        if rates and isinstance(best, int | float):
-            rows = count_text(float(rates.get("rows") or 0))
-            words = (
-                f"▾ {short_number(float(best), 3)} would have been best over the last {rows} rows"
-            )
-        elif tracked:
-            words = "The best rate appears once some rows were learned."
-        if words != self.best.text():
-            self.best.setText(words)
-        self.best.setVisible(bool(words))
-        self.slider.set_mark(float(best) if isinstance(best, int | float) else None, words)
-
-
-class OnlineBox(QWidget):
-    """When an online lane learns: every k rows, in mini-batches; its penalty; freeze."""
-
-    def __init__(self, sender: Sender, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._sender = sender
-
-        def whole(name: str, title: str, tip: str) -> NumberField:
-            return NumberField(
-                title,
-                tip,
-                value=1,
-                minimum=1,
-                maximum=1_000_000,
-                unit="rows",
-                committed=lambda v: sender.change_now(name, round(v)),
-            )
-
-        self.every = whole(
-            "every", "Update every", "Learn after so many labelled rows have come, not after each."
-        )
-        self.batch = whole("batch", "Mini-batch", "Rows that one step of learning takes together.")
-        self.alpha = NumberField(
-            "Strength of the penalty",
-            "Keeps weights small; 0 means no penalty.",
-            minimum=0.0,
-            maximum=10.0,
-            log=True,
-            committed=lambda v: sender.change_now("alpha", v),
-        )
-        self.frozen = ToggleSwitch(
-            "Freeze learning",
-            "The model predicts on but learns nothing, until it is thawed.",
-            toggled=lambda on: sender.change_now("frozen", on),
-        )
-        self._alpha_label = LabeledField("Penalty", self.alpha)
-        _narrow(self.every, self.batch, self.alpha)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(px(8))
-        grid.setVerticalSpacing(px(8))
-        grid.addWidget(LabeledField("Update every", self.every), 0, 0)
-        grid.addWidget(LabeledField("Mini-batch", self.batch), 0, 1)
-        grid.addWidget(self._alpha_label, 0, 2)
-        grid.addWidget(Rule(), 1, 0, 1, 3)
-        grid.addWidget(LabeledField("Freeze learning", self.frozen, beside=True), 2, 0, 1, 3)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
-
-    def show_lane(self, lane: LaneView, colour: str) -> None:
-        """Show the settings as the engine has them."""
-        settings = lane.news.settings if lane.news is not None else {}
-        self.frozen.set_colour(colour)
-        for name, field in (("every", self.every), ("batch", self.batch), ("alpha", self.alpha)):
-            value = settings.get(name)
-            idle = not field.hasFocus() and not self._sender.held(name)
-            if isinstance(value, int | float) and idle and field.number() != float(value):
-                field.set_number(float(value))
-        alpha = settings.get("alpha")
-        self._alpha_label.setVisible(alpha is not None)
-        penalty = str(settings.get("penalty", ""))
-        self._alpha_label.label.setText(_PENALTIES.get(penalty, "Penalty"))
-        self.alpha.setEnabled(penalty != "none")
-        if "frozen" in settings and not self._sender.held("frozen"):
-            _set_switch(self.frozen, bool(settings["frozen"]))
-
-
-class ScheduleBox(QWidget):
-    """When a lane is retrained, on what, and when the new model serves."""
-
-    def __init__(self, sender: Sender, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._sender = sender
-        self.every = SpanField(
-            "Retrain every",
-            "Rows, or a span of event time such as 12h, 7d or 4w.",
-            committed=lambda v: sender.change_now("every", v),
-        )
-        self.keep = SpanField(
-            "Train on",
-            "All rows known by then, or so many of the newest: “all” or a number of rows.",
-            words="all",
-            spans=False,
-            committed=lambda v: sender.change_now("keep", v),
-        )
-        self.test_rows = NumberField(
-            "Test on",
-            "The newest labelled rows, held out to compare the new model with the one that runs.",
-            maximum=1e9,
-            unit="rows",
-            committed=lambda v: sender.change_now("test_rows", round(v)),
-        )
-        self.margin = NumberField(
-            "Margin",
-            "The new model serves unless its error is worse by more than this.",
-            maximum=1e9,
-            log=True,
-            committed=lambda v: sender.change_now("margin", v),
-        )
-        self.delay = SpanField(
-            "Serve after",
-            "Rows or a span of event time until the new model serves; 0 means at once.",
-            least=0,
-            committed=lambda v: sender.change_now("delay", v),
-        )
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(px(8))
-        grid.setVerticalSpacing(px(8))
-        fields = (
-            ("Retrain every", self.every),
-            ("Train on", self.keep),
-            ("Test on newest", self.test_rows),
-            ("Margin of error", self.margin),
-            ("Serve after", self.delay),
-        )
-        for number, (title, field) in enumerate(fields):
-            grid.addWidget(LabeledField(title, field), number // 2, number % 2)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
-        _narrow(*(field for _, field in fields))
-
-    def show_lane(self, lane: LaneView) -> None:
-        """Show the settings as the engine has them."""
-        settings = lane.news.settings if lane.news is not None else {}
-        for name, field in (("every", self.every), ("keep", self.keep), ("delay", self.delay)):
-            value = settings.get(name)
-            if isinstance(value, int | str) and not self._sender.held(name):
-                field.set_value(value)
-        for name, number in (("test_rows", self.test_rows), ("margin", self.margin)):
-            value = settings.get(name)
-            idle = not number.hasFocus() and not self._sender.held(name)
-            if isinstance(value, int | float) and idle and number.number() != float(value):
-                number.set_number(float(value))
-
-
-class MoreBox(QWidget):
-    """Further settings of the learner that can be changed in flight, from its catalogue entry."""
-
-    SHOWN_ABOVE = frozenset({"learning_rate", "schedule", "track_rates", "alpha"})
-
-    def __init__(self, sender: Sender, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._sender = sender
-        self._fields: dict[str, QWidget] = {}
-        self._of: tuple[str, ...] = ()
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(px(8))
-
-    def show_lane(self, lane: LaneView) -> None:
-        """Show the settings as the engine has them; hidden when there are none."""
-        from modellab.learners.catalogue import CATALOGUE
-
-        settings = lane.news.settings if lane.news is not None else {}
-        entry = CATALOGUE.get(lane.spec.learner.kind)
-        live: list[Parameter] = [
-            p
-            for p in (entry.parameters if entry is not None else ())
-            if p.live and p.name in settings and p.name not in self.SHOWN_ABOVE
-        ]
-        names = (lane.name, *(p.name for p in live))
-        if names != self._of:
-            self._of = names
-            self._make(live)
-        self.setVisible(bool(live))
-        for parameter in live:
-            if not self._sender.held(parameter.name):
-                self._show(self._fields[parameter.name], settings[parameter.name])
-
-    def _make(self, live: list) -> None:
-        while (item := self._column.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
-        self._fields.clear()
-        for p in live:
-            field: QWidget
-            if p.kind == "choice":
-                options = [(c, _PENALTIES.get(c, c.replace("_", " "))) for c in p.choices]
-                field = ChoiceField(
-                    p.title,
-                    p.help,
-                    options,
-                    chosen=lambda key, name=p.name: self._sender.change_now(name, key),
-                )
-            elif p.kind == "bool":
-                field = ToggleSwitch(
-                    p.title,
-                    p.help,
-                    toggled=lambda on, name=p.name: self._sender.change_now(name, on),
-                )
-            else:
-                whole = p.kind == "int"
-                field = NumberField(
-                    p.title,
-                    p.help,
-                    minimum=p.low if p.low is not None else -1e9,
-                    maximum=p.high if p.high is not None else 1e9,
-                    log=not whole,
-                    committed=lambda v, name=p.name, whole=whole: self._sender.change_now(
-                        name, round(v) if whole else v
-                    ),
-                )
-            if not isinstance(field, ToggleSwitch):
-                field.setFixedWidth(px(132))
-            self._fields[p.name] = field
-            self._column.addWidget(LabeledField(p.title, field, beside=True))
-
-    def _show(self, field: QWidget, value: Scalar) -> None:
-        if isinstance(field, ToggleSwitch):
-            _set_switch(field, bool(value))
-        elif isinstance(field, ChoiceField):
-            field.set_current(str(value))
-        elif isinstance(field, NumberField) and not field.hasFocus():
-            field.set_number(float(value))
-
-
-def _narrow(*fields: QWidget) -> None:
-    """Let fields share a narrow row: what their widest number needs does not count."""
-    for field in fields:
-        field.setMinimumWidth(px(60))
-        field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-
-def _set_switch(switch: ToggleSwitch, on: bool) -> None:
-    if switch.isChecked() != on:
-        blocked = switch.blockSignals(True)
-        switch.setChecked(on)
-        switch.blockSignals(blocked)
-        switch.update()
 
 
 class Inspector(Card):
@@ -407,34 +42,34 @@ class Inspector(Card):
         self.session = session
         self.setAccessibleName("Selected lane")
         self.body.setContentsMargins(0, 0, 0, 0)
-        self.sender = Sender(session, self)
+        self.changes = Sender(session, self)
         self._lane: str | None = None
+        self._more_closed = True
         self.chip = LaneChip("second")
-        self.title = ElidedLabel("", 16, 600)
+        self.heading = ElidedLabel("", 16, 600)
         self.learner = ElidedLabel("", 12, 400, "second")
-        self.rate = RateBox(self.sender)
-        self.online = OnlineBox(self.sender)
-        self.schedule = ScheduleBox(self.sender)
-        self.more = MoreBox(self.sender)
+        self.rate = RateBox(self.changes)
+        self.online = OnlineBox(self.changes)
+        self.schedule = ScheduleBox(self.changes)
+        self.more = MoreBox(self.changes)
         self.more_button = PlainButton(
             "More settings", "Further settings of the learner that can be changed in flight."
         )
         self.more_button.setProperty("kind", "quiet")
         self.more_button.set_icon("caret-right")
         self.more_button.clicked.connect(lambda: self._open_more(self._more_closed))
-        self._more_closed = True
         self.note = Label("", 12, 400, "second", wrap=True)
         self.fork = PlainButton(
             "Fork here",
             "Begin a second lane here with this one's model, to try other settings beside it.",
             icon="git-branch",
-            clicked=lambda: self._lane and self.fork_wanted.emit(self._lane),
+            clicked=lambda: self._ask(self.fork_wanted),
         )
         self.edit = PlainButton(
             "Edit…",
             "Change learner, policy or name; the lane is replayed anew from the deployment point.",
             icon="pencil-simple",
-            clicked=lambda: self._lane and self.edit_wanted.emit(self._lane),
+            clicked=lambda: self._ask(self.edit_wanted),
         )
         self._build()
         self.show_lane()
@@ -444,10 +79,10 @@ class Inspector(Card):
         column = QVBoxLayout(inside)
         column.setContentsMargins(px(16), px(12), px(12), px(12))
         column.setSpacing(px(10))
-        head = QHBoxLayout()
+        self._head = head = QHBoxLayout()
         head.setSpacing(px(10))
         head.addWidget(self.chip)
-        head.addWidget(self.title, 1)
+        head.addWidget(self.heading, 1)
         words = QVBoxLayout()
         words.setSpacing(px(1))
         words.addLayout(head)
@@ -472,9 +107,13 @@ class Inspector(Card):
         scroll.viewport().setAutoFillBackground(False)
         inside.setAutoFillBackground(False)
         scroll.setAccessibleName("Settings of the selected lane")
-        self.scroll = scroll
+        self.area = scroll
         self.inside = inside
         self.body.addWidget(scroll)
+
+    def _ask(self, signal: SignalInstance) -> None:
+        if self._lane is not None:
+            signal.emit(self._lane)
 
     def _open_more(self, opened: bool) -> None:
         self._more_closed = not opened
@@ -492,9 +131,9 @@ class Inspector(Card):
         name = lane.name if lane is not None else None
         if name != self._lane:
             self._lane = name
-            self.sender.set_lane(name)
+            self.changes.set_lane(name)
         if live is None or lane is None:
-            self.title.setText("No lane")
+            self.heading.setText("No lane")
             self.learner.setText("Choose one at the left.")
             for box in (self.rate, self.online, self.schedule, self.more, self.more_button):
                 box.hide()
@@ -542,8 +181,8 @@ class Inspector(Card):
             self.edit.setEnabled(False)
 
     def _show_head(self, lane: LaneView, colour: str) -> None:
-        if self.title.text() != lane.name:
-            self.title.setText(lane.name)
+        if self.heading.text() != lane.name:
+            self.heading.setText(lane.name)
         words = f"{learner_words(lane.spec.learner)} · {policy_title(lane.spec.policy).lower()}"
         if lane.fork_of is not None:
             words = f"{learner_words(lane.spec.learner)} · fork of {lane.fork_of}"
@@ -552,10 +191,7 @@ class Inspector(Card):
         if self.chip.property("shown") != (colour + chip_kind(lane)):
             fresh = LaneChip(colour, chip_kind(lane))
             fresh.setProperty("shown", colour + chip_kind(lane))
-            layout = self.chip.parentWidget().layout() if self.chip.parentWidget() else None
-            if layout is not None:
-                layout.replaceWidget(self.chip, fresh)
+            self._head.replaceWidget(self.chip, fresh)
             self.chip.hide()
             self.chip.deleteLater()
             self.chip = fresh
-            fresh.show()

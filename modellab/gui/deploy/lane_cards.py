@@ -312,19 +312,19 @@ class LaneList(QWidget):
         self.add = AddLaneButton(self.add_wanted.emit)
         self._column.addWidget(self.add)
         self._column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(inside)
-        self.scroll.setAccessibleName("Lanes")
-        self.scroll.viewport().setAutoFillBackground(False)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(inside)
+        self.area.setAccessibleName("Lanes")
+        self.area.viewport().setAutoFillBackground(False)
         inside.setAutoFillBackground(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(6))
         column.addLayout(self.head)
-        column.addWidget(self.scroll, 1)
+        column.addWidget(self.area, 1)
 
     def set_sparks(self, shown: bool) -> None:
         """Show the small curves, or leave them out on a narrow window."""
@@ -368,7 +368,7 @@ class LaneList(QWidget):
         return card.baseline != lane.baseline or card.property("fork") != (lane.fork_of or "")
 
     def _card(self, lane: LaneView) -> LaneCard:
-        card = LaneCard(lane, parent=self.scroll.widget())
+        card = LaneCard(lane, parent=self.area.widget())
         card.setProperty("fork", lane.fork_of or "")
         card.chosen.connect(self.session.select_lane)
         card.hidden_changed.connect(self.session.hide_lane)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -76,7 +76,7 @@ class PolicyForm(QWidget):
         )
         self.story = Label(_TIPS["static"], 12, 400, "second", wrap=True)
 
-        def number(title: str, tip: str, value: float, **rest: object) -> NumberField:
+        def number(title: str, tip: str, value: float, **rest: Any) -> NumberField:
             return NumberField(
                 title, tip, value=value, committed=lambda _v: self.changed.emit(), **rest
             )
@@ -235,7 +235,7 @@ class LaneDialog(QDialog):
         self.session = session
         self._lane = lane
         self._named = lane is not None
-        self._kept: dict[str, dict] = {}
+        self._kept: dict[str, dict[str, Any]] = {}
         self._entry: CatalogueEntry | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Add lane" if lane is None else f"Edit lane {lane.name}")
@@ -336,7 +336,7 @@ class LaneDialog(QDialog):
         task = task_of(self.session)
         self.heading.setText(self._entry.title)
         self.story.setText(self._entry.story)
-        shown = parameters_for(kind, task) if task in self._entry.tasks else ()  # type: ignore[arg-type]
+        shown = parameters_for(kind, task) if task in self._entry.tasks else ()
         self.form.set_parameters(shown, self._kept.get(kind, {}))
         self._show_online()
         if not self._named:

@@ -181,7 +181,7 @@ class DeployPage(Page):
 
     def take_down(self) -> None:
         self.hidden()
-        self.inspector.sender.flush()
+        self.inspector.changes.flush()
         with contextlib.suppress(RuntimeError):
             theme_hub().theme_changed.disconnect(self._themed)
         super().take_down()

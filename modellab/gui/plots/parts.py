@@ -100,19 +100,19 @@ def paint_mark(painter: QPainter, kind: MarkKind, at: QPointF, colour: str, size
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if kind in ("retrain", "reject", "redeploy"):
-        up = QPolygonF(
+        # A redeploy points down: the model comes to serve.
+        tall = half * (-0.85 if kind == "redeploy" else 0.85)
+        triangle = QPolygonF(
             [
-                QPointF(at.x() - half, at.y() + half * 0.85),
-                QPointF(at.x() + half, at.y() + half * 0.85),
-                QPointF(at.x(), at.y() - half * 0.85),
+                QPointF(at.x() - half, at.y() + tall),
+                QPointF(at.x() + half, at.y() + tall),
+                QPointF(at.x(), at.y() - tall),
             ]
         )
-        if kind == "redeploy":
-            up = QPolygonF([QPointF(p.x(), 2 * at.y() - p.y()) for p in up])
         hollow = kind == "reject"
         painter.setPen(QPen(QColor(colour), 1.3))
         painter.setBrush(QBrush(QColor(tokens.surface if hollow else colour)))
-        painter.drawPolygon(up)
+        painter.drawPolygon(triangle)
     elif kind == "change":
         painter.setPen(QPen(QColor(tokens.surface), 1))
         painter.setBrush(QColor(tokens.ink))

@@ -70,12 +70,12 @@ class RowAxis(QWidget):
             painter.drawLine(QPointF(round(x) + 0.5, 0), QPointF(round(x) + 0.5, 4))
             painter.setPen(QColor(tokens.second))
             self._words(painter, x, number, date)
-        for row, ground, ink in (
-            (self.view.pinned, tokens.link, tokens.on_ink if tokens.dark else "#FFFFFF"),
-            (self.view.hover, tokens.ink, tokens.on_ink),
-        ):
-            if row is not None and self.view.low <= row <= self.view.high:
-                self._chip(painter, row, ground, ink)
+        pinned, hover = self.view.pinned, self.view.hover
+        if pinned is not None:
+            on_link = tokens.on_ink if tokens.dark else "#FFFFFF"
+            self._chip(painter, pinned, tokens.link, on_link)
+        if hover is not None:
+            self._chip(painter, hover, tokens.ink, tokens.on_ink)
 
     def _words(self, painter: QPainter, x: float, number: str, date: str) -> None:
         middle = Qt.AlignmentFlag.AlignCenter
@@ -84,6 +84,8 @@ class RowAxis(QWidget):
             painter.drawText(QRectF(x - 80, px(19), 160, px(14)), int(middle), date)
 
     def _chip(self, painter: QPainter, row: int, ground: str, ink: str) -> None:
+        if not self.view.low <= row <= self.view.high:
+            return
         number = count_text(row)
         date = self._date_of(row, 0.0)
         painter.setFont(font(11, 600))

@@ -47,7 +47,8 @@ def decimate(x: Floats, y: Floats, low: float, high: float, pixels: int) -> tupl
     end = begin + groups * size
     inner = y[begin:end].reshape(groups, size)
     starts = np.arange(begin, end, size)
-    parts = [np.arange(begin), np.arange(end, count), [0, count - 1]]
+    ends = np.array([0, count - 1])
+    parts = [np.arange(begin), np.arange(end, count), ends]
     gaps = np.isnan(inner)
     if gaps.any():
         # A group with a gap in it keeps one missing point.

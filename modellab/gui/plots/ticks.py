@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 SECOND_NS = 1_000_000_000
 _DAY = 86_400 * SECOND_NS
+_SECONDS: tuple[int, ...] = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200),
+    *(86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400),
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -128,7 +132,7 @@ def _round_dates(low: int, high: int, step: float) -> list[tuple[int, str]]:
         every = next((m for m in (1, 2, 3, 6, 12, 24, 60, 120, 600) if m >= months * 0.8), 1200)
         begin = moment(low)
         number = -(-(begin.year * 12 + begin.month - 1) // every) * every
-        dates = []
+        dates: list[tuple[int, str]] = []
         while number // 12 <= 9999 and len(dates) < 200:
             when = datetime(max(1, number // 12), number % 12 + 1, 1, tzinfo=UTC)
             if _ns(when) > high:
@@ -138,10 +142,8 @@ def _round_dates(low: int, high: int, step: float) -> list[tuple[int, str]]:
                 dates.append((_ns(when), words))
             number += every
         return dates
-    sizes = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
-    sizes += (86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400)
     seconds = step / SECOND_NS
-    every = next((s for s in sizes if s >= seconds * 0.8), sizes[-1])
+    every = next((s for s in _SECONDS if s >= seconds * 0.8), _SECONDS[-1])
     unit = every * SECOND_NS
     dates = []
     for at in range(-(-low // unit) * unit, high + 1, unit):
