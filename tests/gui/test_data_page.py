@@ -377,3 +377,21 @@ def test_a_wide_file_stays_quick(gui_bench, qtbot, looks, tmp_path: Path):
     page.take_down()
     page.close()
     gui_bench.session.close(keep=False)
+
+
+def test_a_page_behind_another_is_brought_up_to_date_when_shown(gui_bench, qtbot, looks, tmp_path):
+    from PySide6.QtWidgets import QStackedWidget, QWidget
+
+    stack = QStackedWidget()
+    qtbot.addWidget(stack)
+    page = DataPage(gui_bench.session)
+    stack.addWidget(QWidget())
+    stack.addWidget(page)
+    stack.resize(1200, 652)
+    stack.show()
+    gui_bench.open(tmp_path / "a.csv")
+    assert cells(page, NAME) == []
+    stack.setCurrentWidget(page)
+    assert cells(page, NAME) == ["when", "price", "day", "class"]
+    page.take_down()
+    gui_bench.session.close(keep=False)

@@ -28,7 +28,6 @@ from modellab.gui.kit import (
     tip_text,
 )
 from modellab.gui.pages import data_edits as edits
-from modellab.gui.pages.base import Page
 from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.pages.data_bad_rows import BadRowsDialog
 from modellab.gui.pages.data_columns import ColumnsTable
@@ -38,6 +37,7 @@ from modellab.gui.pages.data_reading import ReadingCard
 from modellab.gui.pages.data_remedies import note_views
 from modellab.gui.pages.data_rows import RowsCard
 from modellab.gui.pages.data_split import SplitCard
+from modellab.gui.pages.lazy import LazyPage
 from modellab.gui.pages.scroll import scrolled
 from modellab.gui.theme import px
 
@@ -54,7 +54,7 @@ NO_DATA = (
 )
 
 
-class DataPage(Page):
+class DataPage(LazyPage):
     """Left: columns and rows. Right: split, worth knowing, reading."""
 
     id = "data"
@@ -69,8 +69,7 @@ class DataPage(Page):
         self._shared_for = ""
         self._split_moved = False
         self._build()
-        for topic in ("data", "profile", "experiment"):
-            self.watch(topic, self.refresh)
+        self.watch_all("data", "profile", "experiment")
         self.watch("jobs", self._show_job)
         self.refresh()
 

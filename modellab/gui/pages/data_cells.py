@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from modellab.gui.pages.data_facts import ColumnFacts
 
 
+class NameDelegate(QStyledItemDelegate):
+    """Cuts long names in the middle: what tells them apart is often at their end."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideMiddle
+
+
 class _Cell(QStyledItemDelegate):
     """Paints the usual ground (selection, hairline, focus), then `content`."""
 

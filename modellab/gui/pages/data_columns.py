@@ -16,7 +16,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 
 from modellab.gui.kit import DataTable, tip_text
-from modellab.gui.pages.data_cells import BarsDelegate, ChoiceDelegate, CourseDelegate
+from modellab.gui.pages.data_cells import BarsDelegate, ChoiceDelegate, CourseDelegate, NameDelegate
 from modellab.gui.pages.data_edits import KIND_TEXTS, ROLE_TEXTS
 from modellab.gui.theme import font, icon, px, theme
 
@@ -201,7 +201,6 @@ class ColumnsTable(DataTable):
         self.setModel(self._proxy)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setMouseTracking(True)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.horizontalHeader()
         header.setSortIndicatorClearable(True)
         header.setSortIndicatorShown(True)
@@ -209,6 +208,7 @@ class ColumnsTable(DataTable):
         self.setSortingEnabled(True)
         self._proxy.sort(-1)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.setItemDelegateForColumn(NAME, NameDelegate(self))
         self.setItemDelegateForColumn(KIND, ChoiceDelegate(KIND_TEXTS, FACTS_ROLE, "kind", self))
         self.setItemDelegateForColumn(
             ROLE, ChoiceDelegate(ROLE_TEXTS, FACTS_ROLE, "role", self, boxed=True)

@@ -113,7 +113,7 @@ def from_profile(profile: dict[str, Any], train_rows: int) -> dict[str, Any]:
     return {
         "missing": int(profile["missing"]),
         "missing_share": float(profile["missing_share"]),
-        "distinct": count_text(count) if profile["distinct_exact"] else f"≈ {count_text(count)}",
+        "distinct": _distinct_text(count, bool(profile["distinct_exact"])),
         "distinct_count": float(count),
         "range": _range_text(profile, top),
         "bars": [float(c) for c in histogram["counts"]] if histogram else [],
@@ -123,6 +123,14 @@ def from_profile(profile: dict[str, Any], train_rows: int) -> dict[str, Any]:
         "constant_in_training": train_rows > 0 and (change is None or change >= train_rows),
         "unfit": int(profile["unfit"]),
     }
+
+
+def _distinct_text(count: int, exact: bool) -> str:
+    if exact:
+        return count_text(count)
+    if count >= 1_000_000:
+        return f"≈ {count / 1e6:.1f} M"
+    return f"≈ {count / 1000:.0f} k" if count >= 10_000 else f"≈ {count_text(count)}"
 
 
 def _range_text(profile: dict[str, Any], top: list[tuple[str, float]]) -> str:

@@ -200,6 +200,8 @@ def headline(report: TestReport) -> Headline:
     gap = difference_text(name, report.value, other)
     told = f"{gap} vs {best.name.lower()}"
     better = is_better(name, report.value, other)
+    if other is not None and abs(report.value - other) <= 2 * _noise(report):
+        better = None
     return Headline(shown, f"{words}; {best.name} has {score_text(name, other)}", told, better)
 
 

@@ -18,8 +18,8 @@ from modellab.gui.kit import (
     duration_text,
     size_text,
 )
-from modellab.gui.pages.base import Page
 from modellab.gui.pages.choice import ChoiceField
+from modellab.gui.pages.lazy import LazyPage
 from modellab.gui.pages.report_facts import metric_words, score_text, verdict
 from modellab.gui.theme import px, theme_hub
 
@@ -36,7 +36,7 @@ TABS = (
 NONE = "0"
 
 
-class TestPage(Page):
+class TestPage(LazyPage):
     """Head with the choice of training; four parts below."""
 
     __test__ = False  # not a pytest class
@@ -51,8 +51,7 @@ class TestPage(Page):
         self._other: int | None = None
         self._shown: tuple[object, ...] | None = None
         self._build()
-        for topic in ("trainings", "experiment", "data", "deployment", "jobs"):
-            self.watch(topic, self.refresh)
+        self.watch_all("trainings", "experiment", "data", "deployment", "jobs")
         theme_hub().theme_changed.connect(self._themed)
         self.refresh()
 
@@ -266,7 +265,7 @@ class TestPage(Page):
     def _themed(self) -> None:
         # Lines and bars carry colours of their own.
         self._shown = None
-        self._show_tab()
+        self._changed()
 
     def take_down(self) -> None:
         if self._watching:

@@ -25,8 +25,8 @@ from modellab.gui.kit import (
     count_text,
     describe,
 )
-from modellab.gui.pages.base import Page
 from modellab.gui.pages.data_times import date_text
+from modellab.gui.pages.lazy import LazyPage
 from modellab.gui.pages.report_facts import metric_words
 from modellab.gui.pages.scroll import scrolled
 from modellab.gui.pages.train_compare import CompareCard
@@ -73,7 +73,7 @@ EXAMPLES = {
 """A class to name, by kind and task."""
 
 
-class TrainPage(Page):
+class TrainPage(LazyPage):
     """Left: learners. Middle: settings and the Train button. Right: trainings and a comparison."""
 
     id = "train"
@@ -88,8 +88,7 @@ class TrainPage(Page):
         self._entry: CatalogueEntry | None = None
         self._listed: tuple[str, bool] | None = None
         self._build()
-        for topic in ("data", "profile", "experiment", "trainings", "jobs"):
-            self.watch(topic, self.refresh)
+        self.watch_all("data", "profile", "experiment", "trainings", "jobs")
         self.refresh()
 
     # ------------------------------------------------------------------ layout
