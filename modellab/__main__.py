@@ -19,10 +19,12 @@ def main() -> int:
 
 
 def _work(arguments: list[str]) -> int:
-    from modellab.replay.process import limit_threads
+    from modellab.replay.process import die_with_parent, limit_threads
 
     limit_threads()
     kind = arguments[0] if arguments else ""
+    if kind in ("task", "host"):
+        die_with_parent()  # the engine itself always listens, so it sees its input close
     if kind == "engine":
         from modellab.replay.engine import main as engine
 

@@ -183,10 +183,15 @@ class Jobs:
     def _train(self, command: TrainModel, job: Job) -> msgspec.Struct:
         job.progress(0, 0, "Starting")
         store = self._store_for(command.experiment, job)
-        job.on_cancel = self._task.kill
+        job.on_cancel = lambda: self._task.kill(job.id)
         try:
             return self._task.train(
-                job.id, command.experiment, command.learner, str(store.path), job.progress
+                job.id,
+                command.experiment,
+                command.learner,
+                str(store.path),
+                job.progress,
+                job.cancelled,
             )
         finally:
             job.on_cancel = None

@@ -346,10 +346,10 @@ class Player:
             else:
                 replay.add_lane(command.lane, progress)
                 self._write(JournalLine(added=command.lane))
-                self._pace = playing
-                if playing is not None:
-                    playing.rebase(replay.position, time.monotonic())
         finally:
+            if playing is not None and isinstance(command, AddLane):
+                playing.rebase(replay.position, time.monotonic())
+                self._pace = playing
             self._busy = ""
             self._speed.clear()
             self._structure_changed()

@@ -10,10 +10,13 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import BinaryIO, cast
 
 WORKERS = ("engine", "task", "host")
+PARENT_SECONDS = 0.5
 ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -91,6 +94,27 @@ def end_worker(process: subprocess.Popen[bytes], seconds: float = 1.0) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def die_with_parent() -> None:
+    """End this worker soon after the process that started it, even in the middle of a long fit."""
+    parent = os.getppid()
+    thread = threading.Thread(target=_watch, args=(parent,), name="parent watch", daemon=True)
+    thread.start()
+
+
+def _watch(parent: int) -> None:
+    if os.name == "posix":  # an orphan is given another parent at once
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+    else:
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            started = psutil.Process(parent)
+            while started.is_running():
+                time.sleep(PARENT_SECONDS)
+    os._exit(0)
 
 
 def limit_threads() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -81,7 +81,7 @@ class TaskProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._busy = threading.Lock()
         self._guard = threading.Lock()
-        self._killed = False
+        self._current = -1
 
     def warm_up(self) -> None:
         """Start the process if there is none, so that the next task finds it ready."""
@@ -100,45 +100,65 @@ class TaskProcess:
         learner: LearnerSpec,
         store: str,
         progress: Progress,
+        cancelled: threading.Event,
     ) -> TrainingResult:
         """Train and test `learner` in the task process.
+
+        Parameters
+        ----------
+        number, experiment, learner, store
+            The task; `store` is the folder of the data's store.
+        progress
+            Told how far it is; may raise `Cancelled`.
+        cancelled
+            Set before `kill` is called.
 
         Raises
         ------
         Cancelled
-            After `kill`.
+            After `kill`, or when `progress` says so.
         LabError
             With the sentence of what went wrong.
         """
         with self._busy:
             with self._guard:
+                if cancelled.is_set():
+                    raise Cancelled
                 process = self._started()
-                self._killed = False
-            reply: Any = None
+                self._current = number
+            task = Task(id=number, experiment=experiment, learner=learner, store=store)
             try:
-                write_frame(
-                    process.stdin,  # type: ignore[arg-type]
-                    Task(id=number, experiment=experiment, learner=learner, store=store),  # type: ignore[arg-type]
-                )
-                while isinstance(reply := read_reply(process.stdout), JobProgress):  # type: ignore[arg-type]
-                    progress(reply.done, reply.total, reply.text)
-            except OSError:
-                reply = None
+                reply = _exchange(process, task, progress)
+            except BaseException:
+                # Answers of a task that nobody waits for must not be taken for the next one's.
+                process.kill()
+                end_worker(process)
+                raise
             if isinstance(reply, JobDone):
                 return msgspec.convert(reply.result, TrainingResult)
             if isinstance(reply, JobFailed):
                 raise LabError(reply.sentence, detail=reply.detail)
             end_worker(process)
-            if self._killed:
+            if cancelled.is_set():
                 raise Cancelled
             raise LabError(
                 "The training was ended by the system, most likely for want of memory: "
                 "train in chunks, on a sample, or choose another learner."
             )
 
-    def kill(self) -> None:
-        """Give up the task under way."""
+    def kill(self, number: int) -> None:
+        """Give up a task, if it is under way."""
         with self._guard:
-            self._killed = True
-            if self._process is not None:
+            if self._process is not None and self._current == number:
                 self._process.kill()
+
+
+def _exchange(process: subprocess.Popen[bytes], task: Task, progress: Progress) -> AnyReply | None:
+    """Send a task and return its last answer; None when the process ended."""
+    try:
+        write_frame(process.stdin, task)  # type: ignore[arg-type]
+        while isinstance(reply := read_reply(process.stdout), JobProgress):  # type: ignore[arg-type]
+            progress(reply.done, reply.total, reply.text)
+    except OSError:
+        return None
+    return reply

@@ -246,7 +246,11 @@ def test_a_training_is_given_up_at_once(shared_engine: Any, experiment: Experime
     assert time.monotonic() - begin < 0.5
     assert isinstance(ended, JobFailed)
     assert ended.cancelled
-    # The next training finds a new process.
+    # The next training finds a new process, and is given up before it has begun.
+    number = shared_engine.client.send(TrainModel(experiment=experiment, learner=slow))
+    shared_engine.client.send(CancelJob(job=number))
+    assert shared_engine.finish(number).cancelled
+    # No answer of those is taken for this one's.
     quick = TrainModel(experiment=experiment, learner=LearnerSpec("naive_bayes"))
     assert shared_engine.job(quick, TrainingResult).title == "Naive Bayes"
 
@@ -409,12 +413,14 @@ def test_a_fast_stream_cannot_pile_up(
     shared_engine.do(Watch(lane="Online"))
     shared_engine.do(Play(mode="max"))
     # One is told for the credit that was given; then silence until the next is asked for.
-    shared_engine.wait(lambda: shared_engine.telemetry[-1].lanes)
     seen = len(shared_engine.telemetry)
-    answer = shared_engine.do(Pause())
+    try:
+        while shared_engine.do(Watch(lane="Online")).position == 2000:
+            pass
+        answer = shared_engine.do(Pause())
+    finally:
+        shared_engine.credit = True
     assert len(shared_engine.telemetry) <= seen + 1
-    assert answer.position > 2000
-    shared_engine.credit = True
     shared_engine.client.send(Ready())
     assert shared_engine.until(lambda t: t.state == "paused").position == answer.position
 
@@ -560,6 +566,18 @@ def test_no_process_outlives_the_window(
     gone, alive = psutil.wait_procs([family, *workers], timeout=20)
     assert not alive
     assert len(gone) == 1 + len(workers)
+
+
+def test_a_long_training_ends_with_its_engine(engine: Any, experiment: Experiment) -> None:
+    opened(engine, Path(experiment.data.paths[0]))
+    slow = LearnerSpec("random_forest", None, {"n_estimators": 2000})
+    number = engine.client.send(TrainModel(experiment=experiment, learner=slow))
+    engine.wait(lambda: any(p.id == number and "ncod" in p.text for p in engine.progress))
+    workers = psutil.Process(engine.client.pid).children()
+    engine.client.kill()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert workers
+    assert not alive
 
 
 def test_a_lost_lane_worker_ends_the_engine_so_that_it_can_go_on(
