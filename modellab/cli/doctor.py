@@ -9,20 +9,21 @@ import sys
 import tempfile
 from ctypes.util import find_library
 from importlib import metadata
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellab import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 LIBRARIES = (
     "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "river", "msgspec", "typer", "rich",
     "PySide6_Essentials", "pyqtgraph",
 )  # fmt: skip
 QT_LIBRARIES = ("EGL", "GL", "xkbcommon", "xkbcommon-x11", "xcb-cursor", "fontconfig", "dbus-1")
-COMPILED = ("modellab.learners.compiled._linear", "modellab.learners.compiled._math")
+COMPILED = "modellab.learners.compiled"
 
 Line = tuple[str, str, bool]
 
@@ -60,7 +61,7 @@ def report() -> list[Line]:
     if missing is not None:
         text = "all found" if not missing else "! not found: " + ", ".join(missing)
         lines.append(("Qt's system libraries", text, not missing))
-    lines += [_compiled(name) for name in COMPILED]
+    lines += _compiled()
     from modellab import paths
 
     for title, folder in (
@@ -116,13 +117,30 @@ def _missing_qt_libraries() -> list[str] | None:
     return [f"lib{name}" for name in QT_LIBRARIES if find_library(name) is None]
 
 
-def _compiled(name: str) -> Line:
-    short = name.rsplit(".", 1)[-1].strip("_")
-    try:
-        importlib.import_module(name)
-    except ImportError as error:
-        return f"Compiled: {short}", f"! cannot be loaded: {error}", False
-    return f"Compiled: {short}", "loaded", True
+def _compiled() -> list[Line]:
+    """Whether each compiled module of the learners can be loaded."""
+    package = importlib.import_module(COMPILED)
+    endings = tuple(EXTENSION_SUFFIXES)
+    names = sorted(
+        {
+            path.name.partition(".")[0]
+            for folder in package.__path__
+            for path in Path(folder).iterdir()
+            if path.name.endswith(endings)
+        }
+    )
+    if not names:
+        return [("Compiled parts", "! none found: install the program again", False)]
+    lines = []
+    for name in names:
+        title = f"Compiled: {name.strip('_')}"
+        try:
+            importlib.import_module(f"{COMPILED}.{name}")
+        except ImportError as error:
+            lines.append((title, f"! cannot be loaded: {error}", False))
+        else:
+            lines.append((title, "loaded", True))
+    return lines
 
 
 def _folder(title: str, place: Callable[[], Path]) -> Line:
