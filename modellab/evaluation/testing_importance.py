@@ -17,7 +17,7 @@ ROWS = 5000
 REPEATS = 5
 LEAST_ROWS = 200
 LIGHT_PREDICTIONS = 2_000_000
-HEAVY_PREDICTIONS = 30_000
+HEAVY_PREDICTIONS = 20_000
 """So many rows are predicted at most, in all, for learners that predict fast or slowly."""
 
 Loss = Callable[[Any, "NDArray[Any]"], float]

@@ -185,7 +185,7 @@ _ADAPTS: Mapping[str, Mapping[TaskKind, str]] = {
         "regression": "linear_model.PARegressor",
     },
     "alma": {"classification": "linear_model.ALMAClassifier"},
-    "online_naive_bayes": {"classification": "naive_bayes.GaussianNB"},
+    "online_naive_bayes": {"classification": "tree.HoeffdingTreeClassifier"},
     "sliding_window_knn": {
         "classification": "neighbors.KNNClassifier",
         "regression": "neighbors.KNNRegressor",
@@ -193,6 +193,13 @@ _ADAPTS: Mapping[str, Mapping[TaskKind, str]] = {
     "adaptive_rules": {"regression": "rules.AMRules"},
 }
 """The river class behind each kind and task."""
+
+_FIXED: Mapping[str, Mapping[str, Any]] = {
+    # A Hoeffding tree that never splits is naive Bayes with a bell curve for each number and a
+    # table for each category; river's GaussianNB would put bell curves on one-hot columns.
+    "online_naive_bayes": {"grace_period": 10**9, "leaf_prediction": "nb"},
+}
+"""Settings that make the river class what the kind is called."""
 
 
 def river_name(kind: str, task: TaskKind) -> str:
@@ -208,7 +215,7 @@ def _builder(
         from modellab.learners import river_family
 
         name = _ADAPTS[kind][inputs.task.kind]
-        return river_family.build(title, inputs, name, values)
+        return river_family.build(title, inputs, name, {**values, **_FIXED.get(kind, {})})
 
     return build
 
@@ -261,7 +268,7 @@ RIVER_ENTRIES = (
     _entry(
         "extremely_fast_tree",
         "Extremely fast decision tree",
-        "A Hoeffding tree that splits as soon as it helps, and takes back those that no longer do.",
+        "A Hoeffding tree that splits as soon as it helps, and takes back those that do not. Slow.",
         (_GRACE, _DELTA, _TAU, _DEPTH, _CRITERION),
     ),
     _entry(
@@ -404,7 +411,8 @@ RIVER_ENTRIES = (
     _entry(
         "online_naive_bayes",
         "Naive Bayes (online)",
-        "One bell curve for each column and class, updated row by row. It never forgets.",
+        "A bell curve for each number and a table for each category, by class, updated row by row. "
+        "Fast; it never forgets.",
         (),
     ),
     _entry(

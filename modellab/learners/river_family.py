@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.errors import LabError, LearnerError, quote
-from modellab.learners import river_make, river_reading
+from modellab.learners import pickling, river_make, river_reading
 from modellab.learners.base import Inputs, Prediction, Progress, Rows, View, no_progress
 
 if TYPE_CHECKING:
@@ -280,14 +279,13 @@ class RiverLearner:
 
     def state(self) -> bytes:
         """The model, pickled; only ever read back by this program's own processes."""
-        return pickle.dumps(
+        return pickling.dumps(
             {"model": self._model, "settings": self._settings, "waiting": self._waiting},
-            protocol=5,
         )
 
     def load_state(self, state: bytes) -> None:
         """Take over a state made by `state`."""
-        kept = pickle.loads(state)
+        kept = pickling.loads(state)
         self._start()
         self._model = kept["model"]
         self._settings = dict(kept["settings"])

@@ -49,12 +49,16 @@ class Made:
         It knows two classes only and wants ``False`` and ``True`` for the codes 0 and 1.
     sparse
         It takes absent columns for zeros, so one-hot columns need not be spelled out.
+    leaves
+        A regression tree or forest: it splits on categories as they are, but has linear models in
+        its leaves that take numbers only.
     """
 
     model: Any
     prepare: Preparation
     truth_values: bool
     sparse: bool
+    leaves: bool
 
 
 def make(inputs: Inputs, name: str, params: Mapping[str, Any]) -> Made:
@@ -100,10 +104,13 @@ def make(inputs: Inputs, name: str, params: Mapping[str, Any]) -> Made:
         raise LearnerError(
             f"{title} cannot be built: {_line(error)}", detail=repr(error)
         ) from error
-    return _finish(model, name, part, scale, inputs)
+    leaves = scale == "auto" and "leaf_model" in known and "leaf_model" not in given
+    return _finish(model, name, part, scale, inputs, leaves)
 
 
-def _finish(model: Any, name: str, part: str | None, scale: Any, inputs: Inputs) -> Made:
+def _finish(
+    model: Any, name: str, part: str | None, scale: Any, inputs: Inputs, leaves: bool
+) -> Made:
     truth_values = False
     many = name.startswith("multiclass.") or getattr(model, "_multiclass", False)
     if inputs.task.kind == "classification" and not many:
@@ -119,7 +126,8 @@ def _finish(model: Any, name: str, part: str | None, scale: Any, inputs: Inputs)
     elif scale is False and prepare == "scale":
         prepare = "one-hot"
     linear = name.startswith("linear_model.") or (part or "").startswith("linear_model.")
-    return Made(model, prepare, truth_values, sparse=linear and not name.startswith("ensemble.SRP"))
+    sparse = linear and not name.startswith("ensemble.SRP")
+    return Made(model, prepare, truth_values, sparse, leaves)
 
 
 def _preparation(name: str, part: str | None, task: TaskKind) -> Preparation:
@@ -259,7 +267,8 @@ def pipeline(made: Made, row: Mapping[str, Any]) -> Any:
 
     Numbers are scaled online (river's `StandardScaler`), texts and truth values one-hot encoded.
     With numbers alone the result is ``StandardScaler() | model`` or the bare model, so that it
-    equals river's own evaluation of the same pipeline to the last digit.
+    equals river's own evaluation of the same pipeline to the last digit. Regression trees take
+    categories as they are; the linear models in their leaves then get the scaled numbers alone.
     """
     from river import compose, preprocessing
 
@@ -270,6 +279,13 @@ def pipeline(made: Made, row: Mapping[str, Any]) -> Any:
     scale = made.prepare == "scale"
     if not others:
         return preprocessing.StandardScaler() | made.model if scale else made.model
+    if made.leaves and numbers:
+        from river import linear_model
+
+        # One-hot columns would make the leaves' linear models long, and every row slow.
+        made.model.leaf_model = compose.SelectType(float) | linear_model.LinearRegression()
+        scaled = compose.SelectType(float) | preprocessing.StandardScaler()
+        return (scaled + compose.SelectType(str, bool)) | made.model
     encode = preprocessing.OneHotEncoder(drop_zeros=made.sparse)
     if not numbers:
         return encode | made.model

@@ -29,7 +29,18 @@ def parameters_for(parameters: Sequence[Parameter], task: TaskKind) -> tuple[Par
     return tuple(_narrowed(p, task) for p in parameters if _ONLY.get(p.name, task) == task)
 
 
+REGRESSION_RATE = 0.001
+"""Greatest default of a live step size for numbers.
+
+A step on the squared loss overshoots, and the weights explode, as soon as the step size times the
+squared length of a row exceeds 2; a single outlier of 30 deviations makes that 900.
+"""
+
+
 def _narrowed(parameter: Parameter, task: TaskKind) -> Parameter:
+    if parameter.name == "learning_rate" and parameter.live and task == "regression":
+        slow = min(float(parameter.default or 0.0), REGRESSION_RATE)
+        return dataclasses.replace(parameter, default=slow)
     if parameter.name != "loss":
         return parameter
     allowed = CLASSIFICATION_LOSSES if task == "classification" else REGRESSION_LOSSES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.errors import LabError, LearnerError, quote
-from modellab.learners import sklearn_reading, sklearn_training
+from modellab.learners import pickling, sklearn_reading, sklearn_training
 from modellab.learners.base import Inputs, Prediction, Progress, Rows, View, no_progress
 from modellab.learners.threads import single_thread
 
@@ -296,7 +295,7 @@ class SklearnLearner:
 
     def state(self) -> bytes:
         """The fitted estimator, pickled; only ever read back by this program's own processes."""
-        return pickle.dumps(
+        return pickling.dumps(
             {
                 "estimator": self._estimator,
                 "constant": self._constant,
@@ -304,12 +303,11 @@ class SklearnLearner:
                 "settings": self._settings,
                 "warnings": self.warnings,
             },
-            protocol=5,
         )
 
     def load_state(self, state: bytes) -> None:
         """Take over a state made by `state`."""
-        kept = pickle.loads(state)
+        kept = pickling.loads(state)
         self._start()
         self._estimator = kept["estimator"]
         self._constant = kept["constant"]

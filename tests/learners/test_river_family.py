@@ -110,7 +110,9 @@ def plain_model(kind, n_classes, params):
     if "seed" in known:
         params = {**params, "seed": SEED}
     if kind == "river_linear":
-        params = {"optimizer": optim.SGD(0.01)}
+        params = {"optimizer": optim.SGD(0.01 if n_classes else 0.001)}
+    if kind == "online_naive_bayes":
+        params = {"grace_period": 10**9, "leaf_prediction": "nb"}
     if kind == "sliding_window_knn":
         params = {"engine": neighbors.LazySearch(window_size=1000)}
     if kind == "leveraging_bagging":
@@ -452,6 +454,33 @@ def test_scaling_can_be_overruled():
         assert ("StandardScaler" in str(learner.model)) is there
     with pytest.raises(LearnerError, match="scale must be"):
         make(rows[0], 2, name="linear_model.LogisticRegression", scale=1)
+
+
+def test_regression_trees_take_categories_as_they_are():
+    rows, _, _, y = mixed()
+    tree = make(rows[0], 0, "hoeffding_tree", grace_period=30, delta=0.1)
+    tree.learn(rows, y)
+    assert tree.parameters()["leaves"] > 1
+    assert "OneHotEncoder" not in str(tree.model)
+    spread = np.abs(y - y.mean()).mean()
+    assert np.abs(tree.predict(rows).value - y).mean() < 0.3 * spread
+    words = [{"c": row["c"]} for row in rows]
+    alone = make(words[0], 0, "hoeffding_tree")
+    alone.learn(words, y)
+    assert np.isfinite(alone.predict(words).value).all()
+
+
+def test_a_search_tree_as_deep_as_its_column_is_long_can_be_kept():
+    # Numbers that only grow, not scaled: each is one level deeper than the one before.
+    rows = [{"t": float(i)} for i in range(3000)]
+    y = np.sin(np.arange(3000))
+    learner = make(rows[0], 0, name="tree.HoeffdingTreeRegressor", scale=False, grace_period=9999)
+    learner.learn(rows, y)
+    limit = sys.getrecursionlimit()
+    twin = make(rows[0], 0, name="tree.HoeffdingTreeRegressor", scale=False, grace_period=9999)
+    twin.load_state(learner.state())
+    assert sys.getrecursionlimit() == limit
+    assert twin.predict(rows).value.tolist() == learner.predict(rows).value.tolist()
 
 
 # ------------------------------------------------------------------ the gate
