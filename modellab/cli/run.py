@@ -94,6 +94,7 @@ def _replay(
     workers: int,
     predictions: bool,
     quiet: bool,
+    lines: bool = False,
     prepared: Callable[[Experiment], Experiment] | None = None,
 ) -> RunResult:
     from modellab.cli.show import RunBar
@@ -108,7 +109,7 @@ def _replay(
         _make_folder(out)
         (out / PREDICTIONS).unlink(missing_ok=True)
         file = out / PREDICTIONS if predictions else None
-    with interruptible() as cancel, RunBar(quiet) as bar:
+    with interruptible() as cancel, RunBar(quiet, lines) as bar:
         result = run_experiment(
             experiment,
             base=base,
@@ -197,6 +198,7 @@ def run_demo(out: Path, *, sample: str, changes: list[str], workers: int) -> int
         workers=workers,
         predictions=False,
         quiet=False,
+        lines=True,
         prepared=later,
     )
     save(rebase(result.experiment, None, out), out / "experiment.toml")

@@ -52,9 +52,19 @@ def _plain_value(value: Any) -> Any:
 
 
 class RunBar:
-    """Progress of a replay on standard error, the lanes' present errors beside it."""
+    """Progress of a replay on standard error, the lanes' present errors beside it.
 
-    def __init__(self, quiet: bool) -> None:
+    Parameters
+    ----------
+    quiet
+        Show nothing.
+    lines
+        Where standard error is no terminal: a line for every tenth, instead of nothing.
+    """
+
+    def __init__(self, quiet: bool, lines: bool = False) -> None:
+        self._lines = lines and not quiet and not sys.stderr.isatty()
+        self._told = ("", -1)
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=28),
@@ -82,6 +92,9 @@ class RunBar:
 
     def update(self, told: RunProgress) -> None:
         """Show how far it is."""
+        if self._lines:
+            self._line(told)
+            return
         note = told.text
         if told.lanes is not None:
             errors = [
@@ -97,6 +110,13 @@ class RunBar:
             total=int(told.total) or None,
             note="".join(c if c.isprintable() else " " for c in note)[:80],
         )
+
+    def _line(self, told: RunProgress) -> None:
+        tenth = int(10 * told.done / told.total) if told.total else 0
+        if (told.stage, tenth) != self._told:
+            self._told = (told.stage, tenth)
+            share = f", {10 * tenth} %" if told.total else ""
+            sys.stderr.write(f"{_STAGES[told.stage]}{share}\n")
 
 
 _CLASSES = (
@@ -114,8 +134,8 @@ def lanes_table(result: RunResult) -> Table:
     key = "error" if classes else "mae"
     table = Table(title_justify="left")
     table.add_column("Lane", no_wrap=True)
-    table.add_column("Learner")
-    table.add_column("Policy")
+    table.add_column("Learner", min_width=12)
+    table.add_column("Policy", no_wrap=True)
     for title in ("Error" if classes else "Mean abs. error", "Newest", *(t for _, t in shown)):
         table.add_column(title, justify="right")
     for title in ("Updates", "Retrains", "CPU s"):
