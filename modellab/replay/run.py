@@ -199,8 +199,9 @@ def run_experiment(
         replay.prepare(stage("train"))
         trained = time.perf_counter()
         _play(replay, tell, predictions, cancel)
+        seconds = time.perf_counter() - trained
         result = collect(replay)
-        result.seconds = time.perf_counter() - trained
+        result.seconds = seconds
         result.import_seconds = imported - began
         result.train_seconds = trained - imported
         return result
