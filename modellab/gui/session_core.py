@@ -322,4 +322,4 @@ def struct_of(kind: type[T], result: dict[str, Any]) -> T:
 def _engine_client() -> Client:
     from modellab.replay.client import EngineClient
 
-    return EngineClient()  # type: ignore[no-any-return]
+    return EngineClient()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QRectF, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -14,12 +14,13 @@ from modellab.gui.theme import font, mix, paint_icon, px, theme
 if TYPE_CHECKING:
     from modellab.gui.pages.data_columns import ColumnsModel
     from modellab.gui.pages.data_facts import ColumnFacts
+    from modellab.gui.pages.text_model import Index
 
 
 class NameDelegate(QStyledItemDelegate):
     """Cuts long names in the middle: what tells them apart is often at their end."""
 
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
         option.textElideMode = Qt.TextElideMode.ElideMiddle
 
@@ -31,13 +32,12 @@ class _Cell(QStyledItemDelegate):
         super().__init__(parent)
         self._facts_role = facts_role
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         bare = QStyleOptionViewItem(option)
         self.initStyleOption(bare, index)
         bare.text = ""
-        style = bare.widget.style() if bare.widget is not None else None
-        if style is not None:
-            style.drawControl(QStyle.ControlElement.CE_ItemViewItem, bare, painter, bare.widget)
+        style = bare.widget.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, bare, painter, bare.widget)
         facts = index.data(self._facts_role)
         if facts is None:
             return

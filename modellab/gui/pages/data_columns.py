@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QAbstractTableModel,
-    QModelIndex,
     QPoint,
     QSortFilterProxyModel,
     Qt,
@@ -22,6 +21,7 @@ from modellab.gui.theme import font, icon, px, theme
 
 if TYPE_CHECKING:
     from modellab.gui.pages.data_facts import ColumnFacts
+    from modellab.gui.pages.text_model import Index
 
 NAME, KIND, ROLE, MISSING, DISTINCT, RANGE, VALUES, COURSE = range(8)
 HEADINGS = ("Column", "Kind", "Role", "Missing", "Distinct", "Range", "Values", "Over the file")
@@ -76,16 +76,16 @@ class ColumnsModel(QAbstractTableModel):
         """Return a column's facts."""
         return self._columns[row]
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._columns)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
+    def columnCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(HEADINGS)
 
-    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+    def flags(self, index: Index) -> Qt.ItemFlag:
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if not index.isValid():
             return None
         facts, column = self._columns[index.row()], index.column()
@@ -232,7 +232,7 @@ class ColumnsTable(DataTable):
         """Show only columns whose name contains `text`."""
         self._proxy.setFilterFixedString(text)
 
-    def facts_at(self, index: QModelIndex) -> ColumnFacts | None:
+    def facts_at(self, index: Index) -> ColumnFacts | None:
         """Return the facts of the column in a row."""
         found = index.data(FACTS_ROLE)
         return found if index.isValid() else None
@@ -276,7 +276,7 @@ class ColumnsTable(DataTable):
             return
         super().keyPressEvent(event)
 
-    def _open_choice(self, index: QModelIndex) -> None:
+    def _open_choice(self, index: Index) -> None:
         facts = self.facts_at(index)
         if facts is None or index.column() not in (KIND, ROLE):
             return
@@ -288,7 +288,7 @@ class ColumnsTable(DataTable):
         index = self.indexAt(place)
         self._menu_for(index if index.isValid() else self.currentIndex())
 
-    def _menu_for(self, index: QModelIndex) -> None:
+    def _menu_for(self, index: Index) -> None:
         facts = self.facts_at(index)
         if facts is None:
             return
@@ -313,7 +313,7 @@ class ColumnsTable(DataTable):
             action.setChecked(key == now)
             action.triggered.connect(lambda _on=False, n=facts.name, k=key, s=signal: s.emit(n, k))
 
-    def _popup(self, menu: QMenu, index: QModelIndex) -> None:
+    def _popup(self, menu: QMenu, index: Index) -> None:
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         place = self.visualRect(index).bottomLeft() + QPoint(px(4), 0)
         menu.popup(self.viewport().mapToGlobal(place))

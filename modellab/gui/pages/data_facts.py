@@ -137,8 +137,8 @@ def _range_text(profile: dict[str, Any], top: list[tuple[str, float]]) -> str:
     low, high = profile["minimum"], profile["maximum"]
     if low is not None and high is not None:
         if profile["kind"] == "time":
-            shown = month_text if high - low > MONTHS_FROM else date_text
-            first, last = shown(round(low) * NS), shown(round(high) * NS)
+            words = month_text if high - low > MONTHS_FROM else date_text
+            first, last = words(round(low) * NS), words(round(high) * NS)
             return first if first == last else f"{first} – {last}"
         return f"{short_number(low)} – {short_number(high)}"
     if top:

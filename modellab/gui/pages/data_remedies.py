@@ -102,5 +102,5 @@ def ask_save_bad_rows(session: Session, parent: QWidget | None) -> None:
     dialog.setNameFilters(["CSV (*.csv)"])
     dialog.setDefaultSuffix("csv")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.fileSelected.connect(lambda path: path and session.save_bad_rows(path))
+    dialog.fileSelected.connect(session.save_bad_rows)
     dialog.open()

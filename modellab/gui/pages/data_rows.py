@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -26,6 +27,7 @@ from modellab.gui.kit import (
 from modellab.gui.theme import font, px, theme
 
 if TYPE_CHECKING:
+    from modellab.gui.pages.text_model import Index
     from modellab.gui.session import Session
     from modellab.replay.protocol import RowsPage
 
@@ -114,12 +116,9 @@ class RowsModel(QAbstractTableModel):
         while self._wanted and len(self._asked) < IN_FLIGHT:
             number = self._wanted.pop()
             self._asked.add(number)
-            fingerprint = self._fingerprint
-            self._session.read_rows(
-                number * PAGE,
-                min((number + 1) * PAGE, self._rows),
-                lambda page, n=number, f=fingerprint: self._came(n, f, page),
-            )
+            stop = min((number + 1) * PAGE, self._rows)
+            came = partial(self._came, number, self._fingerprint)
+            self._session.read_rows(number * PAGE, stop, came)
 
     def _came(self, number: int, fingerprint: str, page: RowsPage | None) -> None:
         self._asked.discard(number)
@@ -140,15 +139,15 @@ class RowsModel(QAbstractTableModel):
 
     # ------------------------------------------------------------------ Qt
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else min(self._rows, MOST_ROWS)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
+    def columnCount(self, parent: Index | None = None) -> int:
         if parent is not None and parent.isValid():
             return 0
         return len(self._names) + 1 if self._names else 0
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if not index.isValid():
             return None
         row, column = index.row(), index.column() - 1
@@ -217,7 +216,7 @@ class RowsModel(QAbstractTableModel):
 class _SplitLine(QStyledItemDelegate):
     """Draws the line where the stream begins."""
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         super().paint(painter, option, index)
         model = index.model()
         if isinstance(model, RowsModel) and model.is_split(index.row()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -39,7 +39,7 @@ class PlotCard(Card):
         actions: Sequence[QWidget] = (),
         parent: QWidget | None = None,
     ) -> None:
-        self.plot = plot
+        self.plot: Any = plot
         """The plot."""
         self.as_table = IconButton(
             "table",
@@ -76,7 +76,7 @@ class PlotCard(Card):
 
     def _toggled(self, table: bool) -> None:
         if table:
-            plot: Tabular = self.plot  # type: ignore[assignment]
+            plot: Tabular = self.plot
             columns = plot.columns()
             self._model.set_rows(plot.rows(), columns, right=range(1, len(columns)))
             self.table.set_widths([140, *[100] * (len(columns) - 1)])

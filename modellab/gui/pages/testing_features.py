@@ -100,17 +100,23 @@ def show_importance(card: PlotCard, training: Training, other: Training | None) 
             else (short_number(value, 3))
         )
 
+    # Rounding alone gives values like 3e-16: they are nothing.
+    least = 1e-9 * max(abs(report.value or 0.0), 1e-300)
+
+    def clean(value: float) -> float:
+        return 0.0 if abs(value) < least else value
+
     theirs = {i.column: i.mean for i in other.report.importance} if other is not None else {}
     bars = [
         Bar(
             item.column,
-            item.mean,
-            item.mean - 2 * item.std,
-            item.mean + 2 * item.std,
+            clean(item.mean),
+            clean(item.mean - 2 * item.std),
+            clean(item.mean + 2 * item.std),
             theirs.get(item.column),
             tip=(
-                f"{item.column}\nShuffled, the model is worse by {text(item.mean)} {unit} "
-                f"(± {text(2 * item.std).lstrip('+')})."
+                f"{item.column}\nShuffled, the model is worse by {text(clean(item.mean))} {unit} "
+                f"(± {text(clean(2 * item.std)).lstrip('+')})."
                 + ("\nNot told apart from nothing." if abs(item.mean) <= 2 * item.std else "")
             ),
         )

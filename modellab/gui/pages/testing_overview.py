@@ -109,7 +109,8 @@ class OverviewTab(QWidget):
         """Give what is told first what it needs; what matters most is shown if there is room."""
         scores = px(42 + 34 + 12) + px(31) * self._model.rowCount()
         if self._classify:
-            needed, above = px(100) + self._grid.full_height(), self.confusion
+            needed = px(100) + self._grid.full_height()
+            above: QWidget = self.confusion
         else:
             needed, above = scores, self.scores
         room = self.height() - needed - 12 >= px(170)
@@ -148,7 +149,9 @@ class OverviewTab(QWidget):
         if theirs and other is not None:
             headings.append(other.name)
         headings += [s.name for s in baselines]
-        rows, tips, strong = [], {}, set()
+        rows: list[tuple[str, ...]] = []
+        tips: dict[int, str] = {}
+        strong: set[int] = set()
         for name, value in own.items():
             # Log loss and the like mean nothing for baselines without probabilities.
             if value is None and all(s.metrics.get(name) is None for s in baselines):
@@ -168,6 +171,6 @@ class OverviewTab(QWidget):
         self._model.set_rows(
             rows, headings, right=range(1, len(headings)), strong=strong, tips=tips
         )
-        others = [112] * (len(headings) - 1 - (2 if theirs else 1))
-        mine = [168, 168] if theirs else [168]
-        self.scores.table.set_widths([150, *mine, *others], stretch=0)
+        others = [84 if theirs else 112] * len(baselines)
+        mine = [108, 108] if theirs else [168]
+        self.scores.table.set_widths([120, *mine, *others], stretch=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor
 
 from modellab.gui.kit import tip_text
@@ -12,6 +12,10 @@ from modellab.gui.theme import font, theme
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+
+Index = QModelIndex | QPersistentModelIndex
+"""What Qt hands to models and delegates."""
 
 
 class TextModel(QAbstractTableModel):
@@ -65,13 +69,13 @@ class TextModel(QAbstractTableModel):
         """Return the texts of a row."""
         return self._rows[number]
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
+    def columnCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._headings)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if not index.isValid():
             return None
         row, column = index.row(), index.column()

@@ -109,8 +109,8 @@ class TrainPage(LazyPage):
         columns.setSpacing(12)
         outer.addLayout(columns, 1)
         columns.addWidget(self._learner_card())
-        columns.addWidget(self._middle(), 5)
-        columns.addWidget(self._right(), 6)
+        columns.addWidget(self._middle(), 1)
+        columns.addWidget(self._right(), 1)
 
     def _learner_card(self) -> QWidget:
         card = Card("Learner", "", margin=8)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from modellab.experiment import Scalar
     from modellab.learners.base import Parameter
 
-FIELD_WIDTH = 168
+FIELD_WIDTH = 160
+OPTIONAL_WIDTH = 196
+"""With a switch before the field."""
 
 
 def range_text(parameter: Parameter) -> str:
@@ -211,14 +213,14 @@ class ParameterForm(QWidget):
         for at, parameter in enumerate(parameters):
             row = _Row(parameter, values.get(parameter.name, parameter.default), self.changed.emit)
             self._rows[parameter.name] = row
-            title = Label(parameter.title, 13, 500)
+            title = Label(parameter.title, 13, 500, wrap=True)
             title.setBuddy(row.field)
             title.setToolTip(row.field.toolTip())
             if not isinstance(row.field, ToggleSwitch):
-                row.holder.setFixedWidth(px(FIELD_WIDTH if row.switch is None else 230))
+                row.holder.setFixedWidth(px(FIELD_WIDTH if row.switch is None else OPTIONAL_WIDTH))
             line = at * 3
             self._grid.setRowMinimumHeight(line + 2, px(14))
-            self._grid.addWidget(title, line, 0, Qt.AlignmentFlag.AlignVCenter)
+            self._grid.addWidget(title, line, 0)
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self._grid.addWidget(row.holder, line, 1, right)
             self._grid.addWidget(row.reset, line, 2)

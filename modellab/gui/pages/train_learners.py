@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,6 +22,7 @@ from modellab.gui.theme import font, px, theme
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from modellab.gui.pages.text_model import Index
     from modellab.learners.base import CatalogueEntry
 
 KIND_ROLE = Qt.ItemDataRole.UserRole
@@ -109,17 +110,17 @@ class LearnerModel(QAbstractListModel):
                 return row
         return None
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._items)
 
-    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+    def flags(self, index: Index) -> Qt.ItemFlag:
         item = self._items[index.row()]
         if item.entry is None:
             return Qt.ItemFlag.NoItemFlags
         # What cannot be trained can still be looked at: its page says why.
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if not index.isValid():
             return None
         item = self._items[index.row()]
@@ -142,11 +143,11 @@ class LearnerModel(QAbstractListModel):
 class LearnerDelegate(QStyledItemDelegate):
     """Paints a heading, or a learner with its story."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         item = index.data(ITEM_ROLE)
         return QSize(px(200), px(34) if item.entry is None else px(60))
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         tokens = theme()
         item = index.data(ITEM_ROLE)
         rect = option.rect
@@ -251,7 +252,7 @@ class LearnerList(QListView):
         index = self.currentIndex()
         return index.data(ITEM_ROLE) if index.isValid() else None
 
-    def _current(self, index: QModelIndex, _before: QModelIndex) -> None:
+    def _current(self, index: Index, _before: Index) -> None:
         kind = index.data(KIND_ROLE)
         if kind and not self._quiet:
             self.chosen.emit(kind)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QAbstractListModel,
-    QModelIndex,
     QPointF,
     QRect,
     QRectF,
@@ -31,6 +30,7 @@ from modellab.gui.theme import font, px, theme
 
 if TYPE_CHECKING:
     from modellab.experiment import Experiment, LearnerSpec
+    from modellab.gui.pages.text_model import Index
     from modellab.gui.session_training import Training
 
 TRAINING_ROLE = Qt.ItemDataRole.UserRole
@@ -74,10 +74,10 @@ class TrainingModel(QAbstractListModel):
         """Row of a training."""
         return next((i for i, (t, _) in enumerate(self._shown) if t is training), None)
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._shown)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if not index.isValid():
             return None
         training, stale = self._shown[index.row()]
@@ -104,10 +104,10 @@ class TrainingModel(QAbstractListModel):
 class TrainingDelegate(QStyledItemDelegate):
     """Paints one training as a small card."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(px(220), px(66))
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         tokens = theme()
         training, stale = index.data(TRAINING_ROLE), index.data(STALE_ROLE)
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
@@ -207,7 +207,7 @@ class TrainingList(QListView):
             self.setCurrentIndex(self.model_of.index(row))
         self._quiet = False
 
-    def _current(self, index: QModelIndex, _before: QModelIndex) -> None:
+    def _current(self, index: Index, _before: Index) -> None:
         training = index.data(TRAINING_ROLE)
         if training is not None and not self._quiet:
             self.chosen.emit(training.id)
