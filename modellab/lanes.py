@@ -19,8 +19,10 @@ MAJORITY, NO_CHANGE = "Majority class", "No change"
 MEAN, LAST = "Running mean", "Last value"
 
 
-def default_learner(task: str) -> LearnerSpec:
-    """Return the learner that is trained when nobody chose one."""
+def default_learner(task: str, mode: str = "memory") -> LearnerSpec:
+    """Return the learner that is trained when nobody chose one; `mode` as in `[training]`."""
+    if mode == "chunks":
+        return LearnerSpec("linear_sgd")
     return LearnerSpec("logistic_regression" if task == "classification" else "ridge")
 
 
@@ -87,5 +89,6 @@ def with_default_lanes(
     """Return the experiment with the default lanes, if it lists none of its own."""
     if experiment.lane:
         return experiment
-    lanes = default_lanes(task, stream_rows=stream_rows, span_ns=span_ns)
+    learner = default_learner(task, experiment.training.mode)
+    lanes = default_lanes(task, learner, stream_rows=stream_rows, span_ns=span_ns)
     return replace(experiment, lane=lanes)  # type: ignore[no-any-return]
