@@ -6,22 +6,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from modellab.experiment import (
-    DataSpec,
-    Experiment,
-    LaneSpec,
-    LearnerSpec,
-    OnlinePolicy,
-    ReplaySpec,
-    SplitSpec,
-    replace,
-)
 from modellab.replay.process import worker_environment
-from modellab.replay.run import run_experiment
 
 pytestmark = pytest.mark.end_to_end
 
@@ -76,55 +64,3 @@ def test_the_demo_leaves_a_picture(tmp_path: Path) -> None:
         modellab("run", "demo/experiment.toml", "--json", "--set", "replay.limit=10",
                  folder=tmp_path)
     )["stream_rows"] == 10  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def cold(electricity: Path) -> Experiment:
-    """Electricity from its first row, without any training."""
-    return Experiment(
-        data=DataSpec(path=str(electricity), target="class"), split=SplitSpec(train=0)
-    )
-
-
-def _accuracy(result: Any, name: str) -> float:
-    lane = next(lane for lane in result.lanes if lane.name == name)
-    found: float = lane.metrics["cumulative"]["accuracy"]
-    return found
-
-
-def test_electricity_from_a_cold_start(cold: Experiment) -> None:
-    lane = LaneSpec("Online", OnlinePolicy(), LearnerSpec("linear"))
-    result = run_experiment(replace(cold, lane=[lane]), base=Path("/"))
-    assert result.position == 45_312
-    assert round(100 * _accuracy(result, "Majority class"), 2) == 57.53
-    assert round(100 * _accuracy(result, "No change"), 2) == 85.33
-
-
-def test_river_lanes_equal_rivers_own_loop(cold: Experiment) -> None:
-    import csv
-
-    from river import metrics, naive_bayes, tree
-    from river.evaluate import progressive_val_score
-
-    rows = 4000
-    with Path(cold.data.paths[0]).open(newline="") as file:
-        reader = csv.DictReader(file)
-        stream = []
-        for row, _ in zip(reader, range(rows), strict=False):
-            label = row.pop("class")
-            stream.append(({key: float(value) for key, value in row.items()}, label))
-    models = {
-        "tree.HoeffdingTreeClassifier": tree.HoeffdingTreeClassifier(),
-        "naive_bayes.GaussianNB": naive_bayes.GaussianNB(),
-    }
-    lanes = [
-        LaneSpec(name, OnlinePolicy(), LearnerSpec("river", name, {"scale": False}))
-        for name in models
-    ]
-    result = run_experiment(
-        replace(cold, lane=lanes, replay=ReplaySpec(limit=rows)), base=Path("/")
-    )
-    for name, model in models.items():
-        score = progressive_val_score(stream, model, metrics.Accuracy())
-        # River counts no row that its model cannot answer yet; so does the lane.
-        assert _accuracy(result, name) == pytest.approx(score.get(), abs=0), name
