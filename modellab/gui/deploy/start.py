@@ -20,7 +20,7 @@ from modellab.gui.kit import (
     count_text,
 )
 from modellab.gui.theme import px, theme
-from modellab.lanes import baseline_lanes, default_lanes
+from modellab.lanes import baseline_lanes, default_lanes, default_learner
 
 if TYPE_CHECKING:
     from modellab.experiment import LaneSpec
@@ -47,7 +47,8 @@ def coming_lanes(session: Session) -> list[LaneSpec]:
         first = times[min(int(share * (len(times) - 1)), len(times) - 1)]
         span = max(0, times[-1] - first)
     task = profile.task or "classification"
-    learner = chosen.learner if chosen is not None else None
+    mode = experiment.training.mode
+    learner = chosen.learner if chosen is not None else default_learner(task, mode)
     rows = max(1, profile.n_rows - profile.train_rows)
     return default_lanes(task, learner, stream_rows=rows, span_ns=span)
 
