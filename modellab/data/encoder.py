@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
-    from modellab.data.dataset import Dataset
     from numpy.typing import NDArray
 
     from modellab.data.categories import View
+    from modellab.data.dataset import Dataset
     from modellab.experiment import Kind
 
     Tally = NumberTally | BooleanTally | CategoryTally | TimeTally

@@ -18,10 +18,10 @@ from modellab.experiment import rows_or_span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modellab.data.dataset import Dataset
     from numpy.typing import NDArray
 
     from modellab.data.categories import View
+    from modellab.data.dataset import Dataset
     from modellab.data.encoder import Encoder
 
     Rows = Any
