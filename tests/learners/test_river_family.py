@@ -227,6 +227,7 @@ def test_every_class_by_name(name):
         y = target(n_classes, *targets)
         if "MultinomialNB" in name or "ComplementNB" in name:  # these count things
             rows = [{**row, "n": abs(row["n"])} for row in rows]
+        copies = [dict(row) for row in rows]
         learner = make(rows[0], n_classes, name=name, **NEEDED.get(name, {}))
         assert isinstance(learner, Learner)
         assert isinstance(learner, PrequentialLearner)
@@ -249,6 +250,7 @@ def test_every_class_by_name(name):
             if ours.proba is not None:
                 assert ours.proba.shape == (len(rows), n_classes)
         assert all(np.isfinite(v) or "facto" in name for v in learner.parameters().values())
+        assert rows == copies  # the rows are shared with other lanes
 
 
 PROGRAM = """

@@ -24,12 +24,18 @@ FAST = {
 SEED = 5
 
 
+def read_only(x, y):
+    """As the stream hands rows out."""
+    x.flags.writeable = y.flags.writeable = False
+    return x, y
+
+
 def cancer():
     from sklearn.datasets import load_breast_cancer
 
     data = load_breast_cancer()
     x = (data.data - data.data[:400].mean(axis=0)) / data.data[:400].std(axis=0)
-    return x, data.target.astype(np.int64)
+    return read_only(x, data.target.astype(np.int64))
 
 
 def wine():
@@ -38,14 +44,14 @@ def wine():
     data = load_wine()
     order = np.random.default_rng(0).permutation(len(data.target))
     x = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0)
-    return x[order], data.target[order].astype(np.int64)
+    return read_only(x[order], data.target[order].astype(np.int64))
 
 
 def diabetes():
     from sklearn.datasets import load_diabetes
 
     data = load_diabetes(scaled=True)
-    return data.data * 20.0, data.target.astype(np.float64)
+    return read_only(data.data * 20.0, data.target.astype(np.float64))
 
 
 def make(kind, x, n_classes, **params) -> SklearnLearner:
@@ -459,3 +465,24 @@ def test_an_error_of_the_library_is_one_sentence():
     with pytest.raises(LearnerError) as caught:
         learner.fit(x, y)
     assert "could not be trained: Negative values" in caught.value.sentence
+
+
+def test_one_thread_wherever_it_computes():
+    import threading
+
+    import threadpoolctl
+
+    x, y = cancer()
+    counts = []
+
+    def work() -> None:
+        learner = make("hist_gradient_boosting", x, 2)
+        learner.fit(x, y)
+        counts.extend(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
+
+    work()
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert counts
+    assert set(counts) == {1}
