@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from modellab.replay.session_folder import SessionFolder
 
 SLICE_SECONDS = 0.02
-TICK_SECONDS = 1 / 120
+TICK_SECONDS = 1 / 60
 FRAME_SECONDS = 1 / 60
 SAFE_SECONDS = 5.0
 GRACE_SECONDS = 0.5

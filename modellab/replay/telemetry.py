@@ -30,6 +30,7 @@ METRICS_SECONDS = 0.4
 PARAMETERS_SECONDS = 0.2
 MEMORY_SECONDS = 1.0
 SIZE_SECONDS = 2.0
+TIMES_READ = 4096
 
 
 class Reporter:
@@ -53,6 +54,7 @@ class Reporter:
         self._events = 0
         self._extra: list[EventRecord] = []
         self._parameters = 0  # version that the window has; 0: nothing
+        self._times: tuple[int, NDArray[np.int64]] = (0, np.empty(0, np.int64))
         self._reset = True
 
     def forget(self) -> None:
@@ -61,6 +63,7 @@ class Reporter:
         self._event_counts = {}
         self._events = 0
         self._parameters = 0
+        self._times = (0, np.empty(0, np.int64))
         self._slow = self._parameters_told = 0.0
         self._reset = True
 
@@ -117,7 +120,7 @@ class Reporter:
             position=0 if replay is None else replay.position,
             train_rows=0 if replay is None else replay.train_rows,
             stop=0 if replay is None else replay.stop,
-            time_ns=None if replay is None else time_at(replay, replay.position),
+            time_ns=None if replay is None else self._time_at(replay, replay.position),
             rows_per_second=rows_per_second,
             memory_mb=self._memory_mb(),
             busy=busy,
@@ -188,6 +191,18 @@ class Reporter:
             values=pack(delta.values),
         )
 
+    def _time_at(self, replay: Replay, position: int) -> int | None:
+        """Event time in ns at `position` (at the end: of the last row); None without times."""
+        last = replay.context.n_rows - 1
+        at = min(position, last)
+        start, known = self._times
+        if not start <= at < start + len(known):
+            read = replay.context.stream.times(at, min(at + TIMES_READ, last + 1))
+            if read is None:
+                return None
+            start, known = self._times = (at, read)
+        return int(known[at - start])
+
     def _memory_mb(self) -> float:
         now = time.monotonic()
         if now - self._memory[0] >= MEMORY_SECONDS:
@@ -229,13 +244,6 @@ def curve_delta(delta: Any) -> CurveDelta:
         low=pack(delta.min),
         high=pack(delta.max),
     )
-
-
-def time_at(replay: Replay, position: int) -> int | None:
-    """Event time in ns at `position` (at the end: of the last row); None without a time column."""
-    at = min(position, replay.context.n_rows - 1)
-    found = replay.context.stream.times(at, at + 1)
-    return None if found is None else int(found[0])
 
 
 def sampled_times(
