@@ -157,8 +157,6 @@ class PlotStack(QFrame):
             panel.setMinimumHeight(px(HEAD + 60))
             panel.plot.readout_wanted.connect(self._readout_here)
             panel.folded_changed.connect(self._folded_by_hand)
-        self._rest = QWidget()
-        self._rest.setFixedHeight(0)
         self.axis = RowAxis(self.view, self._axis_date)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 2, 1, 6)

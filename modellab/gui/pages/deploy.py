@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from modellab.gui.deploy.events import EventsCard
 from modellab.gui.deploy.inspector import Inspector
 from modellab.gui.deploy.lane_cards import LaneList
 from modellab.gui.deploy.lane_dialog import ForkDialog, LaneDialog
-from modellab.gui.deploy.side import Side
+from modellab.gui.deploy.side import STRIP, Side
 from modellab.gui.deploy.start import TIP as DEPLOY_TIP
 from modellab.gui.deploy.start import StartPanel
 from modellab.gui.deploy.timeline import Timeline
@@ -113,7 +112,26 @@ class DeployPage(Page):
         QWidget.setTabOrder(self.transport, self.timeline)
 
     def _usual_sizes(self) -> None:
-        self.middle.setSizes([px(LEFT_WIDTH), px(620), px(RIGHT_WIDTH)])
+        self._widths = [px(LEFT_WIDTH), px(RIGHT_WIDTH)]
+        self._share_width()
+
+    def _share_width(self) -> None:
+        """Give the plots what folded sides leave; a splitter does not do that by itself."""
+        left = px(STRIP) if self.left.folded else self._widths[0]
+        right = px(STRIP) if self.right.folded else self._widths[1]
+        rest = max(px(400), self.middle.width() - left - right - 2 * px(GAP))
+        self.middle.setSizes([left, rest, right])
+
+    def _sides_changed(self) -> None:
+        self._share_width()
+        self._remember()
+
+    def _splitter_moved(self) -> None:
+        left, _, right = self.middle.sizes()
+        for at, (side, width) in enumerate(((self.left, left), (self.right, right))):
+            if not side.folded:
+                self._widths[at] = width
+        self._remember()
 
     def _connect(self) -> None:
         bar = self.transport
@@ -131,9 +149,9 @@ class DeployPage(Page):
         self.inspector.fork_wanted.connect(self.fork_lane)
         self.inspector.edit_wanted.connect(self.edit_lane)
         self.progress.cancelled.connect(self._cancel)
-        self.left.folded_changed.connect(lambda _on: self._remember())
-        self.right.folded_changed.connect(lambda _on: self._remember())
-        self.middle.splitterMoved.connect(lambda _at, _which: self._remember())
+        self.left.folded_changed.connect(lambda _on: self._sides_changed())
+        self.right.folded_changed.connect(lambda _on: self._sides_changed())
+        self.middle.splitterMoved.connect(lambda _at, _which: self._splitter_moved())
         theme_hub().theme_changed.connect(self._themed)
         self.watch("deployment", self._structure)
         self.watch("telemetry", self._news)
@@ -182,7 +200,7 @@ class DeployPage(Page):
     def take_down(self) -> None:
         self.hidden()
         self.inspector.changes.flush()
-        with contextlib.suppress(RuntimeError):
+        if self._watching:  # the first time
             theme_hub().theme_changed.disconnect(self._themed)
         super().take_down()
 
@@ -201,6 +219,7 @@ class DeployPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
+        self._share_width()
 
     def _fit(self) -> None:
         """Leave out what a small window has no room for."""
@@ -223,7 +242,7 @@ class DeployPage(Page):
 
     def _remember(self) -> None:
         value = {
-            "sizes": self.middle.sizes(),
+            "widths": self._widths,
             "left": self.left.folded,
             "right": self.right.folded,
         }
@@ -232,24 +251,25 @@ class DeployPage(Page):
     def _restore(self) -> None:
         try:
             value = json.loads(settings().layout("deploy") or "{}")
-            sizes = [int(size) for size in value.get("sizes", [])]
+            widths = [int(width) for width in value.get("widths", [])]
             folded = bool(value.get("left")), bool(value.get("right"))
         except (ValueError, TypeError, AttributeError):
             return
         self.left.set_folded(folded[0])
         self.right.set_folded(folded[1])
-        if len(sizes) == 3 and all(size > 0 for size in sizes):
-            self.middle.setSizes(sizes)
+        if len(widths) == 2 and all(width > 0 for width in widths):
+            self._widths = widths
+        self._share_width()
 
     def toggle_left(self) -> None:
         """Fold the lanes to a strip, or unfold them."""
         self.left.set_folded(not self.left.folded)
-        self._remember()
+        self._sides_changed()
 
     def toggle_right(self) -> None:
         """Fold settings and events to a strip, or unfold them."""
         self.right.set_folded(not self.right.folded)
-        self._remember()
+        self._sides_changed()
 
     def _themed(self) -> None:
         self._structure()

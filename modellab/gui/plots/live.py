@@ -24,6 +24,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
+from PySide6.QtWidgets import QGraphicsView
 
 from modellab.gui.kit import describe, short_number
 from modellab.gui.plots import live_paint
@@ -45,8 +46,10 @@ WIDE = 780
 """Wider plots give the names in their labels more room."""
 NARROW = 560
 """Narrower plots keep only the values in their labels."""
-_OFFSETS = ((0.0, 0.0), (0.7, 0.7), (-0.7, 0.7))
-"""A strong line is drawn at each of these, in pixels."""
+_OFFSETS = ((0.0, 0.0), (0.3, 0.6), (0.8, -0.6), (-0.8, 0.6))
+"""Lines are drawn at one or two of these, in pixels; strong ones at two more."""
+RICH_POINTS = 7000
+"""With more points than this in a plot, lines are drawn once: the frame's time goes first."""
 
 
 def gutter(width: int) -> int:
@@ -62,12 +65,12 @@ class _Curve:
         self.items: list[pg.PlotCurveItem] = []
         self.style: tuple[object, ...] = ()
 
-    def set_style(self, colour: str, dash: tuple[float, ...], strong: bool) -> None:
-        wanted = (colour, dash, strong)
+    def set_style(self, colour: str, dash: tuple[float, ...], strong: bool, rich: bool) -> None:
+        wanted = (colour, dash, strong, rich)
         if wanted == self.style:
             return
         self.style = wanted
-        count = len(_OFFSETS) if strong else 1
+        count = (2 if rich else 1) + (2 if strong else 0)
         while len(self.items) < count:
             item = pg.PlotCurveItem(skipFiniteCheck=True, antialias=True)
             self.box.addItem(item, ignoreBounds=True)
@@ -170,6 +173,10 @@ class LivePlot(pg.GraphicsView):
         self._place_box()
         theme_hub().theme_changed.connect(self._themed)
 
+    def close(self) -> bool:
+        """Close as any widget does: pyqtgraph's own tears the view apart (a second one crashes)."""
+        return bool(QGraphicsView.close(self))
+
     # ------------------------------------------------------------------ what is shown
 
     def set_lines(self, lines: Sequence[LiveLine]) -> None:
@@ -193,11 +200,12 @@ class LivePlot(pg.GraphicsView):
         )
         pixel = ((high - low) / wide, (top - bottom) / max(1.0, area.height()))
         drawn = set()
+        rich = sum(len(x) for _, x, _ in reduced) <= RICH_POINTS
         for line, x, y in reduced if self.heat is None else ():
             curve = self._curves.get(line.key)
             if curve is None:
                 curve = self._curves[line.key] = _Curve(self.box)
-            curve.set_style(line.colour, line.dash, line.strong)
+            curve.set_style(line.colour, line.dash, line.strong, rich)
             curve.draw(x, y, pixel)
             drawn.add(line.key)
         for key in [k for k in self._curves if k not in drawn]:

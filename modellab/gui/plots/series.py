@@ -47,8 +47,8 @@ def decimate(x: Floats, y: Floats, low: float, high: float, pixels: int) -> tupl
     end = begin + groups * size
     inner = y[begin:end].reshape(groups, size)
     starts = np.arange(begin, end, size)
-    ends = np.array([0, count - 1])
-    parts = [np.arange(begin), np.arange(end, count), ends]
+    # The groups at either end may be cut.
+    parts = [np.array([0, count - 1]), _extremes(y, 0, begin), _extremes(y, end, count)]
     gaps = np.isnan(inner)
     if gaps.any():
         # A group with a gap in it keeps one missing point.
@@ -60,8 +60,20 @@ def decimate(x: Floats, y: Floats, low: float, high: float, pixels: int) -> tupl
         parts.append(starts + inner.argmin(axis=1))
         parts.append(starts + inner.argmax(axis=1))
     mask = np.zeros(count, dtype=bool)
-    mask[np.concatenate(parts).astype(np.int64)] = True
+    mask[np.concatenate(parts)] = True
     return x[mask], y[mask]
+
+
+def _extremes(y: Floats, start: int, stop: int) -> NDArray[np.int64]:
+    """Return where `y` is least, greatest and (if so) missing between two places."""
+    part = y[start:stop]
+    if not len(part):
+        return np.empty(0, np.int64)
+    gap = np.isnan(part)
+    found = [np.where(gap, np.inf, part).argmin(), np.where(gap, -np.inf, part).argmax()]
+    if gap.any():
+        found.append(gap.argmax())
+    return start + np.array(found, np.int64)
 
 
 class Recording:

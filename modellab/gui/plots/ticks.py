@@ -56,14 +56,16 @@ def tick_texts(values: list[float], *, prefix: str = "") -> list[str]:
             factor = {"G": 1e9, "M": 1e6, "k": 1e3}[name]
             unit = f"\N{NO-BREAK SPACE}{name}"
             break
-    decimals = max(0, -math.floor(math.log10(step / factor) + 1e-9))
+    near = 1e-3 * step / factor
+    shown = [v / factor for v in values]
+    decimals = next((d for d in range(6) if all(abs(round(v, d) - v) < near for v in shown)), 6)
     if decimals > 5:
         return [prefix + short_number(v) for v in values]
     texts = []
     for value in values:
-        shown = abs(value) / factor
+        size = abs(value) / factor
         sign = MINUS if value < -1e-12 * largest else ""
-        texts.append(f"{sign}{prefix}{shown:,.{decimals}f}{unit if value else ''}")
+        texts.append(f"{sign}{prefix}{size:,.{decimals}f}{unit if value else ''}")
     return texts
 
 
