@@ -225,7 +225,30 @@ class Session(DataPart):
         self.path, self._kept = place, self.experiment
         self._autosave.remove()
         self.topics.publish("experiment")
+        if place.suffix.lower() == ".mlab":
+            self._add_results(place, self.experiment)
         return True
+
+    def _add_results(self, place: Path, experiment: Experiment) -> None:
+        """Put the results of the replay so far into a ``.mlab`` file that was just saved."""
+        live = self._live()
+        if live is None or not live.started or self.deployment_stale:
+            return
+        folder = paths.cache_dir() / "replays" / self._autosave.id / "results"
+
+        def written(_result: dict[str, Any]) -> None:
+            fingerprint = self.data.fingerprint if self.data is not None else None
+            try:
+                # Saved again or elsewhere in the meantime: these results are not of that file.
+                if self.path == place and self._kept == experiment:
+                    saving.write_experiment(experiment, place, fingerprint, folder)
+            except (LabError, OSError) as error:
+                sentence = f"The results could not be put into {quote(place.name)}."
+                self.tell("warning", sentence, detail=str(error))
+            saving.remove_replay(folder)
+
+        title = f"Adding results to {place.name}"
+        self.start_job(WriteResults(folder=str(folder)), "results", title, on_done=written)
 
     def write_results(self, folder: str | Path) -> Job | None:
         """Write the results folder of the replay so far."""

@@ -171,10 +171,13 @@ class DataPart(ReplayPart):
         return time_at(np.asarray(self.profile.times_ns, np.int64), self.n_rows, row)
 
     def row_at(self, time_ns: int) -> int | None:
-        """Return the row near an event time; None without a time column."""
+        """Return the row near an event time; None without a time column, or out of order."""
         if self.profile is None or not self.profile.times_ns:
             return None
-        return row_at(np.asarray(self.profile.times_ns, np.int64), self.n_rows, time_ns)
+        times = np.asarray(self.profile.times_ns, np.int64)
+        if np.any(np.diff(times) < 0):
+            return None
+        return row_at(times, self.n_rows, time_ns)
 
     # ------------------------------------------------------------------ opening
 

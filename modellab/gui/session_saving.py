@@ -233,8 +233,20 @@ def read_experiment(path: Path) -> Experiment:
     return rebase(load(path), path.parent, None)
 
 
-def write_experiment(experiment: Experiment, path: Path, fingerprint: str | None = None) -> None:
+def write_experiment(
+    experiment: Experiment,
+    path: Path,
+    fingerprint: str | None = None,
+    results: Path | None = None,
+) -> None:
     """Write a ``.toml`` or ``.mlab`` file; the data's paths become relative where they are near.
+
+    Parameters
+    ----------
+    fingerprint
+        Of the data, if known.
+    results
+        A results folder to put into a ``.mlab`` file.
 
     Raises
     ------
@@ -246,7 +258,7 @@ def write_experiment(experiment: Experiment, path: Path, fingerprint: str | None
     if path.suffix.lower() == ".mlab":
         from modellab.export.mlab import write_mlab
 
-        write_mlab(path, experiment, fingerprint=fingerprint)
+        write_mlab(path, experiment, fingerprint=fingerprint, results=results)
         return
     from modellab.experiment_file import save
 

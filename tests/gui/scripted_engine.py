@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -200,6 +201,8 @@ class ScriptedEngine:
         if isinstance(command, Deploy):
             return self.deployed(command)
         if isinstance(command, WriteResults):
+            Path(command.folder).mkdir(parents=True, exist_ok=True)
+            (Path(command.folder) / "summary.json").write_text("{}")
             return Written(folder=command.folder, files=["summary.json"])
         if isinstance(command, AddLane | Seek):
             return Written(folder="", files=[])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -696,6 +697,26 @@ def test_a_saved_experiment_opens_again(bench: Bench, csv: Path, tmp_path: Path)
     assert other.session.experiment == kept
     assert not other.session.dirty
     assert not other.session.target_guessed
+
+
+def test_a_saved_mlab_holds_the_results_so_far(bench: Bench, csv: Path, tmp_path: Path) -> None:
+    session = bench.deployed(csv)
+    place = tmp_path / "mine.mlab"
+    session.save(place)
+    bench.settle()
+    assert bench.engine.count(p.WriteResults) == 0  # nothing was replayed yet
+    bench.feed(300)
+    session.save(place)
+    with zipfile.ZipFile(place) as file:  # there at once, without results
+        assert "results/summary.json" not in file.namelist()
+    bench.settle()
+    with zipfile.ZipFile(place) as file:
+        assert "results/summary.json" in file.namelist()
+    assert not Path(bench.engine.last(p.WriteResults).folder).exists()
+    other = Bench()
+    other.session.open_paths([place])
+    other.settle()
+    assert other.session.experiment == session.experiment
 
 
 def test_an_experiment_whose_data_moved_asks_where_they_are(

@@ -173,8 +173,9 @@ class SplitCard(Card):
         self._stream[2].setText(f"to {date_text(last)}" if timed and last is not None else "")
         for words in (self._train[2], self._stream[2]):
             words.setVisible(timed)
-        self.date.setVisible(timed)
-        if timed and first is not None:
+        in_order = timed and first is not None and session.row_at(first) is not None
+        self.date.setVisible(in_order)
+        if in_order and first is not None:
             self._show_date(first, last or first)
         palette = self._stream[0].palette()
         palette.setColor(self._stream[0].foregroundRole(), theme().lane_text(theme().lanes[0]))

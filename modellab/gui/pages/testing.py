@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from modellab.gui.actions import Action
 from modellab.gui.kit import (
     Banner,
     EmptyState,
@@ -168,20 +167,6 @@ class TestPage(LazyPage):
         if report.unlabelled:
             told.append(f"{count_text(report.unlabelled)} without a label")
         return told
-
-    def actions_offered(self) -> list[Action]:
-        return [
-            Action(
-                "test.deploy",
-                "Switch to &deployment",
-                "The chosen model goes live and the stream is replayed.",
-                self.switch,
-                shortcut="Ctrl+D",
-                icon="rocket-launch",
-                menu="Run",
-                enabled=lambda: self.session.why_no_deploy,
-            )
-        ]
 
     # ------------------------------------------------------------------ what is shown
 
