@@ -25,7 +25,8 @@ from modellab.data.arrow import Array, RecordBatch, Table, arrow
 from modellab.data.convert import Converted, as_texts, convert, stored_type
 from modellab.data.csv_source import NOT_UTF8, CsvSource
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
-from modellab.data.source import BadRow, Chunk, ReadProgress, Source, no_progress, open_source
+from modellab.data.opening import open_source
+from modellab.data.source import BadRow, Chunk, ReadProgress, Source, no_progress
 from modellab.data.store import (
     BAD_ROWS_FILE,
     BATCH_ROWS,

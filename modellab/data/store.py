@@ -14,8 +14,8 @@ import numpy as np
 from modellab.data.arrow import Array, RecordBatch, Table, arrow
 from modellab.data.convert import as_texts, convert, number_time_unit, present_texts, stored_type
 from modellab.data.kinds import MAX_LEVELS, sort_levels
-from modellab.data.leases import DEFAULT_BUDGET, Lease
-from modellab.data.source import BadRow, ReadProgress, no_progress
+from modellab.data.leases import Lease
+from modellab.data.source import BadRow
 from modellab.errors import DataError, nearest, quote
 from modellab.experiment import Kind
 
@@ -400,25 +400,3 @@ class OrderCheck:
             index = int(late[0]) + (1 if self._latest is None else 0)
             self.first = position + int(np.flatnonzero(valid)[index])
         self._latest = int(nanos[-1])
-
-
-def import_dataset(
-    paths: str | Path | Sequence[str | Path],
-    *,
-    kinds: Mapping[str, Kind] | None = None,
-    sort_by: str | None = None,
-    cache: Path | None = None,
-    progress: ReadProgress = no_progress,
-    budget_bytes: int = DEFAULT_BUDGET,
-) -> Store:
-    """Read data files into a store, or find the one made before: `modellab.data.importer`."""
-    from modellab.data.importer import import_dataset as reading
-
-    return reading(
-        paths,
-        kinds=kinds,
-        sort_by=sort_by,
-        cache=cache,
-        progress=progress,
-        budget_bytes=budget_bytes,
-    )

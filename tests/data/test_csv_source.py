@@ -11,7 +11,8 @@ import pytest
 from modellab.data import csv_records
 from modellab.data.csv_records import cut_blocks
 from modellab.data.csv_source import NOT_UTF8, CsvSource
-from modellab.data.source import BadRow, open_source
+from modellab.data.opening import open_source
+from modellab.data.source import BadRow
 from modellab.errors import DataError
 
 

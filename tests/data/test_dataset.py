@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from modellab.data.dataset import Dataset, guess_target, guess_time
-from modellab.data.store import Store, import_dataset
+from modellab.data.importer import import_dataset
+from modellab.data.store import Store
 from modellab.data.task import Task
 from modellab.errors import DataError, ExperimentError, LabError
 from modellab.experiment import DataSpec, SplitSpec

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modellab.data import csv_source
 from modellab.data.convert import MISSING_TEXTS
 from modellab.data.csv_records import one_by_one
-from modellab.data.store import import_dataset
+from modellab.data.importer import import_dataset
 
 CELLS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from modellab.data import importer, leases
-from modellab.data.store import BATCH_ROWS, Store, import_dataset
+from modellab.data.importer import import_dataset
+from modellab.data.store import BATCH_ROWS, Store
 from modellab.errors import Cancelled, DataError
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from modellab.data.dataset import Dataset
 from modellab.data.giveaway import give_aways
+from modellab.data.importer import import_dataset
 from modellab.data.notes import Note, worth_knowing
 from modellab.data.profile import profile
 from modellab.data.samples import sample_experiment, sample_path
-from modellab.data.store import Store, import_dataset
+from modellab.data.store import Store
 from modellab.experiment import DataSpec, SplitSpec, replace
 
 

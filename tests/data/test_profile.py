@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modellab.data import profile as profile_module
+from modellab.data.importer import import_dataset
 from modellab.data.profile import ColumnProfile, profile
 from modellab.data.profile_parts import Distinct, Moments, hash_numbers, hash_texts, histogram
 from modellab.data.samples import sample_path
-from modellab.data.store import BATCH_ROWS, Store, import_dataset
+from modellab.data.store import BATCH_ROWS, Store
 from modellab.errors import Cancelled
 
 ROWS = BATCH_ROWS + 12_345

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from modellab.data.dataset import Dataset, guess_target, guess_time
+from modellab.data.importer import import_dataset
 from modellab.data.samples import SAMPLES, sample, sample_experiment, sample_path
-from modellab.data.store import Store, import_dataset
+from modellab.data.store import Store
 from modellab.errors import DataError
 from modellab.experiment import check
 from modellab.paths import resources

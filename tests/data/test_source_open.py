@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from modellab.data import source as source_module
-from modellab.data.source import FileState, fingerprint_of, open_source
+from modellab.data.opening import open_source
+from modellab.data.source import FileState, fingerprint_of
 from modellab.errors import DataError
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
 from modellab.data.encoding import NO_TIME
-from modellab.data.store import import_dataset
+from modellab.data.importer import import_dataset
 from modellab.data.stream import BLOCK, EncodedStream
 from modellab.errors import ExperimentError
 from modellab.experiment import DataSpec, SplitSpec, parse_span

@@ -11,7 +11,7 @@ import pytest
 
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
-from modellab.data.store import import_dataset
+from modellab.data.importer import import_dataset
 from modellab.data.stream import EncodedStream
 from modellab.errors import Cancelled
 from modellab.evaluation import testing_rows, testing_slices

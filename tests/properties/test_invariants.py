@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
-from modellab.data.store import Store, import_dataset
+from modellab.data.importer import import_dataset
+from modellab.data.store import Store
 from modellab.experiment import (
     DataSpec,
     EvaluationSpec,
