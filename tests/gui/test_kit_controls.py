@@ -206,6 +206,15 @@ def test_a_number_out_of_range_becomes_the_limit(qtbot):
     assert told == [90]
 
 
+def test_a_range_that_moves_the_value_is_no_entry(qtbot):
+    told = []
+    field = NumberField("Split", "x", value=400, maximum=2000, committed=told.append)
+    shown(qtbot, field)
+    field.setRange(0, 59)
+    assert field.number() == 59
+    assert told == []
+
+
 def test_nonsense_cannot_be_typed(qtbot):
     field = NumberField("Share", "x", value=10)
     shown(qtbot, field)

@@ -110,6 +110,12 @@ class NumberField(QDoubleSpinBox):
         self.setValue(value)
         self.blockSignals(blocked)
 
+    def setRange(self, minimum: float, maximum: float) -> None:
+        """Set the range; a value that must move into it is no entry of the person's."""
+        blocked = self.blockSignals(True)
+        super().setRange(minimum, maximum)
+        self.blockSignals(blocked)
+
     def textFromValue(self, value: float) -> str:
         if self._log:
             return short_number(value, 6)
