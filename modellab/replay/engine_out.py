@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from modellab.errors import Cancelled
-from modellab.replay.failure import as_detail, as_sentence
+from modellab.replay.failure import as_detail, as_log, as_sentence
 from modellab.replay.protocol import (
     Ack,
     JobDone,
@@ -100,7 +100,7 @@ class Job:
         """Answer that it failed, with a sentence."""
         given_up = isinstance(error, Cancelled)
         if not given_up and not self.cancelled.is_set():
-            print(as_detail(error), file=sys.stderr)  # noqa: T201  # the engine's log
+            print(as_log(error), file=sys.stderr)  # noqa: T201  # the engine's log
         self._end(
             JobFailed(
                 id=self.id,

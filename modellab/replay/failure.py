@@ -23,7 +23,16 @@ def as_sentence(error: BaseException) -> str:
 
 
 def as_detail(error: BaseException) -> str:
-    """Return the technical text behind `as_sentence`, for the log and the details button."""
-    if isinstance(error, LabError) and error.detail:
-        return error.detail
-    return "".join(traceback.format_exception(error))
+    """Return the technical text for the details button.
+
+    Of a `LabError` what it says itself, perhaps nothing: its sentence is the whole matter, and
+    where in the program it was raised helps nobody who has a bad file.
+    """
+    return error.detail if isinstance(error, LabError) else as_log(error)
+
+
+def as_log(error: BaseException) -> str:
+    """Return what the log keeps of an error: where it was raised, and all that is known."""
+    trace = "".join(traceback.format_exception(error))
+    more = error.detail if isinstance(error, LabError) else ""
+    return f"{trace}{more}".rstrip()

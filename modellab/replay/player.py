@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from modellab.errors import ExperimentError, LabError
-from modellab.replay.failure import as_detail, as_sentence
+from modellab.replay.failure import as_log, as_sentence
 from modellab.replay.pace import Pace
 from modellab.replay.protocol import (
     AddLane,
@@ -230,7 +230,7 @@ class Player:
         self._save_cost = self._saved - now
 
     def _failed(self, error: BaseException) -> None:
-        print(as_detail(error), file=sys.stderr)  # noqa: T201  # the engine's log
+        print(as_log(error), file=sys.stderr)  # noqa: T201  # the engine's log
         replay = self.replay
         if replay is not None and _lane_worker_lost(replay):
             # A lane worker is gone with the state of its lanes: only a checkpoint brings them back,

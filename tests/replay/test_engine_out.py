@@ -62,6 +62,17 @@ def test_what_went_wrong_is_one_sentence(case: Case, capsys: pytest.CaptureFixtu
     assert "byte 0" in capsys.readouterr().err
 
 
+def test_a_sentence_that_says_it_all_comes_without_a_trace(
+    case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(_: Job) -> None:
+        raise DataError("The file is empty.")
+
+    case.job.run(work)
+    assert case.sent() == [JobFailed(id=7, sentence="The file is empty.", detail="")]
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_a_mistake_of_ours_is_told_as_such(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     case.job.run(lambda _: 1 // 0)  # type: ignore[func-returns-value,arg-type,return-value]
     (failed,) = case.sent()
