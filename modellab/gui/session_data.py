@@ -71,6 +71,8 @@ class DataPart(ReplayPart):
         self._profile_wanted = False
         self._next_training = 1
         self._opening: Opening | None = None
+        self._detected: dict[str, str] = {}
+        self._detected_of: DataSummary | None = None
 
     # ------------------------------------------------------------------ told by `Session`
 
@@ -120,11 +122,12 @@ class DataPart(ReplayPart):
         """Kind of a column, as set or as detected; None when there is no such column."""
         if self.experiment is not None and column in self.experiment.data.kinds:
             return self.experiment.data.kinds[column]
-        if self.data is not None:
-            for known in self.data.columns:
-                if known.name == column:
-                    return known.kind
-        return None
+        if self._detected_of is not self.data:
+            # Asked for every column at once: a wide file must not be searched for each of them.
+            self._detected_of = self.data
+            columns = self.data.columns if self.data is not None else []
+            self._detected = {c.name: c.kind for c in columns}
+        return self._detected.get(column)
 
     def role_of(self, column: str) -> str:
         """Role of a column: ``feature``, ``target``, ``time`` or ``ignored``."""
