@@ -49,7 +49,7 @@ Sink = Callable[[int, NDArray[Any], Prediction], None]
 
 
 def check_lane(spec: LaneSpec, context: Context) -> None:
-    """Check that the learner does the task and supports the policy.
+    """Check that the learner does the task and supports the policy (a training has no lane name).
 
     Raises
     ------
@@ -57,7 +57,7 @@ def check_lane(spec: LaneSpec, context: Context) -> None:
         With the catalogue's reason.
     """
     line = entry(spec.learner)
-    where = f"Lane {quote(spec.name)}: {line.title}"
+    where = f"Lane {quote(spec.name)}: {line.title}" if spec.name else line.title
     if context.task.kind not in line.tasks:
         reason = line.why_not.get(context.task.kind, f"it does {' and '.join(line.tasks)} only")
         raise ExperimentError(f"{where} cannot do {context.task.kind}: {reason}")
