@@ -159,12 +159,14 @@ class Session(DataPart):
         if why is not None or experiment is None:
             self.tell("warning", why or "")
             return None
-        return self.start_job(
+        job = self.start_job(
             TrainModel(experiment=experiment, learner=learner),
             "train",
             "Training",
             on_done=lambda result: self._trained(struct_of(TrainingResult, result), experiment),
         )
+        job.again = lambda: self.train(learner)
+        return job
 
     def _trained(self, result: TrainingResult, experiment: Experiment) -> None:
         number = self._next_training

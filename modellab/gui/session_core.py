@@ -67,6 +67,7 @@ class SessionCore:
         self._client: Client | None = None
         self._acks: dict[int, Callable[[Ack], None]] = {}
         self._deaths: list[float] = []
+        self._unfinished: Job | None = None
         self.topics = Topics()
         self.jobs: dict[int, Job] = {}
         self.engine_state: str = "not started"
@@ -138,7 +139,10 @@ class SessionCore:
         self._deaths = [t for t in self._deaths if now - t < DEATHS_WITHIN_SECONDS] + [now]
         self._acks.clear()
         for job in [j for j in self.jobs.values() if j.running]:
-            self._end_job(job, "failed", "The engine stopped before this was finished.")
+            if job.again is not None:
+                self._unfinished = job
+            # Quietly: what stopped is told once, when the new engine is there.
+            self._end_job(job, "cancelled")
         self._after_death()
         if len(self._deaths) > DEATHS_ALLOWED:
             self._set_engine("down")
@@ -173,6 +177,15 @@ class SessionCore:
 
     def _after_revival(self, reason: str) -> None:
         """Bring the new engine to where the old one was; overridden."""
+
+    def _revived(self) -> tuple[str, str, Callable[[], object] | None]:
+        """Return what to say of a new engine, and the way to what the old one left unfinished."""
+        job, self._unfinished = self._unfinished, None
+        if job is None:
+            return "The engine stopped and was started again.", "", None
+        at = job.title[:1].lower() + job.title[1:]
+        text = f"The engine stopped while {at} and was started again."
+        return text, "Try again", job.again
 
     # ------------------------------------------------------------------ commands and jobs
 

@@ -241,13 +241,14 @@ class DataPart(ReplayPart):
         )
         self._opening = opening
         shown = places[0].name if len(places) == 1 else f"{len(places)} files"
-        self.start_job(
+        job = self.start_job(
             command,
             "open",
             f"Reading {shown}",
             on_done=lambda result: self._opened(struct_of(DataSummary, result), opening),
             on_failed=lambda *told: self._open_failed(opening, places, *told),
         )
+        job.again = lambda: self._open(places, opening)
         self.topics.publish("data")
 
     def _open_failed(
@@ -419,10 +420,16 @@ class DataPart(ReplayPart):
 
     # ------------------------------------------------------------------ engine
 
+    def _tell_of_revival(self, detail: str) -> None:
+        text, action, run = self._revived()
+        if self.interrupted is not None:
+            self._offer_to_continue(text, detail)
+        else:
+            self.tell("error" if action else "warning", text, detail=detail, action=action, run=run)
+
     def _offer_to_continue(self, text: str, detail: str = "") -> None:
         lost = self.interrupted
         if lost is None:
-            self.tell("warning", text, detail=detail)
             return
         self.tell(
             "warning",
@@ -434,15 +441,24 @@ class DataPart(ReplayPart):
 
     def _after_revival(self, reason: str) -> None:
         if self.data is None or self.experiment is None:
-            self.tell("warning", "The engine stopped and was started again.", detail=reason)
+            self._tell_of_revival(reason)
             return
         spec = self.experiment.data
 
         def back(_result: dict[str, Any]) -> None:
             if self.profile is None or self.profile_stale:
                 self._ask_profile()
-            text = "The engine stopped and was started again."
-            self._offer_to_continue(text, reason)
+            self._tell_of_revival(reason)
+
+        def gone(sentence: str, detail: str, cancelled: bool) -> None:
+            if not cancelled:
+                self.tell(
+                    "error",
+                    f"The engine stopped and was started again, but not its data: {sentence}",
+                    detail=detail,
+                    action="Try again",
+                    run=lambda: self._after_revival(reason),
+                )
 
         self.start_job(
             OpenData(
@@ -453,6 +469,7 @@ class DataPart(ReplayPart):
             "open",
             "Starting the engine again",
             on_done=back,
+            on_failed=gone,
         )
 
 

@@ -33,6 +33,8 @@ class Job:
     started: float = field(default_factory=time.monotonic)
     on_done: Callable[[dict[str, Any]], None] | None = None
     on_failed: Callable[[str, str, bool], None] | None = None
+    again: Callable[[], object] | None = None
+    """Begins it anew, should the engine stop in the middle of it."""
 
     @property
     def fraction(self) -> float | None:

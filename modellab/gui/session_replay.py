@@ -171,13 +171,15 @@ class ReplayPart(SessionCore):
             resume=resume,
             position=position,
         )
-        return self.start_job(
+        job = self.start_job(
             command,
             "deploy",
             "Going on" if resume else "Switching to deployment",
             on_done=lambda result: self._deployed(struct_of(Deployed, result), folder),
             on_failed=self._deploy_failed,
         )
+        job.again = self.continue_replay if resume else self.deploy
+        return job
 
     def _deployed(self, done: Deployed, folder: str) -> None:
         old = self.deployment
