@@ -1,0 +1,118 @@
+"""What a results folder holds, read back: for pictures of a replay that is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from modellab.errors import LabError, quote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class RecordedCurve:
+    """One metric of one lane: `start` int64 (n,), the values float64 (n,), NaN where none is."""
+
+    start: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RecordedParameters:
+    """Parameters of one lane: `positions` int64 (s,), `values` float64 (s, len(names))."""
+
+    names: list[str]
+    positions: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+@dataclass
+class Recorded:
+    """A results folder.
+
+    Attributes
+    ----------
+    summary
+        ``summary.json``.
+    curves
+        By lane, then by metric.
+    parameters
+        By lane.
+    events
+        Lines of ``events.jsonl``, in order.
+    """
+
+    summary: dict[str, Any]
+    curves: dict[str, dict[str, RecordedCurve]] = field(default_factory=dict)
+    parameters: dict[str, RecordedParameters] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_recorded(folder: Path) -> Recorded:
+    """Read a results folder that this program wrote.
+
+    Raises
+    ------
+    LabError
+        A file is missing, or cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        found = Recorded(msgspec.json.decode((folder / "summary.json").read_bytes()))
+        for line in (folder / "events.jsonl").read_bytes().splitlines():
+            found.events.append(msgspec.json.decode(line))
+        history = pq.read_table(folder / "history.parquet")
+        for (lane, metric), rows in _groups(history, "metric").items():
+            found.curves.setdefault(lane, {})[metric] = RecordedCurve(
+                _column(rows, "position", "i8"),
+                _column(rows, "value", "f8"),
+                _column(rows, "min", "f8"),
+                _column(rows, "max", "f8"),
+            )
+        for (lane, name), rows in _groups(
+            pq.read_table(folder / "parameters.parquet"), "parameter"
+        ).items():
+            _add_parameter(found, lane, name, rows)
+    except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError) as error:
+        raise LabError(
+            f"The results in {quote(folder, 200)} cannot be read.", detail=repr(error)
+        ) from error
+    return found
+
+
+def _groups(table: Any, what: str) -> dict[tuple[str, str], Any]:
+    """Cut a long table where lane or `what` change; equal ones lie together."""
+    lanes = table.column("lane").to_pylist()
+    names = table.column(what).to_pylist()
+    found: dict[tuple[str, str], Any] = {}
+    start = 0
+    for at in range(1, len(lanes) + 1):
+        if at == len(lanes) or (lanes[at], names[at]) != (lanes[start], names[start]):
+            found[(lanes[start], names[start])] = table.slice(start, at - start)
+            start = at
+    return found
+
+
+def _column(table: Any, name: str, kind: str) -> NDArray[Any]:
+    return np.asarray(table.column(name).to_numpy(), dtype=kind)
+
+
+def _add_parameter(found: Recorded, lane: str, name: str, rows: Any) -> None:
+    positions, values = _column(rows, "position", "i8"), _column(rows, "value", "f8")
+    before = found.parameters.get(lane)
+    if before is None:
+        found.parameters[lane] = RecordedParameters([name], positions, values[:, None])
+        return
+    joined = np.column_stack([before.values, values])
+    found.parameters[lane] = RecordedParameters([*before.names, name], before.positions, joined)

@@ -1,0 +1,211 @@
+"""A session whose deployment is what a results folder tells: a replay that is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modellab.experiment import Experiment
+    from modellab.gui.session import Session
+    from modellab.gui.window import MainWindow
+
+
+class _NoEngine:
+    """Stands where an engine would be: what is pictured is over."""
+
+    alive = True
+
+    def start(self) -> None:
+        """Nothing is started."""
+
+    def send(self, command: object) -> int:
+        """Take a command that nobody will carry out."""
+        return 0
+
+    def poll(self) -> list[Any]:
+        """There is never an answer."""
+        return []
+
+    def latest(self) -> None:
+        """There is never any news."""
+
+    def stop(self) -> None:
+        """Nothing is stopped."""
+
+
+def recorded_session(experiment: Experiment, results: Path) -> Session:
+    """Return a session whose deployment is what a results folder tells.
+
+    Raises
+    ------
+    LabError
+        The results cannot be read.
+    """
+    from modellab.export.recorded import read_recorded
+    from modellab.gui.session import Session
+    from modellab.gui.session_deployment import Deployment
+    from modellab.replay.protocol import Deployed
+
+    found = read_recorded(results)
+    told = found.summary
+    start = int(told["train_rows"])
+    stop = start + int(told["stream_rows"])
+    lanes = told["lanes"]
+    session = Session(_NoEngine)
+    done = Deployed(
+        experiment=experiment,
+        baselines=[lane["name"] for lane in lanes if lane["baseline"]],
+        train_rows=start,
+        stop=stop,
+        n_rows=int(told["rows"]),
+        position=stop,
+        times_ns=_times(experiment),
+        fit_seconds=0.0,
+        encoded={},
+        warnings=[],
+    )
+    live = Deployment(done, "")
+    session.experiment, session.deployment = experiment, live
+    names = [name for name, lane in live.lanes.items() if not lane.baseline]
+    live.selected = session._first_shown(names)
+    live.apply(_telemetry(found, start, stop, live.selected))
+    return session
+
+
+def _telemetry(found: Any, start: int, stop: int, selected: str | None) -> Any:
+    """Return a recorded run's end as the engine would have told it."""
+    from modellab.replay.protocol import EventRecord, ParameterNews, Telemetry, pack
+
+    taken = found.parameters.get(selected)
+    parameters = None
+    if selected is not None and taken is not None:
+        parameters = ParameterNews(
+            lane=selected,
+            names=taken.names,
+            from_index=0,
+            positions=pack(taken.positions),
+            values=pack(taken.values),
+        )
+    return Telemetry(
+        sequence=1,
+        state="finished",
+        position=stop,
+        train_rows=start,
+        stop=stop,
+        time_ns=None,
+        rows_per_second=0.0,
+        memory_mb=0.0,
+        busy="",
+        lanes=[_news(lane, found.curves.get(lane["name"], {})) for lane in found.summary["lanes"]],
+        parameters=parameters,
+        events=[EventRecord(**event) for event in found.events],
+        events_from=0,
+        curves_reset=True,
+    )
+
+
+def _news(lane: dict[str, Any], curves: dict[str, Any]) -> Any:
+    from modellab.replay.protocol import CurveDelta, LaneNews, pack
+
+    def curve(name: str) -> CurveDelta | None:
+        taken = curves.get(name) or curves.get(name.replace("error", "mae"))
+        if taken is None:
+            return None
+        width = int(taken.start[2] - taken.start[1]) if len(taken.start) > 2 else 1
+        arrays = (pack(a) for a in (taken.start, taken.mean, taken.low, taken.high))
+        return CurveDelta(width, 0, *arrays)
+
+    shown = {"error": curve("error"), "cumulative": curve("cumulative_error")}
+    metrics = lane["metrics"]
+    name = "error" if metrics["window"].get("error") is not None else "mae"
+    seconds = lane["cpu_seconds"]
+    return LaneNews(
+        name=lane["name"],
+        baseline=lane["baseline"],
+        status="",
+        error=metrics["window"].get(name),
+        cumulative=metrics["cumulative"].get(name),
+        updates=lane["updates"],
+        retrains=lane["retrains"],
+        redeploys=lane["redeploys"],
+        cpu_predict=seconds.get("predict", 0.0),
+        cpu_learn=seconds.get("learn", 0.0),
+        cpu_fit=seconds.get("fit", 0.0),
+        model_bytes=lane["model_bytes"],
+        cost=lane["cost"]["total"] or 0.0,
+        settings=_settings(lane),
+        rates=None,
+        curves={key: value for key, value in shown.items() if value is not None},
+        metrics=metrics,
+    )
+
+
+def _settings(lane: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that the run began with, as far as the inspector shows them."""
+    from modellab.learners.catalogue import CATALOGUE
+
+    if lane["baseline"]:
+        return {}
+    learner, policy = dict(lane["learner"]), dict(lane["policy"])
+    kind = learner.pop("kind")
+    entry = CATALOGUE.get(kind)
+    live = [p for p in entry.parameters if p.live] if entry is not None else []
+    settings = {p.name: learner.get(p.name, p.default) for p in live if p.default is not None}
+    usual: dict[str, dict[str, Any]] = {
+        "online": {"every": 1, "batch": 1, "frozen": False},
+        "scheduled": {"every": 1, "keep": "all", "test_rows": 1000, "margin": 0.0, "delay": 0},
+    }
+    for name, value in usual.get(policy["kind"], {}).items():
+        settings[name] = policy.get(name, value)
+    return settings
+
+
+def _times(experiment: Experiment) -> list[int]:
+    """Return event times of evenly spaced rows; none where the data cannot be read any more."""
+    from modellab.data.dataset import Dataset
+    from modellab.data.importer import import_dataset
+    from modellab.errors import LabError
+    from modellab.replay.telemetry import sampled_times
+
+    data = experiment.data
+    if data.time is None:
+        return []
+    try:
+        store = import_dataset(
+            data.paths, kinds=data.kinds, sort_by=data.time if data.sort else None
+        )
+        dataset = Dataset.build(store, data, experiment.split)
+        return sampled_times(store.n_rows, dataset.times)
+    except (LabError, OSError):
+        return []
+
+
+def fill_costs(window: MainWindow) -> None:
+    """Give the plots the costs along the stream, where the results tell them exactly."""
+    from modellab.gui.deploy.lines import RECORDED
+    from modellab.gui.pages.deploy import DeployPage
+    from modellab.gui.plots.series import Recording
+
+    page, live = window.page("deploy"), window.session.deployment
+    if not isinstance(page, DeployPage) or live is None:
+        return
+    page.plots.recorder.take(live)
+    prices = live.experiment.prices
+    if prices.cpu_hour or prices.downtime_hour:
+        return  # when CPU time was used is not in the results
+    for name, lane in live.lanes.items():
+        curve = lane.curves.get("cumulative")
+        if curve is None or not len(curve) or lane.news is None:
+            continue
+        retrains = [
+            e.position for e in live.events if e.lane == name and e.kind in ("retrain", "reject")
+        ]
+        made = Recording(RECORDED)
+        for start, mean in zip(curve.start.tolist(), curve.mean.tolist(), strict=True):
+            row = min(start + curve.width, live.stop)
+            errors = mean * (row - live.train_rows)
+            spent = errors * prices.error + sum(at < row for at in retrains) * prices.retrain
+            made.add(row, spent, 0.0, 0.0)
+        page.plots.recorder.lanes[name] = made
