@@ -119,12 +119,8 @@ class RunBar:
             sys.stderr.write(f"{_STAGES[told.stage]}{share}\n")
 
 
-_CLASSES = (
-    ("kappa_m", "Kappa M"),
-    ("kappa_temporal", "Kappa temp."),
-    ("balanced_accuracy", "Balanced acc."),
-)
-_NUMBERS = (("rmse", "RMSE"), ("r2", "R²"), ("bias", "Bias"))
+_CLASSES = (("kappa_m", "Kappa M"), ("kappa_temporal", "Kappa temporal"))
+_NUMBERS = (("rmse", "RMSE"), ("r2", "R²"))
 
 
 def lanes_table(result: RunResult) -> Table:

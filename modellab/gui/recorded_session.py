@@ -148,7 +148,7 @@ def _settings(lane: dict[str, Any]) -> dict[str, Any]:
 
     if lane["baseline"]:
         return {}
-    learner, policy = dict(lane["learner"]), dict(lane["policy"])
+    learner, policy = _table(lane["learner"]), _table(lane["policy"])
     kind = learner.pop("kind")
     entry = CATALOGUE.get(kind)
     live = [p for p in entry.parameters if p.live] if entry is not None else []
@@ -160,6 +160,11 @@ def _settings(lane: dict[str, Any]) -> dict[str, Any]:
     for name, value in usual.get(policy["kind"], {}).items():
         settings[name] = policy.get(name, value)
     return settings
+
+
+def _table(value: str | dict[str, Any]) -> dict[str, Any]:
+    """Return a learner or policy as a table; a text is short for its kind, as in the file."""
+    return {"kind": value} if isinstance(value, str) else dict(value)
 
 
 def _times(experiment: Experiment) -> list[int]:
