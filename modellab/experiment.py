@@ -32,6 +32,7 @@ _NS = {
     "d": 86400 * 10**9,
     "w": 7 * 86400 * 10**9,
 }
+_ANY = 10**7
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|min|m|h|d|w)\s*")
 
 
@@ -261,7 +262,7 @@ def check(experiment: Experiment) -> Experiment:
     _require(data.target not in data.ignore, "data.target is also listed in data.ignore.")
     if isinstance(split.train, float):
         _require(
-            0 <= split.train < 1 or split.train.is_integer(),
+            0 <= split.train < 1 or (split.train > 1 and split.train.is_integer()),
             "split.train must be a fraction between 0 and 1, a number of rows, or a date-time.",
         )
     if isinstance(split.train, int):
@@ -284,6 +285,28 @@ def check(experiment: Experiment) -> Experiment:
     return experiment
 
 
+def check_policy(policy: Policy, where: str = "") -> None:
+    """Check the settings of a policy; `where` comes before their names in sentences.
+
+    Raises
+    ------
+    ExperimentError
+        With a sentence that names the setting and says what is allowed.
+    """
+    if isinstance(policy, OnlinePolicy):
+        _range(f"{where}every", policy.every, 1, 10**9)
+        _range(f"{where}batch", policy.batch, 1, 10**9)
+    if isinstance(policy, ScheduledPolicy):
+        _check_rows_or_span(f"{where}every", policy.every, 1)
+        _check_rows_or_span(f"{where}delay", policy.delay, 0)
+        _range(f"{where}test_rows", policy.test_rows, 0, 10**9)
+        _range(f"{where}margin", policy.margin, 0.0, 1e15)
+        if isinstance(policy.keep, str):
+            _require(policy.keep == "all", f'{where}keep must be "all" or a number of rows.')
+        else:
+            _range(f"{where}keep", policy.keep, 1, 10**15)
+
+
 def _check_lanes(experiment: Experiment) -> None:
     names: list[str] = []
     for lane in experiment.lane:
@@ -291,19 +314,7 @@ def _check_lanes(experiment: Experiment) -> None:
         _require(lane.name not in names, f"Two lanes are called {quote(lane.name)}.")
         names.append(lane.name)
         where = f"lane {quote(lane.name)}"
-        policy = lane.policy
-        if isinstance(policy, OnlinePolicy):
-            _range(f"{where}: every", policy.every, 1, 10**9)
-            _range(f"{where}: batch", policy.batch, 1, 10**9)
-        if isinstance(policy, ScheduledPolicy):
-            _check_rows_or_span(f"{where}: every", policy.every, 1)
-            _check_rows_or_span(f"{where}: delay", policy.delay, 0)
-            _range(f"{where}: test_rows", policy.test_rows, 0, 10**9)
-            _range(f"{where}: margin", policy.margin, 0.0, 1e15)
-            if isinstance(policy.keep, str):
-                _require(policy.keep == "all", f'{where}: keep must be "all" or a number of rows.')
-            else:
-                _range(f"{where}: keep", policy.keep, 1, 10**15)
+        check_policy(lane.policy, f"{where}: ")
         for key, value in lane.learner.params.items():
             if isinstance(value, float):
                 _require(np.isfinite(value).item(), f"{where}: {key} must be a finite number.")
@@ -339,7 +350,14 @@ def _check_rows_or_span(where: str, value: int | str, low: int) -> None:
 
 def _range(where: str, value: float, low: float, high: float) -> None:
     inside = low <= value <= high  # False for NaN
-    _require(inside, f"{where} is {value:,}, but must lie between {low:,} and {high:,}.")
+    allowed = f"lie between {_shown(low)} and {_shown(high)}"
+    if high >= _ANY and value < low:  # the upper bound only keeps overflows away
+        allowed = f"be at least {_shown(low)}"
+    _require(inside, f"{where} is {_shown(value)}, but must {allowed}.")
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.15g}"
 
 
 def _require(condition: bool, sentence: str) -> None:

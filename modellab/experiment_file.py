@@ -29,11 +29,14 @@ from modellab.experiment import (
     ScheduledPolicy,
     StaticPolicy,
     check,
+    check_policy,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from modellab.experiment import Policy as AnyPolicy
 
 MAX_FILE = 16 * 2**20
 _POLICIES: dict[str, type[msgspec.Struct]] = {
@@ -146,6 +149,12 @@ class _Reader:
             if known[key] is MemorySet:
                 inner = (f"{at[0]}.{key}", at[1])
                 values[key] = self.section(value, MemorySet, (*where, key), inner)
+            elif typing.get_origin(known[key]) is dict and isinstance(value, dict):
+                hint, inner = typing.get_args(known[key])[1], (f"{at[0]}.{key}", at[1])
+                values[key] = {
+                    name: self.value(item, hint, (*where, key, name), inner)
+                    for name, item in value.items()
+                }
             else:
                 values[key] = self.value(value, known[key], (*where, key), at)
         missing = [
@@ -434,6 +443,21 @@ def learner_value(learner: LearnerSpec) -> str | Raw:
 
 
 # ---------------------------------------------------------------- changes
+
+
+def change_policy(policy: AnyPolicy, name: str, value: Any) -> AnyPolicy:
+    """Return a policy with one setting changed, as strictly checked as in a file.
+
+    Raises
+    ------
+    ExperimentError
+        If there is no such setting or the value is not allowed.
+    """
+    kind = policy_value(policy)
+    settings = {"kind": kind} if isinstance(kind, str) else dict(kind)
+    changed: AnyPolicy = _Reader().policy({**settings, name: value}, (), 0)
+    check_policy(changed)
+    return changed
 
 
 def set_value(experiment: Experiment, assignment: str) -> Experiment:

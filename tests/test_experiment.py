@@ -98,7 +98,8 @@ def test_a_good_experiment_passes() -> None:
         ({"split": SplitSpec(train=-0.1)}, "fraction between 0 and 1"),
         ({"split": SplitSpec(train=float("nan"))}, "fraction between 0 and 1"),
         ({"split": SplitSpec(train=-1)}, "negative"),
-        ({"split": SplitSpec(test=1.0)}, "split.test is 1.0"),
+        ({"split": SplitSpec(train=1.0)}, "fraction between 0 and 1"),  # all rows, or one?
+        ({"split": SplitSpec(test=1.0)}, "split.test is 1, but must lie between 0 and 0.9"),
         ({"training": TrainSpec(chunk_rows=0)}, "training.chunk_rows is 0"),
         ({"training": TrainSpec(passes=0)}, "training.passes"),
         ({"evaluation": EvaluationSpec(window=0)}, "evaluation.window is 0"),
@@ -106,7 +107,7 @@ def test_a_good_experiment_passes() -> None:
         ({"evaluation": EvaluationSpec(label_delay=-1)}, "evaluation.label_delay"),
         ({"evaluation": EvaluationSpec(label_delay="soon")}, "is not understood"),
         ({"evaluation": EvaluationSpec(memory_set=MemorySet(every=0))}, "memory_set.every"),
-        ({"replay": ReplaySpec(chunk_rows=0)}, "replay.chunk_rows is 0"),
+        ({"replay": ReplaySpec(chunk_rows=0)}, "replay.chunk_rows is 0, but must be at least 1"),
         ({"replay": ReplaySpec(seed=-1)}, "replay.seed"),
         ({"prices": PriceSpec(error=float("inf"))}, "prices.error"),
         ({"prices": PriceSpec(cpu_hour=float("nan"))}, "prices.cpu_hour"),

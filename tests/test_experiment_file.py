@@ -204,8 +204,8 @@ def test_any_experiment_survives_a_file(experiment: Experiment) -> None:
         (
             'flight = "category"',
             'flight = "colour"',
-            "data.kinds (line 9) is a table, but must be a table, each value of it "
-            "one of number, category, text, time, boolean.",
+            "data.kinds.flight (line 9) is “colour”, but must be one of "
+            "number, category, text, time, boolean.",
         ),
         ("[split]", "[splits]", "splits (line 11) is not known; did you mean split?"),
         (
@@ -303,7 +303,7 @@ def test_set_value_reaches_every_place() -> None:
     [
         ("replay.chunk_rowz=1", "did you mean replay.chunk_rows"),
         ("replay.chunk_rows=many", "replay.chunk_rows is “many”, but must be a whole number"),
-        ("replay.chunk_rows=0", "replay.chunk_rows is 0, but must lie between"),
+        ("replay.chunk_rows=0", "replay.chunk_rows is 0, but must be at least 1"),
         ("replay.chunk_rows", "write KEY=VALUE"),
         ("=3", "write KEY=VALUE"),
         ("lane.Trea.policy.every=1", "did you mean “Tree”"),

@@ -13,14 +13,16 @@ import numpy as np
 
 from modellab.data.stream import BLOCK
 from modellab.errors import ExperimentError, nearest, quote
-from modellab.experiment import Policy as PolicySpec
-from modellab.experiment import Scalar, replace
+from modellab.experiment_file import change_policy
 from modellab.learners.base import Floats, Ints, Learner, Prediction, Rows, Task, View, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from modellab.experiment import Policy as PolicySpec
+    from modellab.experiment import Scalar
 
 NEVER = 1 << 62
 
@@ -172,21 +174,10 @@ class Policy(ABC):
             If there is no such setting, or the value is not allowed.
         """
         if name in self.live:
-            self.spec = self._changed(name, value)
+            self.spec = change_policy(self.spec, name, value)
             return
         self.learner.set(name, value)
         self.version += 1
-
-    def _changed(self, name: str, value: Scalar) -> PolicySpec:
-        try:
-            built = msgspec.convert(
-                {**msgspec.to_builtins(self.spec), name: value}, type(self.spec), strict=False
-            )
-        except msgspec.ValidationError as error:
-            raise ExperimentError(
-                f"The setting {name} cannot be {quote(value)}: {error}."
-            ) from error
-        return replace(built)  # type: ignore[no-any-return]
 
     def settings(self) -> dict[str, Scalar]:
         """Present values of the settings that can be changed."""

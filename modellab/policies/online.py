@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from modellab.errors import ExperimentError
 from modellab.learners.base import Learner, Prediction, PrequentialLearner, join
 from modellab.policies.base import Policy, Surroundings, labelled, pick
 
 if TYPE_CHECKING:
-    from modellab.experiment import OnlinePolicy, Scalar
+    from modellab.experiment import OnlinePolicy
 
 
 class Online(Policy):
@@ -30,12 +29,6 @@ class Online(Policy):
         self.next_row = around.train_rows
         self.first_waiting = around.train_rows
         self.waiting = 0
-
-    def set(self, name: str, value: Scalar) -> None:
-        """Change cadence, mini-batch or freezing; anything else is the learner's."""
-        if name in ("every", "batch") and (isinstance(value, (bool, str)) or value < 1):
-            raise ExperimentError(f"The setting {name} must be a whole number of at least 1.")
-        super().set(name, value)
 
     def step(self, start: int, stop: int) -> Prediction:
         """Test, then train, row by row."""

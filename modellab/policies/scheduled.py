@@ -38,6 +38,11 @@ class Scheduled(Policy):
         self.trained_to = around.train_rows
         self.waiting: list[Waiting] = []
         self.next_trigger = self._after(self.last_trigger)
+        self._serve(self.last_trigger)  # a delay that cannot be kept is told before the replay
+
+    def _serve(self, trigger: int) -> int:
+        rows, span = rows_or_span(self.spec.delay, "The delay")
+        return self.around.position_at(trigger, rows, span) if rows or span else trigger
 
     def _after(self, position: int) -> int:
         rows, span = rows_or_span(self.spec.every, "The interval")
@@ -45,9 +50,16 @@ class Scheduled(Policy):
 
     def set(self, name: str, value: Any) -> None:
         """Change the schedule or a limit; a new interval counts from the last retrain."""
+        before = self.spec
         super().set(name, value)
-        if name == "every":
-            self.next_trigger = self._after(self.last_trigger)
+        try:
+            if name == "delay":
+                self._serve(self.last_trigger)
+            if name == "every":
+                self.next_trigger = self._after(self.last_trigger)
+        except LabError:
+            self.spec = before
+            raise
 
     def step(self, start: int, stop: int) -> Prediction:
         """Predict; retrain where it falls due."""
@@ -117,9 +129,7 @@ class Scheduled(Policy):
         if not better:
             self.counters.rejected += 1
             return
-        rows, span = rows_or_span(spec.delay, "The delay")
-        serve = self.around.position_at(at, rows, span) if rows or span else at
-        self.waiting.append(Waiting(serve, fresh.state(), held))
+        self.waiting.append(Waiting(self._serve(at), fresh.state(), held))
         self.waiting.sort(key=lambda w: w.position)
 
     def _held_out(self, start: int, known: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,51 @@ def test_wrong_settings_are_refused(name: str, value: Any) -> None:
     with pytest.raises(LabError):
         policy.set("nothing", 1)
     assert policy.settings() == {"batch": 1, "every": 1, "frozen": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("every", -5, "every is -5, but must be at least 1"),
+        ("every", "banana", "every “banana” is not understood"),
+        ("every", 2.5, "every is 2.5, but must be a whole number or a text"),
+        ("delay", "soon", "delay “soon” is not understood"),
+        ("keep", "most", 'keep must be "all" or a number of rows'),
+        ("keep", 0, "keep is 0, but must be at least 1"),
+        ("margin", -1.0, "margin is -1, but must be at least 0"),
+        ("test_rows", True, "test_rows is true, but must be a whole number"),
+    ],
+)
+def test_wrong_schedules_are_refused_as_in_a_file(name: str, value: Any, words: str) -> None:
+    policy = scheduled(np.zeros(300), 100, every=50)
+    before = policy.settings()
+    with pytest.raises(ExperimentError, match=re.escape(words)) as caught:
+        policy.set(name, value)
+    assert "`" not in caught.value.sentence
+    assert policy.settings() == before
+    play(policy, 100, 300, [])
+    assert policy.counters.retrains == 3
+
+
+class NoTime(Stream):
+    """A stream whose data have no time column."""
+
+    def position_at(self, start: int, rows: int, span_ns: int) -> int:
+        if span_ns:
+            raise ExperimentError("no column is the time")
+        return start + rows
+
+
+def test_a_span_without_a_time_column_is_told_at_once() -> None:
+    around: Any = NoTime(np.zeros(300), 100)
+    for spec in (ScheduledPolicy(every="7d"), ScheduledPolicy(every=50, delay="2d")):
+        with pytest.raises(ExperimentError, match="no column is the time"):
+            Scheduled(spec, MeanOfSeen(), around)  # type: ignore[arg-type]
+    policy = Scheduled(ScheduledPolicy(every=50), MeanOfSeen(), around)  # type: ignore[arg-type]
+    for name in ("every", "delay"):
+        with pytest.raises(ExperimentError, match="no column is the time"):
+            policy.set(name, "2d")
+    assert (policy.spec.every, policy.spec.delay) == (50, 0)
 
 
 def test_online_state_goes_on_as_if_nothing_had_happened() -> None:
