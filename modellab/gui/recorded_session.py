@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modellab.experiment import Experiment
+    from modellab.experiment import Experiment, LaneSpec, Scalar
+    from modellab.export.recorded import Recorded
     from modellab.gui.session import Session
+    from modellab.gui.session_deployment import Deployment
     from modellab.gui.window import MainWindow
+    from modellab.replay.protocol import LaneNews, Telemetry
 
 
 class _NoEngine:
@@ -70,15 +73,17 @@ def recorded_session(experiment: Experiment, results: Path) -> Session:
     session.experiment, session.deployment = experiment, live
     names = [name for name, lane in live.lanes.items() if not lane.baseline]
     live.selected = session._first_shown(names)
-    live.apply(_telemetry(found, start, stop, live.selected))
+    live.apply(_telemetry(found, live, experiment))
     return session
 
 
-def _telemetry(found: Any, start: int, stop: int, selected: str | None) -> Any:
+def _telemetry(found: Recorded, live: Deployment, experiment: Experiment) -> Telemetry:
     """Return a recorded run's end as the engine would have told it."""
     from modellab.replay.protocol import EventRecord, ParameterNews, Telemetry, pack
 
-    taken = found.parameters.get(selected)
+    specs = {lane.name: lane for lane in experiment.lane}
+    selected = live.selected
+    taken = found.parameters.get(selected or "")
     parameters = None
     if selected is not None and taken is not None:
         parameters = ParameterNews(
@@ -91,14 +96,17 @@ def _telemetry(found: Any, start: int, stop: int, selected: str | None) -> Any:
     return Telemetry(
         sequence=1,
         state="finished",
-        position=stop,
-        train_rows=start,
-        stop=stop,
+        position=live.stop,
+        train_rows=live.train_rows,
+        stop=live.stop,
         time_ns=None,
         rows_per_second=0.0,
         memory_mb=0.0,
         busy="",
-        lanes=[_news(lane, found.curves.get(lane["name"], {})) for lane in found.summary["lanes"]],
+        lanes=[
+            _news(lane, found.curves.get(lane["name"], {}), specs.get(lane["name"]))
+            for lane in found.summary["lanes"]
+        ],
         parameters=parameters,
         events=[EventRecord(**event) for event in found.events],
         events_from=0,
@@ -106,7 +114,7 @@ def _telemetry(found: Any, start: int, stop: int, selected: str | None) -> Any:
     )
 
 
-def _news(lane: dict[str, Any], curves: dict[str, Any]) -> Any:
+def _news(lane: dict[str, Any], curves: dict[str, Any], spec: LaneSpec | None) -> LaneNews:
     from modellab.replay.protocol import CurveDelta, LaneNews, pack
 
     def curve(name: str) -> CurveDelta | None:
@@ -135,36 +143,24 @@ def _news(lane: dict[str, Any], curves: dict[str, Any]) -> Any:
         cpu_fit=seconds.get("fit", 0.0),
         model_bytes=lane["model_bytes"],
         cost=lane["cost"]["total"] or 0.0,
-        settings=_settings(lane),
+        settings={} if spec is None else _settings(spec),
         rates=None,
         curves={key: value for key, value in shown.items() if value is not None},
         metrics=metrics,
     )
 
 
-def _settings(lane: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that the run began with, as far as the inspector shows them."""
+def _settings(spec: LaneSpec) -> dict[str, Scalar]:
+    """Return the settings that a lane began with, as far as the inspector shows them."""
+    import msgspec
+
     from modellab.learners.catalogue import CATALOGUE
 
-    if lane["baseline"]:
-        return {}
-    learner, policy = _table(lane["learner"]), _table(lane["policy"])
-    kind = learner.pop("kind")
-    entry = CATALOGUE.get(kind)
+    entry = CATALOGUE.get(spec.learner.kind)
     live = [p for p in entry.parameters if p.live] if entry is not None else []
-    settings = {p.name: learner.get(p.name, p.default) for p in live if p.default is not None}
-    usual: dict[str, dict[str, Any]] = {
-        "online": {"every": 1, "batch": 1, "frozen": False},
-        "scheduled": {"every": 1, "keep": "all", "test_rows": 1000, "margin": 0.0, "delay": 0},
-    }
-    for name, value in usual.get(policy["kind"], {}).items():
-        settings[name] = policy.get(name, value)
-    return settings
-
-
-def _table(value: str | dict[str, Any]) -> dict[str, Any]:
-    """Return a learner or policy as a table; a text is short for its kind, as in the file."""
-    return {"kind": value} if isinstance(value, str) else dict(value)
+    found = {p.name: spec.learner.params.get(p.name, p.default) for p in live}
+    policy = msgspec.structs.asdict(spec.policy)
+    return {name: value for name, value in {**found, **policy}.items() if value is not None}
 
 
 def _times(experiment: Experiment) -> list[int]:

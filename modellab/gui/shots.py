@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,15 +44,22 @@ def _home_of_its_own() -> Iterator[None]:
                 os.environ["MODELLAB_HOME"] = before
 
 
-def _application() -> LabApplication:
-    """Return the application; drawn into memory where there is no screen to draw on."""
+@contextmanager
+def _application() -> Iterator[LabApplication]:
+    """Give the application; it draws into memory unless it was started otherwise."""
     from PySide6.QtWidgets import QApplication
 
     if QApplication.instance() is None:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from modellab.gui.app import make_application
+    from modellab.gui.notify import notifications
 
-    return make_application()
+    app = make_application()
+    try:
+        yield app
+    finally:
+        # What goes wrong here is for the caller, not for a window's toasts.
+        notifications().uninstall()
 
 
 class Camera:
@@ -136,8 +143,7 @@ def all_pages(folder: Path, *, rows: int = ROWS, seconds: float = PLAY_SECONDS) 
         The folder or a picture cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    app = _application()
-    with _home_of_its_own():
+    with _application() as app, _home_of_its_own():
         from modellab.gui.session import Session
         from modellab.gui.settings import use_settings
         from modellab.gui.window import MainWindow
@@ -235,8 +241,8 @@ def deploy_picture(
     OSError
         The picture cannot be written.
     """
-    app = _application()
-    with _home_of_its_own() if results is None else _nothing():
+    home = _home_of_its_own() if results is None else nullcontext()
+    with _application() as app, home:
         from modellab.gui.recorded_session import fill_costs, recorded_session
         from modellab.gui.session import Session
         from modellab.gui.window import MainWindow
@@ -258,11 +264,6 @@ def deploy_picture(
             window.close()
             window.deleteLater()
             app.processEvents()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _replay(camera: Camera, experiment: Experiment) -> None:

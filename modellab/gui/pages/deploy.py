@@ -389,6 +389,7 @@ class DeployPage(Page):
     def _show_timeline(self) -> None:
         busy = self.session.job_of("seek", "lane") is not None
         self.timeline.show_deployment(self.session.deployment, busy=busy)
+        self._range_moved()
 
     def _range_moved(self) -> None:
         self.timeline.show_range(self.plots.view.low, self.plots.view.high)
