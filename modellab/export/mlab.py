@@ -1,8 +1,8 @@
 """The ``.mlab`` file: an experiment in one zip, with its results and a picture of it.
 
-Members: ``experiment.toml``, ``data.json`` (where the data are), ``results/``, ``thumbnail.png``,
-and with embedded data ``data/``. Reading takes only these names, holds to limits of size, follows
-no path out of the archive, and knows no pickle.
+Members: ``experiment.toml``, ``data.json`` (where the data are), ``trainings.json`` (the window's
+list of trainings), ``results/``, ``thumbnail.png``, and with embedded data ``data/``. Reading takes
+only these names, holds to limits of size, follows no path out of the archive, and knows no pickle.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXPERIMENT, DATA, THUMBNAIL = "experiment.toml", "data.json", "thumbnail.png"
+TRAININGS = "trainings.json"
 RESULTS_FOLDER, DATA_FOLDER = "results/", "data/"
 MAX_MEMBERS = 10_000
 MAX_MANIFEST = 4 * 2**20
@@ -96,6 +97,7 @@ def write_mlab(
     base: Path | None = None,
     results: Path | None = None,
     thumbnail: bytes | None = None,
+    trainings: bytes | None = None,
     fingerprint: str | None = None,
     embed: bool = False,
 ) -> None:
@@ -113,6 +115,8 @@ def write_mlab(
         A results folder to put in.
     thumbnail
         A picture, PNG.
+    trainings
+        The list of trainings, as JSON of the window's making.
     fingerprint
         The data's fingerprint, if known.
     embed
@@ -135,6 +139,8 @@ def write_mlab(
             text = dump(rebase(experiment, base, path.parent))
             _put(archive, EXPERIMENT, text.encode())
             _put(archive, DATA, msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+            if trainings is not None:
+                _put(archive, TRAININGS, trainings)
             if thumbnail is not None:
                 _put(archive, THUMBNAIL, thumbnail)
             if results is not None:
@@ -228,6 +234,20 @@ def open_mlab(path: Path) -> Mlab:
             results=archive.names_in(RESULTS_FOLDER),
             thumbnail=archive.read(THUMBNAIL, MAX_THUMBNAIL),
         )
+
+
+def read_trainings(path: Path, limit: int) -> bytes | None:
+    """Return ``trainings.json`` of a ``.mlab`` file as it stands; None if there is none.
+
+    Apart from `open_mlab`, so that a damaged list does not keep the experiment from opening.
+
+    Raises
+    ------
+    ExperimentError
+        If the file is damaged, or the member is larger than `limit` bytes.
+    """
+    with _Archive(path) as archive:
+        return archive.read(TRAININGS, limit)
 
 
 def extract_results(path: Path, folder: Path, names: Sequence[str] | None = None) -> list[Path]:

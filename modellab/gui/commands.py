@@ -53,7 +53,8 @@ def _file(window: MainWindow) -> list[Action]:
         Action(
             "file.save",
             "&Save",
-            "Save the experiment with its journal, so that it can be replayed exactly.",
+            "Save the experiment with its journal, so that it can be replayed exactly.\n"
+            ".mlab keeps trainings and results too, .toml the experiment only.",
             window.save,
             "Ctrl+S",
             "floppy-disk",
@@ -64,7 +65,8 @@ def _file(window: MainWindow) -> list[Action]:
         Action(
             "file.save_as",
             "Save &as…",
-            "Save the experiment as another file, .mlab or .toml.",
+            "Save as another file: .mlab keeps trainings and results too, "
+            ".toml the experiment only.",
             window.ask_save,
             "Ctrl+Shift+S",
             "",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from modellab import paths
 from modellab.errors import LabError, quote
 from modellab.experiment import Experiment, LearnerSpec, check, replace
+from modellab.gui import session_kept as kept
 from modellab.gui import session_saving as saving
 from modellab.gui.session_core import struct_of
 from modellab.gui.session_data import EXPERIMENT_SUFFIXES, DataPart, Opening
@@ -54,7 +55,14 @@ class Session(DataPart):
 
     @property
     def _has_unkept_trainings(self) -> bool:
-        return self.path is None and bool(self.trainings)
+        # A .toml file holds no trainings: they are not waited for.
+        if self.path is None:
+            return bool(self.trainings)
+        return self.path.suffix.lower() == ".mlab" and self._training_ids != self._kept_trainings
+
+    @property
+    def _training_ids(self) -> list[int]:
+        return [t.id for t in self.trainings]
 
     # ------------------------------------------------------------------ editing
 
@@ -211,39 +219,52 @@ class Session(DataPart):
     # ------------------------------------------------------------------ saving
 
     def save(self, path: str | Path) -> bool:
-        """Save the experiment, journal included, as ``.toml`` or ``.mlab``; returns success."""
+        """Save the experiment, journal included, as ``.toml`` or ``.mlab``; returns success.
+
+        A ``.mlab`` file holds the trainings and the results so far too, a ``.toml`` file does not.
+        """
         if self.experiment is None:
             return False
         place = Path(path).expanduser().absolute()
         if place.suffix.lower() not in EXPERIMENT_SUFFIXES:
             place = place.with_name(place.name + ".mlab")
+        whole = place.suffix.lower() == ".mlab"
+        trainings, fitting = kept.encode_trainings(self.trainings) if whole else (None, 0)
         try:
             fingerprint = self.data.fingerprint if self.data is not None else None
-            saving.write_experiment(self.experiment, place, fingerprint)
+            saving.write_experiment(self.experiment, place, fingerprint, trainings=trainings)
         except (LabError, OSError) as error:
             sentence = f"The experiment could not be saved as {quote(place.name)}."
             self.tell("error", getattr(error, "sentence", sentence), detail=str(error))
             return False
         self.path, self._kept = place, self.experiment
+        self._kept_trainings = self._training_ids
         self._autosave.remove()
         self.topics.publish("experiment")
-        if place.suffix.lower() == ".mlab":
-            self._add_results(place, self.experiment)
+        if whole:
+            if fitting < len(self.trainings):
+                self.tell(
+                    "warning",
+                    f"The list of trainings is too long for {quote(place.name)}: "
+                    f"only the newest {fitting:,} were saved.",
+                )
+            self._add_results(place, self.experiment, trainings)
         return True
 
-    def _add_results(self, place: Path, experiment: Experiment) -> None:
+    def _add_results(self, place: Path, experiment: Experiment, trainings: bytes | None) -> None:
         """Put the results of the replay so far into a ``.mlab`` file that was just saved."""
         live = self._live()
         if live is None or not live.started or self.deployment_stale:
             return
         folder = paths.cache_dir() / "replays" / self._autosave.id / "results"
+        saved = self._kept_trainings
 
         def written(_result: dict[str, Any]) -> None:
             fingerprint = self.data.fingerprint if self.data is not None else None
             try:
                 # Saved again or elsewhere in the meantime: these results are not of that file.
-                if self.path == place and self._kept == experiment:
-                    saving.write_experiment(experiment, place, fingerprint, folder)
+                if (self.path, self._kept, self._kept_trainings) == (place, experiment, saved):
+                    saving.write_experiment(experiment, place, fingerprint, folder, trainings)
             except (LabError, OSError) as error:
                 sentence = f"The results could not be put into {quote(place.name)}."
                 self.tell("warning", sentence, detail=str(error))

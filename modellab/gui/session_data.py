@@ -10,6 +10,7 @@ import numpy as np
 
 from modellab.errors import LabError, quote
 from modellab.experiment import DataSpec, Experiment, SplitSpec, replace
+from modellab.gui import session_kept as kept
 from modellab.gui import session_saving as saving
 from modellab.gui.session_core import Client, struct_of
 from modellab.gui.session_deployment import row_at, time_at
@@ -65,6 +66,7 @@ class DataPart(ReplayPart):
         self.chosen: Training | None = None
         self.path: Path | None = None
         self._kept: Experiment | None = None
+        self._kept_trainings: list[int] = []
         self._autosave = saving.Autosave()
         self.wanted_row: int | None = None
         """A row that the Data page is to show."""
@@ -217,7 +219,12 @@ class DataPart(ReplayPart):
         except LabError as error:
             self.tell("error", error.sentence, detail=error.detail)
             return
-        self._open_with(experiment, Opening(experiment, place, None, []), data)
+        trainings: list[Training] = []
+        if place.suffix.lower() == ".mlab":
+            trainings, wrong = kept.read_trainings(place, experiment)
+            if wrong is not None:
+                self.tell("warning", wrong.sentence, detail=wrong.detail)
+        self._open_with(experiment, Opening(experiment, place, None, trainings), data)
 
     def _open_with(
         self, experiment: Experiment, opening: Opening, data: Sequence[str | Path] | None = None
@@ -226,6 +233,7 @@ class DataPart(ReplayPart):
             places = [str(Path(p).absolute()) for p in data]
             value: str | list[str] = places[0] if len(places) == 1 else places
             experiment = replace(experiment, data=replace(experiment.data, path=value))
+            opening.trainings = kept.moved(opening.trainings, value)
         opening.experiment = experiment
         self._open([Path(p) for p in experiment.data.paths], opening)
 
@@ -301,6 +309,7 @@ class DataPart(ReplayPart):
             self.target_guessed = opening.sample is None
         self._kept = None if opening.recovered is not None else self.experiment
         self.trainings = list(opening.trainings)
+        self._kept_trainings = [t.id for t in self.trainings]
         self._next_training = max((t.id for t in self.trainings), default=0) + 1
         self.chosen = self.trainings[-1] if self.trainings else None
         self.deployment, self.interrupted, self._live_learner = None, None, None

@@ -215,7 +215,7 @@ def _started(pid: int) -> float | None:
 
 
 def read_experiment(path: Path) -> Experiment:
-    """Read a ``.toml`` or ``.mlab`` file; the data's paths become absolute.
+    """Read the experiment of a ``.toml`` or ``.mlab`` file; the data's paths become absolute.
 
     Raises
     ------
@@ -238,6 +238,7 @@ def write_experiment(
     path: Path,
     fingerprint: str | None = None,
     results: Path | None = None,
+    trainings: bytes | None = None,
 ) -> None:
     """Write a ``.toml`` or ``.mlab`` file; the data's paths become relative where they are near.
 
@@ -247,6 +248,8 @@ def write_experiment(
         Of the data, if known.
     results
         A results folder to put into a ``.mlab`` file.
+    trainings
+        The list of trainings for a ``.mlab`` file; a ``.toml`` file holds the experiment alone.
 
     Raises
     ------
@@ -258,7 +261,7 @@ def write_experiment(
     if path.suffix.lower() == ".mlab":
         from modellab.export.mlab import write_mlab
 
-        write_mlab(path, experiment, fingerprint=fingerprint, results=results)
+        write_mlab(path, experiment, fingerprint=fingerprint, results=results, trainings=trainings)
         return
     from modellab.experiment_file import save
 

@@ -162,6 +162,7 @@ def test_from_a_file_to_a_steered_replay_and_back_after_a_crash(
         other.session.open_paths([place])
         other.settle()
         assert other.session.experiment == kept
+        assert [t.report for t in other.session.trainings] == [report]
         other.session.deploy()
         other.settle()
         other.session.seek(3000)

@@ -17,7 +17,10 @@ OPEN_FILTERS = (
     "Experiments (*.mlab *.toml)",
     _ALL,
 )
-SAVE_FILTERS = ("Experiment (*.mlab)", "Experiment as text (*.toml)")
+SAVE_FILTERS = (
+    "Experiment with trainings and results (*.mlab)",
+    "Experiment only, as text (*.toml)",
+)
 
 
 def _dialog(parent: QWidget, title: str) -> QFileDialog:
