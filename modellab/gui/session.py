@@ -218,10 +218,11 @@ class Session(DataPart):
 
     # ------------------------------------------------------------------ saving
 
-    def save(self, path: str | Path) -> bool:
+    def save(self, path: str | Path, thumbnail: bytes | None = None) -> bool:
         """Save the experiment, journal included, as ``.toml`` or ``.mlab``; returns success.
 
-        A ``.mlab`` file holds the trainings and the results so far too, a ``.toml`` file does not.
+        A ``.mlab`` file holds the trainings, the results so far and a picture (`thumbnail`, PNG)
+        too, a ``.toml`` file does not.
         """
         if self.experiment is None:
             return False
@@ -232,7 +233,9 @@ class Session(DataPart):
         trainings, fitting = kept.encode_trainings(self.trainings) if whole else (None, 0)
         try:
             fingerprint = self.data.fingerprint if self.data is not None else None
-            saving.write_experiment(self.experiment, place, fingerprint, trainings=trainings)
+            saving.write_experiment(
+                self.experiment, place, fingerprint, trainings=trainings, thumbnail=thumbnail
+            )
         except (LabError, OSError) as error:
             sentence = f"The experiment could not be saved as {quote(place.name)}."
             self.tell("error", getattr(error, "sentence", sentence), detail=str(error))
@@ -248,10 +251,16 @@ class Session(DataPart):
                     f"The list of trainings is too long for {quote(place.name)}: "
                     f"only the newest {fitting:,} were saved.",
                 )
-            self._add_results(place, self.experiment, trainings)
+            self._add_results(place, self.experiment, trainings, thumbnail)
         return True
 
-    def _add_results(self, place: Path, experiment: Experiment, trainings: bytes | None) -> None:
+    def _add_results(
+        self,
+        place: Path,
+        experiment: Experiment,
+        trainings: bytes | None,
+        thumbnail: bytes | None,
+    ) -> None:
         """Put the results of the replay so far into a ``.mlab`` file that was just saved."""
         live = self._live()
         if live is None or not live.started or self.deployment_stale:
@@ -264,7 +273,9 @@ class Session(DataPart):
             try:
                 # Saved again or elsewhere in the meantime: these results are not of that file.
                 if (self.path, self._kept, self._kept_trainings) == (place, experiment, saved):
-                    saving.write_experiment(experiment, place, fingerprint, folder, trainings)
+                    saving.write_experiment(
+                        experiment, place, fingerprint, folder, trainings, thumbnail
+                    )
             except (LabError, OSError) as error:
                 sentence = f"The results could not be put into {quote(place.name)}."
                 self.tell("warning", sentence, detail=str(error))

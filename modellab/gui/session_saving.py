@@ -239,6 +239,7 @@ def write_experiment(
     fingerprint: str | None = None,
     results: Path | None = None,
     trainings: bytes | None = None,
+    thumbnail: bytes | None = None,
 ) -> None:
     """Write a ``.toml`` or ``.mlab`` file; the data's paths become relative where they are near.
 
@@ -250,6 +251,8 @@ def write_experiment(
         A results folder to put into a ``.mlab`` file.
     trainings
         The list of trainings for a ``.mlab`` file; a ``.toml`` file holds the experiment alone.
+    thumbnail
+        A picture (PNG) for a ``.mlab`` file.
 
     Raises
     ------
@@ -261,7 +264,14 @@ def write_experiment(
     if path.suffix.lower() == ".mlab":
         from modellab.export.mlab import write_mlab
 
-        write_mlab(path, experiment, fingerprint=fingerprint, results=results, trainings=trainings)
+        write_mlab(
+            path,
+            experiment,
+            fingerprint=fingerprint,
+            results=results,
+            trainings=trainings,
+            thumbnail=thumbnail,
+        )
         return
     from modellab.experiment_file import save
 

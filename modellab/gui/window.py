@@ -27,6 +27,7 @@ from modellab.gui.settings import settings
 from modellab.gui.stages import PAGES, WELCOME, PageSpec, stage_done
 from modellab.gui.status_bar import StatusBar
 from modellab.gui.theme import Mode, theme_hub
+from modellab.gui.thumbnail import thumbnail
 from modellab.gui.toasts import ToastArea
 
 if TYPE_CHECKING:
@@ -403,9 +404,15 @@ class MainWindow(QMainWindow):
         files.ask_save(self, self._save_as, name, known.parent if known else self._folder())
 
     def _save_as(self, path: Path) -> None:
-        if self.session.save(path):
+        if self.session.save(path, self._picture() if path.suffix != ".toml" else None):
             self._remember_recent()
             self.status.remark(f"Saved as {self.session.title}.")
+
+    def _picture(self) -> bytes | None:
+        """Return the picture for a file: the replay if there is one, else the page on screen."""
+        shown = "deploy" if self.session.deployment is not None else self._current
+        page = self._pages.get(shown)
+        return thumbnail(page, self.stack.size()) if page is not None else None
 
     def ask_results(self) -> None:
         """Ask for a folder and write the results into it."""
