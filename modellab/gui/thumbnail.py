@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QBuffer, QIODevice, QSize, Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QImageWriter, QPainter
 
 from modellab.gui.theme import theme
 
@@ -46,4 +46,5 @@ def thumbnail(page: QWidget, size: QSize | None = None) -> bytes | None:
     painter.end()
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    return buffer.data().data() if picture.save(buffer, "PNG") else None
+    written = QImageWriter(buffer, b"png").write(picture)
+    return bytes(buffer.data().data()) if written else None
