@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from PySide6.QtWidgets import QApplication
+
     from modellab.experiment import Experiment
-    from modellab.gui.app import LabApplication
     from modellab.gui.window import MainWindow
 
 SIZES = ((1280, 720), (1600, 1000))
@@ -45,16 +46,21 @@ def _home_of_its_own() -> Iterator[None]:
 
 
 @contextmanager
-def _application() -> Iterator[LabApplication]:
-    """Give the application; it draws into memory unless it was started otherwise."""
+def _application() -> Iterator[QApplication]:
+    """Give the application, in the light theme; it draws into memory unless told otherwise."""
     from PySide6.QtWidgets import QApplication
 
-    if QApplication.instance() is None:
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    present = QApplication.instance()
+    if isinstance(present, QApplication):
+        yield present
+        return
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from modellab.gui.app import make_application
     from modellab.gui.notify import notifications
+    from modellab.gui.theme import theme_hub
 
     app = make_application()
+    theme_hub().set_mode("light")
     try:
         yield app
     finally:
@@ -73,7 +79,7 @@ class Camera:
         Where pictures go.
     """
 
-    def __init__(self, app: LabApplication, window: MainWindow, folder: Path) -> None:
+    def __init__(self, app: QApplication, window: MainWindow, folder: Path) -> None:
         self.app, self.window, self.folder = app, window, folder
         self.made: list[Path] = []
 

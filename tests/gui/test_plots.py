@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -164,7 +165,7 @@ class TestPushApart:
         order = sorted(range(len(wanted)), key=lambda i: wanted[i])
         inner = [places[i] for i in order]
         room = min(gap, 300.0 / max(1, len(wanted) - 1))
-        assert all(b - a >= room - 1e-6 for a, b in zip(inner, inner[1:], strict=False))
+        assert all(b - a >= room - 1e-6 for a, b in itertools.pairwise(inner))
         assert all(-1e-6 <= p <= 300.0 + 1e-6 for p in places)
 
     def test_what_has_room_stays(self) -> None:
@@ -442,6 +443,19 @@ class TestLivePlot:
         plot.refresh()
         assert not any(_close(c, "#1668b3") for c in colours_at(plot, x, y + 0.5, 0))
 
+    def test_a_dragged_handle_is_one_change(self, plot: Any) -> None:
+        steps = [("0.01", "0.02"), ("0.02", "0.5"), ("0.5", "1")]
+        marks = [
+            Mark(2000 + 10 * i, "change", "a", "#1668b3", f"you: rate {old} → {new}", "rate")
+            for i, (old, new) in enumerate(steps)
+        ]
+        later = Mark(3500, "change", "a", "#1668b3", "you: rate 1 → 2", "rate")
+        other = Mark(2010, "change", "a", "#1668b3", "you: every 1 → 2", "every")
+        groups = live_paint.merged([*marks[:2], other, marks[2], later], plot.x_of)
+        assert [len(group) for group in groups] == [3, 1, 1]
+        assert live_paint.joined_text(groups[0]) == "you: rate 0.01 → 1"
+        assert live_paint.joined_text(groups[2]) == "you: rate 1 → 2"
+
     def test_follows_the_theme(self, plot: Any) -> None:
         from modellab.gui.theme import DARK, theme_hub
 
@@ -450,7 +464,8 @@ class TestLivePlot:
         theme_hub().set_mode("dark")
         plot.grab()
         image = plot.grab().toImage()
-        assert image.pixelColor(image.width() - 5, image.height() // 2).name().lower() == DARK.surface.lower()
+        colour = image.pixelColor(image.width() - 5, image.height() // 2)
+        assert colour.name().lower() == DARK.surface.lower()
 
 
 def _close(one: str, other: str, reach: int = 150) -> bool:

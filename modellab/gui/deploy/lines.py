@@ -173,6 +173,7 @@ def marks(live: Deployment, *, lane: str | None = None) -> list[Mark]:
         elif kind == "fork":
             parent = view.fork_of if view is not None else None
             text = f"{event.lane}: fork of {parent}" if parent else f"{event.lane}: fork"
-        found.append(Mark(event.position, kind, event.lane, colour, text))
+        what = ", ".join(event.values) if kind == "change" else ""
+        found.append(Mark(event.position, kind, event.lane, colour, text, what))
     found.sort(key=lambda mark: mark.position)
     return found

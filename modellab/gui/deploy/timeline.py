@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
 from modellab.gui.deploy.lines import marks, own_events
 from modellab.gui.deploy.words import event_text, lane_style
 from modellab.gui.kit import count_text, describe, tip_text
-from modellab.gui.plots.live_paint import elided, font
+from modellab.gui.plots.live_paint import elided, font, merged
 from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, paint_mark
 from modellab.gui.plots.series import decimate
 from modellab.gui.plots.ticks import date_ticks, row_ticks
@@ -88,10 +88,10 @@ class Timeline(QFrame):
             self._handle = None
         self.update()
 
-    def show_range(self, low: float, high: float) -> None:
-        """Frame the rows that the plots show."""
-        if (low, high) != self._shown:
-            self._shown = (low, high)
+    def show_range(self, shown: tuple[float, float] | None) -> None:
+        """Frame the rows that the plots show; None: they show all."""
+        if shown != self._shown:
+            self._shown = shown
             self.update()
 
     def counts(self) -> list[tuple[MarkKind, int]]:
@@ -296,15 +296,9 @@ class Timeline(QFrame):
 
     def _paint_marks(self, painter: QPainter) -> None:
         y = self.band().top() - px(8)
-        last: dict[tuple[str, str], float] = {}
-        for mark in self._marks:
-            x = self.x_of(mark.position)
-            group = (mark.kind, mark.lane)
-            # Thousands of marks are a few hundred signs.
-            if group in last and x - last[group] < 2.5:
-                continue
-            last[group] = x
-            paint_mark(painter, mark.kind, QPointF(x, y), mark.colour, px(9))
+        for group in merged(self._marks, self.x_of):
+            mark = group[-1]
+            paint_mark(painter, mark.kind, QPointF(self.x_of(mark.position), y), mark.colour, px(9))
 
     def _paint_handle(self, painter: QPainter, live: Deployment) -> None:
         tokens, band = theme(), self.band()

@@ -190,7 +190,7 @@ def event_line(event: EventRecord, task: str, *, lane: bool = False) -> str:
     values = event.values
     new, old = values.get("new_error"), values.get("old_error")
     if event.kind in ("retrain", "reject") and "retrain" in values:
-        outcome = "deployed" if event.kind == "retrain" else "kept the old one"
+        outcome = "deployed" if event.kind == "retrain" else "kept old"
         tested = "untested"
         if new is not None and old is not None:
             tested = f"{error_text(new, task)} vs {error_text(old, task)}"

@@ -392,7 +392,9 @@ class DeployPage(Page):
         self._range_moved()
 
     def _range_moved(self) -> None:
-        self.timeline.show_range(self.plots.view.low, self.plots.view.high)
+        view = self.plots.view
+        whole = view.follow and view.span == "all"
+        self.timeline.show_range(None if whole else (view.low, view.high))
 
     def _look_at(self, row: object) -> None:
         view = self.plots.view

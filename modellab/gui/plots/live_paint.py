@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,17 @@ from modellab.gui.theme import mix, px, theme
 from modellab.gui.theme.tokens import rgb
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from modellab.gui.plots.live import LivePlot
     from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 READOUT_LINES = 12
+SIGN_PIXELS, DRAG_PIXELS = 4.0, 16.0
+"""Signs of one kind that stand nearer than this are one; for changes, each to the one before."""
+ARROW = " \N{RIGHTWARDS ARROW} "
 
 
 @cache
@@ -91,22 +97,48 @@ def head(plot: LivePlot, painter: QPainter) -> None:
         painter.drawLine(QPointF(x, area.top() - 2), QPointF(x, area.bottom() + 2))
 
 
+def merged(marks: Sequence[Mark], x_of: Callable[[float], float]) -> list[list[Mark]]:
+    """Group marks that stand too near each other to be told apart, in order.
+
+    Changes of one setting of one lane make a group while each is close to the one before: a handle
+    that was dragged is one change from where it was to where it came to rest.
+    """
+    groups: list[list[Mark]] = []
+    latest: dict[tuple[str, str, str], list[Mark]] = {}
+    for mark in marks:
+        key = (mark.kind, mark.lane, mark.what)
+        reach = DRAG_PIXELS if mark.kind == "change" else SIGN_PIXELS
+        group = latest.get(key)
+        if group is not None and x_of(mark.position) - x_of(group[-1].position) < reach:
+            group.append(mark)
+            continue
+        latest[key] = [mark]
+        groups.append(latest[key])
+    return groups
+
+
+def joined_text(group: list[Mark]) -> str:
+    """Return the words of a group: ``learning rate 0.01 → 1`` for steps between the two."""
+    first, last = group[0].text, group[-1].text
+    if len(group) > 1 and ARROW in first and ARROW in last:
+        return first.split(ARROW)[0] + ARROW + last.split(ARROW)[-1]
+    return last
+
+
 def marks(plot: LivePlot, painter: QPainter) -> None:
     """Paint what happened: triangles on the axis; changes and forks as lines with a sign on top."""
     area = plot.area()
     texts: list[tuple[float, Mark]] = []
-    last: dict[tuple[str, str], float] = {}
-    for mark in plot.marks:
+    near = [m for m in plot.marks if area.left() - 1 <= plot.x_of(m.position) <= area.right() + 1]
+    for group in merged(near, plot.x_of):
+        mark = group[-1]
         x = plot.x_of(mark.position)
-        if not area.left() - 1 <= x <= area.right() + 1:
-            continue
-        # Signs that would cover each other are one sign.
-        group = (mark.kind, mark.lane)
-        if group in last and abs(x - last[group]) < 3:
-            if texts and texts[-1][1].kind == mark.kind and texts[-1][1].lane == mark.lane:
-                texts[-1] = (x, mark)
-            continue
-        last[group] = x
+        if len(group) > 1 and mark.kind == "change":
+            begin = plot.x_of(group[0].position)
+            shade = QColor(theme().ink)
+            shade.setAlphaF(0.07)
+            painter.fillRect(QRectF(begin, area.top() + px(8), x - begin, area.height()), shade)
+            mark = replace(mark, text=joined_text(group))
         if mark.kind in ("retrain", "reject", "redeploy"):
             at = QPointF(x, area.bottom() - px(4))
             paint_mark(painter, mark.kind, at, mark.colour, px(9))
@@ -193,16 +225,18 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
     for (line, _, y), place, text in zip(found, places, texts, strict=True):
         colour = QColor(line.colour)
         inside = area.top() - 1 <= y <= area.bottom() + 1
+        # Where the line really ends: snapshots of parameters are rarer than rows.
+        known = plot.x_of(min(end, line.last_row()))
         painter.setPen(QPen(QColor(mix(line.colour, tokens.surface, 0.45)), 1))
-        begin = QPointF(max(start, area.left()) + 3, min(max(y, area.top()), area.bottom()))
-        if begin.x() > area.right() - px(60):
+        begin = QPointF(max(known, area.left()) + 3, min(max(y, area.top()), area.bottom()))
+        if start > area.right() - px(60):
             painter.drawPolyline(
                 [begin, QPointF(area.right() + px(6), begin.y()), QPointF(left - px(3), place)]
             )
-        if inside and start >= area.left():
+        if inside and known >= area.left():
             painter.setPen(QPen(QColor(tokens.surface), 1))
             painter.setBrush(colour)
-            painter.drawEllipse(QPointF(start, y), 3, 3)
+            painter.drawEllipse(QPointF(known, y), 3, 3)
         painter.setPen(QColor(tokens.lane_text(line.colour)))
         painter.setFont(font(12, 700 if line.strong else 600))
         box = QRectF(left, place - gap / 2, widest + 2, gap)

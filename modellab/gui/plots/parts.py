@@ -58,6 +58,10 @@ class LiveLine:
     strong: bool = False
     shown: bool = True
 
+    def last_row(self) -> float:
+        """Return the last position; minus infinity without any."""
+        return float(self.x[-1]) if len(self.x) else float("-inf")
+
     def value_at(self, row: float) -> float:
         """Return the value last known at `row`; NaN before the first."""
         at = int(np.searchsorted(self.x, row, side="right")) - 1
@@ -68,7 +72,8 @@ class LiveLine:
 class Mark:
     """Something that happened at a row.
 
-    `text` is shown where there is room; `lane` names whose it is, `colour` is that lane's.
+    `text` is shown where there is room; `lane` names whose it is, `colour` is that lane's; `what`
+    tells which setting was changed.
     """
 
     position: int
@@ -76,6 +81,7 @@ class Mark:
     lane: str
     colour: str
     text: str = ""
+    what: str = ""
 
 
 @dataclass
