@@ -31,7 +31,7 @@ class _NoEngine:
         """There is never an answer."""
         return []
 
-    def latest(self) -> None:
+    def next_telemetry(self) -> None:
         """There is never any news."""
 
     def stop(self) -> None:

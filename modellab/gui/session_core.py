@@ -50,8 +50,8 @@ class Client(Protocol):
         """Return the replies since the last call."""
         ...
 
-    def latest(self) -> Telemetry | None:
-        """Return the newest telemetry, once."""
+    def next_telemetry(self) -> Telemetry | None:
+        """Return the oldest telemetry that was not returned yet."""
         ...
 
     def stop(self) -> None:
@@ -292,10 +292,11 @@ class SessionCore:
                 self._take(reply)
             if self._client is not client:
                 return True
-            telemetry = client.latest()
-            if telemetry is not None:
+            told = False
+            while (telemetry := client.next_telemetry()) is not None:
                 self._take_telemetry(telemetry)
-        return bool(replies) or telemetry is not None
+                told = True
+        return bool(replies) or told
 
     def _take(self, reply: Any) -> None:
         if isinstance(reply, Ack):

@@ -1,7 +1,7 @@
 """The window's end of the engine process: starts it, sends commands, collects answers.
 
-One thread reads. Nothing piles up: of telemetry only the newest is kept, of a job's progress only
-the newest, and all other answers are bounded by the commands sent.
+One thread reads. Nothing piles up: telemetry comes only for a `Ready` that was sent, of a job's
+progress only the newest is kept, and all other answers are bounded by the commands sent.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class EngineClient:
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._answers: list[Answer] = []
-        self._telemetry: Telemetry | None = None
+        # Telemetry tells what changed since the one before: none may be dropped for a newer one.
+        self._telemetry: deque[Telemetry] = deque()
         self._next_id = 1
         self._stopping = False
         self._died: EngineDied | None = None
@@ -137,11 +138,10 @@ class EngineClient:
             taken, self._answers = self._answers, []
         return taken
 
-    def latest(self) -> Telemetry | None:
-        """Take the newest telemetry; None if there is none since the last call."""
+    def next_telemetry(self) -> Telemetry | None:
+        """Take the oldest telemetry that was not taken yet; None if there is none."""
         with self._lock:
-            taken, self._telemetry = self._telemetry, None
-        return taken
+            return self._telemetry.popleft() if self._telemetry else None
 
     def stop(self, seconds: float = 1.0) -> None:
         """End the engine: ask, wait up to `seconds`, kill. Safe to call again."""
@@ -203,7 +203,7 @@ class EngineClient:
     def _take(self, reply: Ack | JobProgress | JobDone | JobFailed | Telemetry) -> None:
         with self._lock:
             if isinstance(reply, Telemetry):
-                self._telemetry = reply
+                self._telemetry.append(reply)
             elif not (isinstance(reply, JobProgress) and self._refreshed(reply)):
                 self._answers.append(reply)
         self._wake()

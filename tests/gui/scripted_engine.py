@@ -140,7 +140,7 @@ class ScriptedEngine:
         taken, self.replies = self.replies, []
         return taken
 
-    def latest(self) -> Telemetry | None:
+    def next_telemetry(self) -> Telemetry | None:
         taken, self.telemetry = self.telemetry, None
         return taken
 

@@ -88,8 +88,7 @@ class Driver:
         self._woken.clear()
         for answer in self.client.poll():
             (self.progress if isinstance(answer, JobProgress) else self.answers).append(answer)
-        told = self.client.latest()
-        if told is not None:
+        while (told := self.client.next_telemetry()) is not None:
             self.telemetry.append(told)
             if self.credit:
                 self.client.send(Ready())

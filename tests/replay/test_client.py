@@ -7,12 +7,13 @@ import sys
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 
 from modellab.errors import LabError
 from modellab.replay.client import EngineClient, EngineDied
 from modellab.replay.process import worker_command, worker_environment
-from modellab.replay.protocol import Ack, Pause
+from modellab.replay.protocol import Ack, Pause, Telemetry
 
 
 def test_a_killed_engine_is_told_once(engine: Any) -> None:
@@ -60,8 +61,33 @@ def test_stopping_what_was_never_started_is_nothing() -> None:
     assert not client.alive
     assert client.pid is None
     assert client.poll() == []
-    assert client.latest() is None
+    assert client.next_telemetry() is None
     client.stop()
+
+
+def test_news_that_were_not_taken_yet_are_not_replaced_by_newer_ones() -> None:
+    # The first tells all curves anew, the second only what changed since: both are needed.
+    client = EngineClient()
+    whole = Telemetry(
+        sequence=1,
+        state="playing",
+        position=5,
+        train_rows=5,
+        stop=9,
+        time_ns=None,
+        rows_per_second=0.0,
+        memory_mb=0.0,
+        busy="",
+        lanes=[],
+        parameters=None,
+        events=[],
+        events_from=0,
+        curves_reset=True,
+    )
+    change = msgspec.structs.replace(whole, sequence=2, position=7, curves_reset=False)
+    client._take(whole)
+    client._take(change)
+    assert [client.next_telemetry() for _ in range(3)] == [whole, change, None]
 
 
 def test_it_wakes_from_its_own_thread(engine: Any) -> None:
