@@ -32,7 +32,7 @@ def test_every_sample_opens_as_a_working_experiment(store: Store) -> None:
         assert (data.task.kind, data.target) == (about.task, about.target)
         assert data.n_rows == about.rows == 327_346
         assert data.first_out_of_order is None
-        assert 0.15 * about.rows < data.train_rows < 0.17 * about.rows
+        assert 0.07 * about.rows < data.train_rows < 0.09 * about.rows
         assert not {"dep_delay", "arr_delay", "late"} & set(data.features)
     assert guess_target(store)[0] == "late"
     assert guess_time(store) == "time"
