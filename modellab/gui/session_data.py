@@ -73,6 +73,7 @@ class DataPart(ReplayPart):
         self._profile_wanted = False
         self._next_training = 1
         self._opening: Opening | None = None
+        self._missed: set[str] = set()
         self._detected: dict[str, str] = {}
         self._detected_of: DataSummary | None = None
 
@@ -300,7 +301,7 @@ class DataPart(ReplayPart):
             self._ask_profile()
             return
         self._leave()
-        self.data, self.profile = data, None
+        self.data, self.profile, self._missed = data, None, set()
         self.sample, self.path = opening.sample, opening.path
         if opening.experiment is not None:
             self.experiment, self.target_guessed = opening.experiment, False
@@ -348,6 +349,19 @@ class DataPart(ReplayPart):
             ),
             split=SplitSpec(),
         )
+
+    def check_files(self) -> None:
+        """Tell, once, that a data file is no longer where it was (called now and then)."""
+        if self.data is None:
+            return
+        gone = {path for path in self.data.paths if not Path(path).exists()}
+        for path in sorted(gone - self._missed):
+            self.tell(
+                "warning",
+                f"{quote(Path(path).name)} is no longer where it was. Model Lab goes on with what "
+                "it has read; put the file back before this experiment is opened again.",
+            )
+        self._missed = gone
 
     # ------------------------------------------------------------------ profile and rows
 

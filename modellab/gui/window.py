@@ -130,6 +130,7 @@ class MainWindow(QMainWindow):
         self._autosave = QTimer(self)
         self._autosave.setInterval(AUTOSAVE_MS)
         self._autosave.timeout.connect(self.session.autosave)
+        self._autosave.timeout.connect(self.session.check_files)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
