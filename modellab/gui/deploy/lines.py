@@ -155,16 +155,14 @@ EVENT_KINDS: dict[str, MarkKind] = {
 }
 
 
-def marks(live: Deployment, *, lane: str | None = None) -> list[Mark]:
-    """Return what happened, in order of position; of hidden lanes nothing, of `lane` if given."""
+def marks(live: Deployment) -> list[Mark]:
+    """Return what happened, in order of position; of hidden lanes nothing."""
     found: list[Mark] = []
     several = sum(not v.baseline for v in live.lanes.values()) > 1
     for event in own_events(live):
         kind = EVENT_KINDS.get(event.kind)
         view = live.lanes.get(event.lane)
         if kind is None or (view is not None and view.hidden):
-            continue
-        if lane is not None and event.lane != lane:
             continue
         colour = lane_style(view)[0] if view is not None else theme().second
         text = ""

@@ -27,13 +27,14 @@ from modellab.gui.plots.series import AutoRange
 from modellab.gui.plots.ticks import date_words, full_date, short_date
 from modellab.gui.plots.view_range import Span, ViewRange
 from modellab.gui.session_deployment import time_at
-from modellab.gui.theme import px, set_height
+from modellab.gui.theme import px, set_height, theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from PySide6.QtGui import QResizeEvent
 
+    from modellab.gui.plots.parts import Mark
     from modellab.gui.session import Session
     from modellab.gui.session_deployment import Deployment
 
@@ -64,6 +65,8 @@ class PlotStack(QFrame):
         """Parameters that the person chose, by lane."""
         self.heat = False
         self._whole = False
+        self._marks_key: object = None
+        self._marks_made: tuple[list[Mark], list[Mark]] = ([], [])
         self._parameters_of: str | None = None
         self._narrow = False
         self._live: Deployment | None = None
@@ -394,12 +397,13 @@ class PlotStack(QFrame):
             return
         began = time.perf_counter()
         self.view.set_stream(live.train_rows, live.position, live.stop)
-        everything = made.marks(live)
+        everything, of_selected = self._marks(live)
         if self.error_panel.needs_drawing() or self.error_panel.table_button.isChecked():
             self.error_plot.set_lines(made.error_lines(live))
             self.error_plot.marks = everything
         if not self.parameter_panel.folded:
             self._set_parameters(live)
+            self.parameter_plot.marks = of_selected
         if not self.cost_panel.folded:
             self._say_cost(live)
             found = made.cost_lines(live, self.recorder, self.quantity) if live.started else []
@@ -415,6 +419,17 @@ class PlotStack(QFrame):
         self._drawn_at = time.perf_counter()
         painting = sum(p.plot.paint_ms for p in self.panels if p.needs_drawing())
         self.frame_ms = (self._drawn_at - began) * 1000 + painting
+
+    def _marks(self, live: Deployment) -> tuple[list[Mark], list[Mark]]:
+        """Return all marks, and those of the selected lane; made anew only when some came."""
+        shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
+        last = live.events[-1] if live.events else None
+        key = (len(live.events), last, shown, live.selected, theme().name)
+        if key != self._marks_key:
+            self._marks_key = key
+            everything = made.marks(live)
+            self._marks_made = everything, [m for m in everything if m.lane == live.selected]
+        return self._marks_made
 
     def _parameter_words(self, value: float) -> str:
         if self._whole:  # sizes and depths of trees
@@ -438,7 +453,6 @@ class PlotStack(QFrame):
         if self.parameter_plot.heat is not None:
             shown = self.parameter_plot.heat.names
         self.chooser.set_counts(live.parameters.names, shown)
-        self.parameter_plot.marks = made.marks(live, lane=live.selected)
 
 
 def _signed(value: float) -> str:

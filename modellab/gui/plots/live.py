@@ -57,12 +57,32 @@ def gutter(width: int) -> int:
     return px((172 if width >= WIDE else 138) if width >= NARROW else 60)
 
 
+class _Item(pg.PlotCurveItem):
+    """A curve whose bounds are what can be seen: pyqtgraph would look through all data for them."""
+
+    def __init__(self) -> None:
+        self.seen = QRectF(0, 0, 1, 1)
+        super().__init__(skipFiniteCheck=True, antialias=True)
+
+    def see(self, rect: QRectF) -> None:
+        """Take over the visible range."""
+        if rect != self.seen:
+            self.prepareGeometryChange()
+            self.seen = rect
+
+    def boundingRect(self) -> QRectF:
+        return self.seen
+
+    def viewTransformChanged(self) -> None:
+        """Nothing of the curve depends on the transform."""
+
+
 class _Curve:
     """The items that draw one line."""
 
     def __init__(self, box: pg.ViewBox) -> None:
         self.box = box
-        self.items: list[pg.PlotCurveItem] = []
+        self.items: list[_Item] = []
         self.style: tuple[object, ...] = ()
 
     def set_style(self, colour: str, dash: tuple[float, ...], strong: bool, rich: bool) -> None:
@@ -72,7 +92,7 @@ class _Curve:
         self.style = wanted
         count = (2 if rich else 1) + (2 if strong else 0)
         while len(self.items) < count:
-            item = pg.PlotCurveItem(skipFiniteCheck=True, antialias=True)
+            item = _Item()
             self.box.addItem(item, ignoreBounds=True)
             self.items.append(item)
         while len(self.items) > count:
@@ -86,9 +106,10 @@ class _Curve:
             item.setPen(pen)
             item.setZValue(2 if strong else 1)
 
-    def draw(self, x: np.ndarray, y: np.ndarray, pixel: tuple[float, float]) -> None:
+    def draw(self, x: np.ndarray, y: np.ndarray, pixel: tuple[float, float], seen: QRectF) -> None:
         gaps = bool(np.isnan(y).any())
         for item, (dx, dy) in zip(self.items, _OFFSETS, strict=False):
+            item.see(seen)
             item.setData(
                 x + dx * pixel[0],
                 y + dy * pixel[1],
@@ -200,13 +221,14 @@ class LivePlot(pg.GraphicsView):
         )
         pixel = ((high - low) / wide, (top - bottom) / max(1.0, area.height()))
         drawn = set()
+        seen = QRectF(low, bottom, high - low, top - bottom)
         rich = sum(len(x) for _, x, _ in reduced) <= RICH_POINTS
         for line, x, y in reduced if self.heat is None else ():
             curve = self._curves.get(line.key)
             if curve is None:
                 curve = self._curves[line.key] = _Curve(self.box)
             curve.set_style(line.colour, line.dash, line.strong, rich)
-            curve.draw(x, y, pixel)
+            curve.draw(x, y, pixel, seen)
             drawn.add(line.key)
         for key in [k for k in self._curves if k not in drawn]:
             self._curves.pop(key).remove()

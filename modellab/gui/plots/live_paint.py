@@ -45,7 +45,10 @@ def font(size: int, weight: int = 400) -> QFont:
 
 def elided(text: str, metrics: QFontMetricsF, width: float) -> str:
     """Return `text` on one line, cut to `width` pixels."""
-    return metrics.elidedText(" ".join(text.split()), Qt.TextElideMode.ElideRight, width)
+    line = " ".join(text.split())
+    if metrics.horizontalAdvance(line) <= width:
+        return line
+    return metrics.elidedText(line, Qt.TextElideMode.ElideRight, width)
 
 
 def y_ticks(plot: LivePlot) -> list[float]:

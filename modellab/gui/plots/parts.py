@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPixmap, QPolygonF
 
 from modellab.gui.theme import paint_icon, theme
 
@@ -101,10 +103,31 @@ class HeatMap:
 
 def paint_mark(painter: QPainter, kind: MarkKind, at: QPointF, colour: str, size: float) -> None:
     """Paint the sign of `kind` centred at `at`: shapes differ, so that colour is not needed."""
+    ratio = painter.device().devicePixelRatioF()
+    sign = _sign(kind, colour, size, ratio, theme().name)
+    half = sign.width() / ratio / 2
+    # On whole pixels, or the picture would be blurred.
+    painter.drawPixmap(QPointF(round(at.x() - half), round(at.y() - half)), sign)
+
+
+@lru_cache(maxsize=256)
+def _sign(kind: MarkKind, colour: str, size: float, ratio: float, _theme: str) -> QPixmap:
+    """Draw a sign once: there can be hundreds of each in a frame."""
+    side = math.ceil(size) + 6
+    made = QPixmap(round(side * ratio), round(side * ratio))
+    made.setDevicePixelRatio(ratio)
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+    _draw_sign(painter, kind, QPointF(side / 2, side / 2), colour, size)
+    painter.end()
+    return made
+
+
+def _draw_sign(painter: QPainter, kind: MarkKind, at: QPointF, colour: str, size: float) -> None:
     tokens = theme()
     half = size / 2
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if kind in ("retrain", "reject", "redeploy"):
         # A redeploy points down: the model comes to serve.
         tall = half * (-0.85 if kind == "redeploy" else 0.85)
@@ -129,7 +152,6 @@ def paint_mark(painter: QPainter, kind: MarkKind, at: QPointF, colour: str, size
         wide = size + 3
         box = QRectF(at.x() - wide / 2, at.y() - wide / 2, wide, wide)
         paint_icon(painter, name, box, role)
-    painter.restore()
 
 
 def paint_chip(painter: QPainter, rect: QRectF, colour: str, dash: Dash) -> None:

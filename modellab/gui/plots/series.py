@@ -180,6 +180,8 @@ class AutoRange:
         now
             Seconds of any clock: shrinking happens at most twice a second.
         """
+        if self._known and now - self._shrunk < 0.5 and self._inside(parts):
+            return False
         wanted = self._wanted(parts)
         if wanted is None:
             return False
@@ -202,6 +204,11 @@ class AutoRange:
                     self.high -= 0.5 * (self.high - high)
         return before != (self.low, self.high)
 
+    def _inside(self, parts: list[Floats]) -> bool:
+        """Whether nothing lies outside the range: then there is nothing to grow for."""
+        low, high = self.low, self.high
+        return not any(bool(((part < low) | (part > high)).any()) for part in parts)
+
     def _wanted(self, parts: list[Floats]) -> tuple[float, float] | None:
         lows, highs = [], []
         for part in parts:
@@ -209,7 +216,9 @@ class AutoRange:
             if not good.size:
                 continue
             if good.size > 40:
-                least, greatest = np.quantile(good, (0.005, 0.995))
+                cut = int(0.005 * good.size)
+                ordered = np.partition(good, (cut, good.size - 1 - cut))
+                least, greatest = ordered[cut], ordered[good.size - 1 - cut]
             else:
                 least, greatest = good.min(), good.max()
             # The present value is always in sight.

@@ -1,0 +1,82 @@
+"""How long a frame of the Deploy page takes: 8 lanes, 3 plots, 4,096 buckets each; target 16 ms.
+
+Offscreen raster painting in the plots' usual size at 1600 x 1000. Every frame moves the head, so
+that all curves are reduced and drawn anew. CPU time of the window's thread is printed beside wall
+time: the difference is what others took of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+
+from modellab.gui.plots.live import LivePlot
+from modellab.gui.plots.parts import LiveLine, Mark
+from modellab.gui.plots.row_axis import RowAxis
+from modellab.gui.plots.view_range import ViewRange
+from modellab.gui.theme import apply_theme, theme
+
+LANES, BUCKETS, WIDTH = 8, 4096, 64
+FRAMES = 120
+START = 20_000
+
+
+def lines(seed: int, roughness: float) -> list[LiveLine]:
+    rng = np.random.default_rng(seed)
+    x = START + np.arange(BUCKETS) * float(WIDTH)
+    made = []
+    for number in range(LANES):
+        noise = np.convolve(rng.normal(size=BUCKETS), np.ones(15) / 15, "same") * roughness
+        colour, dash = theme().lane_style(number)
+        y = 0.2 + 0.02 * number + noise
+        made.append(LiveLine(str(number), f"Lane {number}", x, y, colour, dash, number == 0))
+    return made
+
+
+def main() -> int:
+    app = QApplication.instance() or QApplication([])
+    apply_theme("light")
+    view = ViewRange()
+    view.room = 0.012
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    plots = []
+    for number, share in enumerate((33, 25, 19)):
+        plot = LivePlot("Plot", "A plot.", view, date_of=lambda _row: "3 Jul 1997")
+        plot.set_lines(lines(number, (0.04, 0.02, 0.002)[number]))
+        plot.marks = [Mark(START + 9000 * k, "retrain", "1", theme().lanes[1]) for k in range(25)]
+        column.addWidget(plot, share)
+        plots.append(plot)
+    column.addWidget(RowAxis(view, lambda _row, _span: "Mar 1997"))
+    holder.resize(846, 730)
+    head = START + BUCKETS * WIDTH
+    view.set_stream(START, head, 2 * head)
+    holder.show()
+    app.processEvents()
+    wall, used = [], []
+    for frame in range(FRAMES):
+        view.set_stream(START, head - (FRAMES - frame) * WIDTH, 2 * head)
+        begin, thread = time.perf_counter(), time.thread_time()
+        for plot in plots:
+            plot.refresh()
+        app.processEvents()
+        wall.append((time.perf_counter() - begin) * 1000)
+        used.append((time.thread_time() - thread) * 1000)
+    points = sum(len(i.xData) for p in plots for c in p._curves.values() for i in c.items)
+    print(f"frames {FRAMES}, lanes {LANES}, plots {len(plots)}, buckets {BUCKETS}, points {points}")
+    for name, values in (("wall", wall), ("cpu", used)):
+        worst = sorted(values)[int(0.95 * len(values))]
+        print(f"{name:5} median {statistics.median(values):5.1f} ms   95 % {worst:5.1f} ms")
+    holder.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
