@@ -158,6 +158,11 @@ class Policy(ABC):
         self.version = 0
         self.cache = PieceCache()
 
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to answer with: after a cold start, not before it is trained."""
+        return True
+
     @abstractmethod
     def step(self, start: int, stop: int) -> Prediction:
         """Predict rows [start, stop), then do all learning whose labels have arrived by then.
@@ -189,6 +194,8 @@ class Policy(ABC):
 
     def predict_piece(self, start: int, stop: int, change: int) -> Prediction:
         """Predict [start, stop) of the unchanged model; `change`: where it changes next."""
+        if not self.has_model:
+            return no_answer(self.around.task, stop - start)
         parts: list[Prediction] = []
         at = start
         while at < stop:
@@ -237,6 +244,13 @@ def labelled(task: Task, labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(~np.isnan(labels), dtype=np.bool_)
 
 
+def no_answer(task: Task, rows: int) -> Prediction:
+    """Predictions of what has no model yet: none, for `rows` rows."""
+    if task.kind == "classification":
+        return Prediction(np.full(rows, -1, dtype=np.int64))
+    return Prediction(np.full(rows, np.nan))
+
+
 def pick(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
     """Return the rows where `mask` is true, for any view."""
     if mask.all():
@@ -256,6 +270,7 @@ __all__ = [
     "Surroundings",
     "block_end",
     "labelled",
+    "no_answer",
     "pick",
     "unknown_setting",
 ]

@@ -26,8 +26,9 @@ class Scheduled(Policy):
     """Retrains offline every so many rows, or every so much event time.
 
     The new model is fitted on what is kept, less the newest `test_rows` labelled rows, on which it
-    is then compared with the model that runs. It is redeployed as tested, from `trigger + delay`
-    on, if it is not worse by more than `margin`.
+    is then compared with the model that runs. Rows that the running model was trained on do not
+    count as a test: they would flatter it. The new model is redeployed as tested, from
+    `trigger + delay` on, if it is not worse by more than `margin`.
     """
 
     live = frozenset({"every", "keep", "test_rows", "margin", "delay"})
@@ -39,6 +40,11 @@ class Scheduled(Policy):
         self.waiting: list[Waiting] = []
         self.next_trigger = self._after(self.last_trigger)
         self._serve(self.last_trigger)  # a delay that cannot be kept is told before the replay
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model was trained: on the training window, or since then."""
+        return self.around.train_rows > 0 or self.counters.redeploys > 0
 
     def _serve(self, trigger: int) -> int:
         rows, span = rows_or_span(self.spec.delay, "The delay")
@@ -100,7 +106,7 @@ class Scheduled(Policy):
             with self.counters.clock("fit"):
                 used = self.around.fit(fresh, start, held)
             new = self.around.loss(fresh, held, known)
-            old = self.around.loss(self.learner, held, known)
+            old = self.around.loss(self.learner, held, known) if self.has_model else np.nan
         except LabError as error:
             text = f"The retrain failed, and the old model goes on. {error.sentence}"
             self.events.append(PolicyEvent(at, "warning", text))
@@ -133,11 +139,14 @@ class Scheduled(Policy):
         self.waiting.sort(key=lambda w: w.position)
 
     def _held_out(self, start: int, known: int) -> int:
-        """Where the newest `test_rows` labelled rows begin (never more than half of the rows)."""
+        """Where the newest `test_rows` labelled rows begin that the running model has not seen.
+
+        Never more than half of the rows; `known` if there are none.
+        """
         wanted: int = min(self.spec.test_rows, (known - start) // 2)
         if wanted <= 0:
             return known
-        lo = max(start, known - 4 * wanted)
+        lo = max(start, known - 4 * wanted, self.trained_to)
         marks = np.flatnonzero(labelled(self.around.task, self.around.labels(lo, known)))
         if not len(marks):
             return known

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 class Static(Policy):
-    """Never changes the deployed model."""
+    """Never changes the deployed model. After a cold start there is none, so it never answers."""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it was trained on a training window."""
+        return self.around.train_rows > 0
 
     def step(self, start: int, stop: int) -> Prediction:
         """Predict; nothing is learned."""

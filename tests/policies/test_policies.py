@@ -305,6 +305,26 @@ def test_a_retrain_that_fails_leaves_the_old_model() -> None:
     assert "beast" in policy.events[0].text
 
 
+def test_rows_that_the_running_model_was_trained_on_are_no_test() -> None:
+    """Else the old model, which knows them, would win against a better one."""
+    y = np.concatenate([np.zeros(100), np.full(40, 10.0), np.zeros(60), np.full(40, 10.0)])
+    policy = scheduled(y, 100, every=20, keep=40, test_rows=30)
+    play(policy, 100, 160, [])
+    first, second = (e.values for e in policy.events if e.kind == "retrain")
+    # At row 120, rows 80 to 120 are kept; of the newest 20, none was in the training window.
+    assert (first["first_row"], first["last_row"], first["test_rows"]) == (80, 100, 20)
+    # Deployed is a model of rows up to 100: from there on all rows may test it.
+    assert (second["last_row"], second["test_rows"]) == (120, 20)
+    assert first["old_error"] == 10.0
+
+
+def test_without_any_unseen_label_a_retrain_goes_untested() -> None:
+    policy = scheduled(np.zeros(200), 100, 90, every=50, test_rows=20)
+    play(policy, 100, 160, [])
+    values = policy.events[0].values
+    assert (values["last_row"], values["test_rows"], values["new_error"]) == (100, 0, None)
+
+
 @given(cuts=st.lists(st.integers(101, 299), max_size=12))
 def test_a_schedule_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
     y = np.sin(np.arange(300.0))
