@@ -78,7 +78,9 @@ def baseline_lanes(task: str, taken: list[str]) -> list[LaneSpec]:
     )
     lanes = []
     for name, kind in wanted:
-        free = name if name not in taken else f"{name} (baseline)"
+        free = name
+        while free in taken:
+            free += " (baseline)"
         lanes.append(LaneSpec(free, OnlinePolicy(), LearnerSpec(kind)))
     return lanes
 

@@ -59,18 +59,18 @@ def check_lane(spec: LaneSpec, context: Context) -> None:
     line = entry(spec.learner)
     where = f"Lane {quote(spec.name)}: {line.title}" if spec.name else line.title
     if context.task.kind not in line.tasks:
-        reason = line.why_not.get(context.task.kind, f"it does {' and '.join(line.tasks)} only")
+        reason = line.why_not.get(context.task.kind, f"it does {' and '.join(line.tasks)} only.")
         raise ExperimentError(f"{where} cannot do {context.task.kind}: {reason}")
     if isinstance(spec.policy, OnlinePolicy) and not line.online:
-        reason = line.why_not.get("online", "it can only be trained all at once")
+        reason = line.why_not.get("online", "it can only be trained all at once.")
         raise ExperimentError(f"{where} cannot learn online: {reason}")
     if (
         context.experiment.training.mode == "chunks"
-        and context.train_rows
+        and (context.train_rows or isinstance(spec.policy, ScheduledPolicy))
         and not line.chunks
         and line.family != "baseline"
     ):
-        reason = line.why_not.get("chunks", "it needs all rows at once")
+        reason = line.why_not.get("chunks", "it needs all rows at once.")
         raise ExperimentError(
             f"{where} cannot be trained out of core: {reason} Train it in memory on a sample, "
             "or choose another learner."
@@ -156,6 +156,10 @@ class LaneRunner:
         for start in range(0, self.context.train_rows, _PIECE):
             stop = min(start + _PIECE, self.context.train_rows)
             self.references.learn(self.context.stream.labels(start, stop))
+        told = [*getattr(self.learner, "warnings", [])]
+        if not self.policy.has_model and isinstance(self.spec.policy, StaticPolicy):
+            told = ["There is no training window, so this lane has no model and gives no answer."]
+        self.events += [PolicyEvent(self.position, "warning", sentence) for sentence in told]
         self._record_parameters()
 
     def advance(self, stop: int, sink: Sink | None = None) -> None:
@@ -253,9 +257,13 @@ class LaneRunner:
         while self.applied < count:
             entry_ = self.journal[self.applied]
             self.applied += 1
+            # Of several changes all are made, or none; one alone is refused by itself.
+            saved = self.state() if len(entry_.set) > 1 else None
             try:
                 self._apply(entry_)
             except LabError as error:
+                if saved is not None:
+                    self.load_state(saved)
                 self.events.append(
                     PolicyEvent(self.position, "warning", f"Not changed: {error.sentence}")
                 )

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from modellab.errors import ExperimentError, quote
+from modellab.errors import ExperimentError, LabError, quote
 from modellab.experiment import (
     Experiment,
     Intervention,
     LaneSpec,
     Scalar,
+    check,
     replace,
 )
 from modellab.lanes import baseline_lanes
@@ -20,7 +21,7 @@ from modellab.policies.base import PolicyEvent
 from modellab.replay.checkpoints import CheckpointStore
 from modellab.replay.context import build_context
 from modellab.replay.hosts import Host, LaneHost, Pieces, RemoteHost
-from modellab.replay.lane import LaneState, check_lane
+from modellab.replay.lane import LaneRunner, LaneState, check_lane
 from modellab.replay.placing import SharedProgress, place, weight
 
 if TYPE_CHECKING:
@@ -72,17 +73,42 @@ class Replay:
         self.order: list[tuple[LaneSpec, bool]] = [(s, False) for s in self.experiment.lane]
         if self.experiment.baselines:
             taken = [s.name for s in self.experiment.lane]
+            taken += [e.fork for e in self.journal if e.fork is not None]
             for spec in baseline_lanes(self.context.task.kind, taken):
                 self.order.append((spec, True))
                 self.baselines.append(spec.name)
         for spec, _ in self.order:
             check_lane(spec, self.context)
+        if not experiment.lane:
+            check(self.experiment)  # once more: now the default lanes are known
+        self._check_journal()
         self.position = self.context.train_rows
         self.home: dict[str, int] = {}
         self.forked: dict[str, Intervention] = {}
         self.hosts: list[Host] = [LaneHost(self.context)]
         self._workers = max(1, workers)
         self._prepared = False
+
+    def _check_journal(self) -> None:
+        """Refuse a journal that could not be followed, before anything is trained."""
+        learners = {spec.name: spec for spec in self.experiment.lane}
+        tried: dict[str, LaneRunner] = {}
+        for made in self.journal:
+            if made.lane not in learners:
+                continue  # of a lane that is added later
+            if made.fork is not None:
+                learners[made.fork] = learners[made.lane]
+                continue
+            if made.lane not in tried:
+                tried[made.lane] = LaneRunner(learners[made.lane], self.context)
+            for name, value in made.set.items():
+                try:
+                    tried[made.lane].policy.set(name, value)
+                except LabError as error:
+                    raise ExperimentError(
+                        f"The intervention at row {made.position:,} in lane {quote(made.lane)} "
+                        f"cannot be done: {error.sentence}"
+                    ) from error
 
     # -- facts
 
@@ -229,14 +255,14 @@ class Replay:
         LabError
             If there is no such lane or setting, or the value is not allowed.
         """
-        self._known(lane)
+        self._changeable(lane)
         made: Intervention = self._call(lane, "intervene", lane, changes)
         self._insert(made)
         return made
 
     def fork(self, lane: str, name: str, changes: dict[str, Scalar] | None = None) -> Intervention:
         """Begin a new lane here with the state of `lane`; its past equals its parent's."""
-        self._known(lane)
+        self._changeable(lane)
         if not name.strip() or name in self.home or any(e.fork == name for e in self.journal):
             raise ExperimentError(f"The fork needs a name of its own; {quote(name)} is taken.")
         made = Intervention(self.position, lane, fork=name)
@@ -416,6 +442,14 @@ class Replay:
     def _known(self, name: str) -> None:
         if name not in self.home:
             raise ExperimentError(f"There is no lane called {quote(name)}.")
+
+    def _changeable(self, name: str) -> None:
+        self._known(name)
+        if name in self.baselines:
+            raise ExperimentError(
+                f"{quote(name)} is a baseline: it stays as it is, so that lanes can be compared "
+                "with it."
+            )
 
     def _call(self, lane: str, method: str, *args: Any) -> Any:
         return self.hosts[self.home[lane]].call(method, *args)
