@@ -481,7 +481,8 @@ MARKS = ("<b>bold", "<img", "<script", "<a href")
 def hostile_row(i: int) -> list[Any]:
     return ["<b>bold</b><script>x</script>" if i % 2 else "<img src=x>",
             f"=cmd|' /C calc'!A{i % 3}", i * 7 % 31, "two\nlines",
-            "<a href='file:///'>x</a>" * (i % 2), i % 3, "<b>bold up</b>" if i * 7 % 31 > 12 else "down"]  # fmt: skip
+            "<a href='file:///'>x</a>" * (i % 2), i % 3,
+            "<b>bold up</b>" if i * 7 % 31 > 12 else "down"]  # fmt: skip
 
 
 def hostile_csv(path: Path) -> Path:
