@@ -70,7 +70,7 @@ class TestBefore:
     def test_tells_what_will_run_and_starts_it(self, start: Any, gui_bench: Any) -> None:
         from modellab.replay.protocol import Deploy
 
-        said = [name for name, _ in start.start._shown]
+        said = [name for name, _ in start.start._shown[0]]
         assert said == ["Static", "Retrained", "Online", "Online tree", "Baselines"]
         assert "201 to 1,000" in start.start.story.text()
         gui_bench.engine.held.add(Deploy)
@@ -331,11 +331,16 @@ class TestLanes:
 
 
 class TestLayout:
-    def test_low_windows_fold_cost_then_parameters(self, page: Any, bench: DeployBench) -> None:
+    def test_low_windows_fold_cost_then_parameters(
+        self, page: Any, bench: DeployBench, settle: Any
+    ) -> None:
         bench.play_to(400)
         assert not page.plots.cost_panel.folded
         page.resize(1200, 652)
         page.show_all()
+        settle()
+        assert (page.width(), page.height()) == (1200, 652)
+        assert page.events.height() >= 100
         assert page.plots.cost_panel.folded
         assert not page.plots.parameter_panel.folded
         page.resize(1200, 540)

@@ -267,7 +267,7 @@ class EventsCard(Card):
         self.list.selectionModel().currentChanged.connect(lambda index, _: self._chosen(index))
         self.list.activated.connect(self.open_details)
         self._names: list[str] = []
-        self.setMinimumHeight(px(96))
+        self.setMinimumHeight(px(130))
         self.show_events()
 
     def _filter_chosen(self, lane: str) -> None:

@@ -27,10 +27,12 @@ from modellab.experiment import (
     check,
     replace,
 )
+from modellab.gui.deploy.setting_boxes import narrow
 from modellab.gui.deploy.settings_rows import SpanField
 from modellab.gui.deploy.words import learner_words, task_of
 from modellab.gui.kit import (
     Banner,
+    Card,
     Label,
     LabeledField,
     NumberField,
@@ -148,6 +150,8 @@ class PolicyForm(QWidget):
         grid.setHorizontalSpacing(px(10))
         grid.setVerticalSpacing(px(8))
         for at, (title, field) in enumerate(fields):
+            if not isinstance(field, ToggleSwitch):
+                narrow(field)
             grid.addWidget(LabeledField(title, field), at // 3, at % 3)
         for column in range(3):
             grid.setColumnStretch(column, 1)
@@ -281,6 +285,7 @@ class LaneDialog(QDialog):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(right)
         scroll.viewport().setAutoFillBackground(False)
         right.setAutoFillBackground(False)
@@ -288,7 +293,9 @@ class LaneDialog(QDialog):
         self.learners.setFixedWidth(px(290))
         row = QHBoxLayout()
         row.setSpacing(px(16))
-        row.addWidget(self.learners)
+        listed = Card(margin=6)
+        listed.body.addWidget(self.learners)
+        row.addWidget(listed)
         row.addWidget(scroll, 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(px(16), px(16), px(16), px(14))

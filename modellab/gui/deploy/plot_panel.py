@@ -190,7 +190,7 @@ class PlotPanel(QWidget):
             self.body.addWidget(self.table)
         if on and self.table is not None:
             self.update_table()
-            self.table.set_widths([84, 148])
+            self.table.set_widths([84, 196])
             self.body.setCurrentWidget(self.table)
         else:
             self.body.setCurrentWidget(self.plot)

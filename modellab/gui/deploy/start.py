@@ -70,13 +70,16 @@ class StartPanel(QScrollArea):
         self.lanes_title = Label("These lanes will run side by side", 13, 600)
         self.lanes = QVBoxLayout()
         self.lanes.setSpacing(px(6))
+        self.resume = Banner("info", "")
+        self.resume.hide()
+        self._resumes: int | None = None
         self.problem = Banner("warning", "")
         self.button = PrimaryButton("Switch to deployment", TIP, icon="rocket-launch")
         self.button.setMinimumHeight(px(40))
         self.button.clicked.connect(lambda: session.deploy())
         self.progress = ProgressLine()
         self.progress.cancelled.connect(self._cancel)
-        self._shown: list[tuple[str, str]] = []
+        self._shown: tuple[list[tuple[str, str]], str] = ([], "")
         self._build()
         self.refresh()
 
@@ -96,6 +99,7 @@ class StartPanel(QScrollArea):
         body.addWidget(self.lanes_title)
         body.addLayout(self.lanes)
         body.addWidget(self.problem)
+        body.addWidget(self.resume)
         row = QHBoxLayout()
         row.addWidget(self.button)
         row.addStretch(1)
@@ -135,6 +139,7 @@ class StartPanel(QScrollArea):
         self.problem.setVisible(why is not None and job is None)
         if why is not None:
             self.problem.set_text(why)
+        self._offer_to_resume(job is None and why is None)
         if job is None:
             if self.progress.active():
                 self.progress.finish()
@@ -142,6 +147,21 @@ class StartPanel(QScrollArea):
             if not self.progress.active():
                 self.progress.start("Training the first models")
             self.progress.set_progress(job.fraction, job.text or "Training the first models")
+
+    def _offer_to_resume(self, possible: bool) -> None:
+        """Offer the replay of an unsaved session that was opened again."""
+        lost = self.session.interrupted
+        self.resume.setVisible(possible and lost is not None)
+        if lost is None or lost.position == self._resumes:
+            return
+        self._resumes = lost.position
+        where = count_text(lost.position)
+        self.resume.set_text(
+            f"This replay was at row {where} when it was left. It can be taken up again from its "
+            "last checkpoint, to the same bits."
+        )
+        tip = "Start from the last checkpoint and replay up to this row."
+        self.resume.set_actions([(f"Continue from row {where}", tip, self.session.continue_replay)])
 
     def _say_story(self) -> None:
         session = self.session
@@ -169,9 +189,9 @@ class StartPanel(QScrollArea):
             task = profile.task if profile is not None and profile.task else "classification"
             names = [b.name for b in baseline_lanes(task, [lane.name for lane in found])]
             lines.append(("Baselines", f"{' and '.join(names)}: what any model must beat"))
-        if lines == self._shown:
+        if (lines, theme().name) == self._shown:
             return
-        self._shown = lines
+        self._shown = lines, theme().name
         while (item := self.lanes.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()

@@ -218,7 +218,7 @@ def lane_sentence(spec: LaneSpec) -> str:
     learner = learner_words(spec.learner)
     if isinstance(spec.policy, ScheduledPolicy):
         every = span_words(spec.policy.every)
-        return f"{learner}, retrained every {every} and tested before it serves"
+        return f"{learner}, retrained every {every}, tested before it serves"
     if isinstance(spec.policy, OnlinePolicy):
-        return f"{learner}, learns from every row after it predicted it"
+        return f"{learner}, learns from every row it has predicted"
     return f"{learner}, trained once and left as it is"

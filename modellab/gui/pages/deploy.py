@@ -75,8 +75,10 @@ class DeployPage(Page):
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(GAP))
-        column.addWidget(self.inspector, 3)
-        column.addWidget(self.events, 2)
+        # The inspector takes what it needs, the events the rest.
+        column.addWidget(self.inspector, 1000)
+        column.addWidget(self.events, 1)
+        self.inspector.setMinimumHeight(px(120))
         self.right = Side(
             "Lane settings and events", right, "Ctrl+Alt+B", left=False, least=304, most=420
         )
@@ -234,11 +236,10 @@ class DeployPage(Page):
         self._split_right()
 
     def _split_right(self) -> None:
-        """Give the inspector what it needs, and the events the rest."""
-        room = self.height() - px(72 + 92 + 3 * 10 + 14 + GAP)
-        high = max(px(120), min(self.inspector.wanted_height(), room - px(130)))
-        if high != self.inspector.height():
-            self.inspector.setFixedHeight(high)
+        """Give the inspector at most what it needs."""
+        high = max(px(120), self.inspector.wanted_height())
+        if high != self.inspector.maximumHeight():
+            self.inspector.setMaximumHeight(high)
 
     def _remember(self) -> None:
         value = {
