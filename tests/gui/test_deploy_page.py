@@ -319,6 +319,20 @@ class TestLanes:
         assert bench.engine.last(AddLane).lane.policy.every == 5
         assert bench.engine.last(RemoveLane).name == "Bayes"
 
+    def test_a_class_by_name(self, page: Any, bench: DeployBench) -> None:
+        bench.play_to(400, state="paused")
+        dialog = page.add_lane()
+        assert dialog.by_name.isHidden()
+        dialog.learners.choose("river")
+        assert "Name the class" in dialog.why_not()
+        assert not dialog.ok.isEnabled()
+        dialog.class_name.setText("tree.HoeffdingTreeClassifier")
+        dialog._class_edited()
+        assert dialog.name.text() == "HoeffdingTreeClassifier"
+        assert dialog.ok.isEnabled(), dialog.why_not()
+        assert dialog.spec().learner.class_name == "tree.HoeffdingTreeClassifier"
+        dialog.reject()
+
     def test_what_cannot_learn_online_says_so(self, page: Any, bench: DeployBench) -> None:
         bench.play_to(400, state="paused")
         dialog = page.add_lane()

@@ -240,6 +240,7 @@ class LaneDialog(QDialog):
         self._lane = lane
         self._named = lane is not None
         self._kept: dict[str, dict[str, Any]] = {}
+        self._classes: dict[str, str] = {}
         self._entry: CatalogueEntry | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Add lane" if lane is None else f"Edit lane {lane.name}")
@@ -252,6 +253,16 @@ class LaneDialog(QDialog):
         self.heading = Label("", 16, 600)
         self.policy = PolicyForm()
         self.policy.changed.connect(self._check)
+        self.class_name = QLineEdit()
+        describe(
+            self.class_name,
+            "Class",
+            "Module and class as the library names them, such as tree.HoeffdingTreeClassifier.",
+        )
+        set_font(self.class_name, 13)
+        set_height(self.class_name, 30)
+        self.class_name.textEdited.connect(self._class_edited)
+        self.by_name = LabeledField("Class", self.class_name)
         self.name = QLineEdit()
         describe(self.name, "Name of the lane", "How cards, plots and results call it.")
         set_font(self.name, 13)
@@ -274,6 +285,7 @@ class LaneDialog(QDialog):
         column.setSpacing(px(10))
         column.addWidget(self.heading)
         column.addWidget(self.story)
+        column.addWidget(self.by_name)
         column.addWidget(LabeledField("Name", self.name))
         column.addWidget(Rule())
         column.addWidget(Label("When the model changes", 13, 600))
@@ -319,6 +331,7 @@ class LaneDialog(QDialog):
         start = lane.learner if lane is not None else LearnerSpec("linear")
         if lane is not None:
             self._kept[start.kind] = dict(start.params)
+            self._classes[start.kind] = start.class_name or ""
             self.name.setText(lane.name)
         kind = self.learners.set_items(items_for(CATALOGUE.values(), task, chunks), start.kind)
         policy: Policy = lane.policy if lane is not None else OnlinePolicy()
@@ -332,14 +345,18 @@ class LaneDialog(QDialog):
 
     def _learner_chosen(self, kind: str) -> None:
         if self._entry is not None:
-            self._kept[self._entry.kind] = self.form.values()
+            if not self.class_name.text():
+                self._kept[self._entry.kind] = self.form.values()
+            self._classes[self._entry.kind] = self.class_name.text()
         self._show_learner(kind)
         self._check()
 
     def _show_learner(self, kind: str) -> None:
-        from modellab.learners.catalogue import CATALOGUE, parameters_for
+        from modellab.learners.catalogue import BY_NAME, CATALOGUE, parameters_for
 
         self._entry = CATALOGUE[kind]
+        self.by_name.setVisible(kind in BY_NAME)
+        self.class_name.setText(self._classes.get(kind, "") if kind in BY_NAME else "")
         task = task_of(self.session)
         self.heading.setText(self._entry.title)
         self.story.setText(self._entry.story)
@@ -356,6 +373,11 @@ class LaneDialog(QDialog):
         usual = "It can only be trained all at once."
         self.policy.allow_online(None if entry.online else entry.why_not.get("online", usual))
 
+    def _class_edited(self) -> None:
+        if not self._named:
+            self.name.setText(self._free(learner_words(self._learner())))
+        self._check()
+
     def _free(self, name: str) -> str:
         live = self.session.deployment
         return free_name(name, list(live.lanes) if live is not None else [])
@@ -367,10 +389,12 @@ class LaneDialog(QDialog):
     def _learner(self) -> LearnerSpec:
         entry = self._entry
         assert entry is not None
-        class_name = None
-        if self._lane is not None and self._lane.learner.kind == entry.kind:
-            class_name = self._lane.learner.class_name
-        return LearnerSpec(entry.kind, class_name, self.form.values())
+        class_name = self.class_name.text().strip() or None
+        params: dict[str, Any] = self.form.values()
+        if class_name is not None:
+            # Settings of a class by name have no form: they stay as they were.
+            params = self._kept.get(entry.kind, {})
+        return LearnerSpec(entry.kind, class_name, params)
 
     def spec(self) -> LaneSpec:
         """Return what is entered."""
@@ -385,6 +409,9 @@ class LaneDialog(QDialog):
         if item is not None and item.why_not:
             return item.why_not
         spec = self.spec()
+        if self.by_name.isVisibleTo(self) and not spec.learner.class_name:
+            # Whether there is such a class is the engine's to say: the library is not loaded here.
+            return "Name the class of the learner."
         if not spec.name:
             return "The lane needs a name."
         others = [n for n in live.lanes if self._lane is None or n != self._lane.name]

@@ -325,14 +325,20 @@ def readout(plot: LivePlot, painter: QPainter) -> None:
     name_wide = min(px(150), max(plain_width.horizontalAdvance(line.name) for line, _, _ in rows))
     value_wide = max(bold_width.horizontalAdvance(text) for text in values)
     change_wide = max((plain_width.horizontalAdvance(t) for t in changes), default=0.0)
-    pad, line_high = px(10), px(18)
+    pad = px(10)
+    view_high = plot.viewport().height()
+    # In a low plot the lines move together, and the last ones are left out.
+    extra = 2 if changes else 1
+    line_high = min(px(18), max(px(14), int((view_high - 6 - 1.6 * pad) / (len(rows) + extra))))
+    fitting = max(1, int((view_high - 6 - 1.6 * pad) / line_high) - extra)
+    left_out = len(rows) - fitting
+    rows = rows[:fitting]
     wide = px(20) + name_wide + px(14) + value_wide + (px(12) + change_wide if changes else 0)
     head_wide = bold_width.horizontalAdvance(title) + px(16) + plain_width.horizontalAdvance(date)
     wide = max(wide, head_wide) + 2 * pad
     high = pad * 1.6 + line_high * (len(rows) + 1 + (1 if changes else 0))
     x = plot.x_of(hover)
     left = x - wide - px(14) if x - wide - px(14) > area.left() - px(30) else x + px(14)
-    view_high = plot.viewport().height()
     top = min(max(2.0, area.top() + px(6)), max(2.0, view_high - high - 2))
     box = QRectF(left, top, wide, min(high, view_high - 4))
     shadow = QColor(0, 0, 0, 26 if not tokens.dark else 90)
@@ -350,7 +356,7 @@ def readout(plot: LivePlot, painter: QPainter) -> None:
     painter.drawText(inner, int(_LEFT), title)
     painter.setFont(plain)
     painter.setPen(QColor(tokens.second))
-    painter.drawText(inner, int(_RIGHT), date)
+    painter.drawText(inner, int(_RIGHT), date if left_out <= 0 else f"{left_out} more")
     if changes and pinned is not None:
         inner.translate(0, line_high)
         painter.drawText(inner, int(_RIGHT), f"since {count_text(pinned)}")
