@@ -145,5 +145,8 @@ def test_spans_in_words(value: Any, said: str) -> None:
 def test_errors_in_words() -> None:
     assert words.error_text(0.12345, "classification") == "0.123"
     assert words.error_text(1234.5, "regression") == "1,234"
+    assert words.error_text(37.0, "regression") == "37.00"
+    assert words.error_text(0.04, "regression") == "0.04000"
+    assert words.error_text(0.0, "regression") == "0"
     assert words.error_text(None, "regression") == "–"
     assert words.difference_text(0.039, "classification") == "+0.039"

@@ -14,7 +14,6 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
     QPolygonF,
@@ -178,10 +177,8 @@ class Timeline(QFrame):
         tokens, band = theme(), self.band()
         train, now = self.x_of(live.train_rows), self.x_of(live.position)
         stop = self.x_of(live.stop)
-        clip = QPainterPath()
-        clip.addRoundedRect(band, 4, 4)
         painter.save()
-        painter.setClipPath(clip)
+        painter.setClipRect(band)
         painter.fillRect(band, QColor(tokens.sub))
         ground = mix(tokens.selected, tokens.border, 0.5)
         painter.fillRect(
@@ -210,16 +207,19 @@ class Timeline(QFrame):
         self, painter: QPainter, x: np.ndarray, y: np.ndarray, colour: str, live: Deployment
     ) -> None:
         band = self.band()
-        x, y = decimate(x, y, live.train_rows, live.position, int(band.width()))
+        # A point for every other pixel is enough of so low an area.
+        wide = self.x_of(live.position) - self.x_of(live.train_rows)
+        x, y = decimate(x, y, live.train_rows, live.position, max(2, int(wide / 4)))
         good = np.isfinite(y)
         if good.sum() < 2:
             return
         x, y = x[good], y[good]
         top = float(np.quantile(y, 0.98)) * 1.15 or 1.0
         heights = np.clip(y / top, 0.0, 1.0) * (band.height() - 2)
-        shape = QPolygonF([QPointF(self.x_of(x[0]), band.bottom())])
-        for place, height in zip(x.tolist(), heights.tolist(), strict=True):
-            shape.append(QPointF(self.x_of(place), band.bottom() - height))
+        places = band.left() + x * (band.width() / max(1, live.n_rows))
+        shape = QPolygonF([QPointF(places[0], band.bottom())])
+        for place, height in zip(places.tolist(), (band.bottom() - heights).tolist(), strict=True):
+            shape.append(QPointF(place, height))
         end = self.x_of(live.position)
         shape.append(QPointF(end, shape.last().y()))
         shape.append(QPointF(end, band.bottom()))

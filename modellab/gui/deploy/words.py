@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellab.errors import LabError
@@ -152,7 +153,12 @@ def error_text(value: float | None, task: str) -> str:
     """Return an error: a share with three decimals, or a mean absolute error."""
     if value is None:
         return "–"
-    return number_text(value) if task == "classification" else short_number(value, 4)
+    if task == "classification":
+        return number_text(value)
+    if not 0.001 <= abs(value) < 1e6:
+        return short_number(value, 4)
+    # Four figures, and the zeros among them stay: 37.00 beside 35.88.
+    return number_text(value, max(0, 3 - math.floor(math.log10(abs(value)))))
 
 
 def difference_text(value: float, task: str) -> str:
