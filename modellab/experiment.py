@@ -267,6 +267,7 @@ def check(experiment: Experiment) -> Experiment:
         )
     if isinstance(split.train, int):
         _require(split.train >= 0, "split.train must not be negative.")
+        _require(split.train <= 10**15, "split.train is too large a number of rows.")
     _range("split.test", split.test, 0.0, 0.9)
     _range("training.chunk_rows", experiment.training.chunk_rows, 1, 10**8)
     _range("training.passes", experiment.training.passes, 1, 1000)
@@ -316,8 +317,7 @@ def _check_lanes(experiment: Experiment) -> None:
         where = f"lane {quote(lane.name)}"
         check_policy(lane.policy, f"{where}: ")
         for key, value in lane.learner.params.items():
-            if isinstance(value, float):
-                _require(np.isfinite(value).item(), f"{where}: {key} must be a finite number.")
+            _check_setting(where, key, value)
     last = 0
     for entry in experiment.intervention:
         _range("intervention.position", entry.position, 0, 10**15)
@@ -333,12 +333,22 @@ def _check_lanes(experiment: Experiment) -> None:
             bool(entry.set) != (entry.fork is not None),
             f"The intervention at row {entry.position:,} must have either set or fork.",
         )
+        for key, value in entry.set.items():
+            _check_setting(f"the intervention at row {entry.position:,}", key, value)
         if entry.fork is not None:
             _require(
                 bool(entry.fork.strip()) and entry.fork not in names,
                 f"A fork at row {entry.position:,} needs a name of its own.",
             )
             names.append(entry.fork)
+
+
+def _check_setting(where: str, key: str, value: Scalar) -> None:
+    if isinstance(value, float):
+        _require(np.isfinite(value).item(), f"{where}: {key} must be a finite number.")
+    elif isinstance(value, int):
+        # What 64 bits cannot hold could not even be sent to the engine.
+        _require(abs(value) < 2**63, f"{where}: {key} is too large a number.")
 
 
 def _check_rows_or_span(where: str, value: int | str, low: int) -> None:
