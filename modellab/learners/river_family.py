@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.errors import LabError, LearnerError, quote
-from modellab.learners import pickling, river_make, river_reading
+from modellab.learners import pickling, river_fixes, river_make, river_reading
 from modellab.learners.base import Inputs, Prediction, Progress, Rows, View, no_progress
 
 if TYPE_CHECKING:
@@ -20,34 +20,6 @@ if TYPE_CHECKING:
     from modellab.learners.base import Ints
 
 REPORT_EVERY = 1024
-
-
-class FirstSeen(dict[Any, None]):
-    """A set that iterates in the order in which its members came.
-
-    River's splitter for categories keeps them in a set and takes the first of equally good splits;
-    a set of texts has another order in every process.
-    """
-
-    def add(self, member: Any) -> None:
-        """Add a member."""
-        self[member] = None
-
-
-def _order_categories() -> None:
-    """Give river's splitter for categories a set with an order (once per process)."""
-    from river.tree.splitter.nominal_splitter_classif import NominalSplitterClassif as Splitter
-
-    if getattr(Splitter, "_in_order", False):
-        return
-    make = Splitter.__init__
-
-    def ordered(self: Any) -> None:
-        make(self)
-        self._att_values = FirstSeen()
-
-    Splitter.__init__ = ordered
-    Splitter._in_order = True
 
 
 class RiverLearner:
@@ -71,7 +43,7 @@ class RiverLearner:
     view: View = "dict"
 
     def __init__(self, title: str, inputs: Inputs, make: Callable[[], river_make.Made]) -> None:
-        _order_categories()
+        river_fixes.apply()
         self._title = title
         self._inputs = inputs
         self._make = make
