@@ -93,6 +93,9 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
 def _open_file(path: Path) -> Source:
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            # To open a pipe that nobody writes to would never come back.
+            raise DataError(f"{quote(path.name)} is not a file of data, but a pipe or a device.")
         with path.open("rb") as file:
             head = file.read(65_536)
     except OSError as error:

@@ -181,3 +181,13 @@ def test_parquet_columns_that_cannot_be_used_are_left_out(tmp_path: Path) -> Non
     assert sum(len(c.batch) for c in source.chunks()) == 2
     pq.write_table(pa.table({"l": [[1]]}), tmp_path / "y.parquet")
     assert sentence(tmp_path / "y.parquet") == "“y.parquet” has no column that can be used."
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="a pipe or a device"):
+        open_source(pipe)
+    with pytest.raises(DataError, match="a pipe or a device"):
+        open_source(Path(os.devnull))
