@@ -135,6 +135,11 @@ class Person:
         page.show_all()
         self.picture("7-changed")
         self.tell(page, before)
+        plot = page.plots.error_plot
+        QTest.mouseMove(plot.viewport(), plot.area().center().toPoint())
+        self.until("the crosshair", lambda: page.plots.view.hover is not None)
+        self.seen["hover"] = page.plots.view.hover
+        self.picture("8-readout")
         saved = self.folder / "experiment.toml"
         assert self.session.save(saved)
 

@@ -92,8 +92,9 @@ def seen(screen: str, tmp_path_factory: pytest.TempPathFactory, artifacts: Path)
 
 def test_it_was_a_real_screen(seen: dict[str, Any]) -> None:
     assert seen["platform"] == "xcb"
-    names = ["1-dragged", "2-data", "3-test", "4-before", "5-ready", "6-playing", "7-changed"]
-    assert seen["pictures"] == [f"{name}.png" for name in names]
+    names = "1-dragged 2-data 3-test 4-before 5-ready 6-playing 7-changed 8-readout"
+    assert seen["pictures"] == [f"{name}.png" for name in names.split()]
+    assert seen["train_rows"] < seen["hover"] < seen["position"]
     for name in seen["pictures"]:
         assert (seen["folder"] / name).stat().st_size > 10_000, name
 

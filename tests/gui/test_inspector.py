@@ -75,6 +75,22 @@ class TestLearningRate:
         assert sent(bench)[-1]["learning_rate"] == slider.real()
         QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(40, 16))
 
+    def test_a_long_drag_is_few_lines_of_the_journal(
+        self, inspector: Any, bench: DeployBench
+    ) -> None:
+        sender = inspector.changes
+        sender.change("learning_rate", 0.1)
+        assert sender._timer.interval() == settings_rows.FRAME_MS
+        sender.flush()
+        # The next one of the same drag waits longer, and later ones join it.
+        sender.change("learning_rate", 0.2)
+        assert settings_rows.FRAME_MS < sender._timer.interval() <= settings_rows.DRAG_MS
+        sender.change("learning_rate", 0.3)
+        assert len(sent(bench)) == 1
+        sender.flush()
+        bench.bench.settle()
+        assert sent(bench)[-1] == {"learning_rate": 0.3}
+
     def test_older_news_do_not_move_the_handle_back(
         self, inspector: Any, bench: DeployBench, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -377,6 +377,16 @@ class TestLivePlot:
         assert not plot.view.follow
         assert abs(plot.view.pinned - 2000) < 10
 
+    def test_the_mouse_moves_the_crosshair(self, plot: Any) -> None:
+        plot.set_lines([line("a", 0.2, "#008763")])
+        y = int(plot.area().center().y())
+        QTest.mouseMove(plot.viewport(), QPoint(round(plot.x_of(1500)), y))
+        assert abs(plot.view.hover - 1500) < 10
+        assert plot.shows_readout
+        # Over the labels there are no rows.
+        QTest.mouseMove(plot.viewport(), QPoint(plot.viewport().width() - 10, y))
+        assert plot.view.hover is None
+
     def wheel(self, plot: Any, at: QPointF, turn: int) -> None:
         event = QWheelEvent(
             at,

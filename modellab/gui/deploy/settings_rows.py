@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from modellab.gui.session import Session
 
 FRAME_MS = 16
+DRAG_MS = 80
+"""While a handle is dragged, a change is sent so often: each is a line of the journal."""
 HOLD_SECONDS = 0.5
 """After a change by hand, older news do not move the control back for so long."""
 
 
 class Sender(QObject):
-    """Sends changes of one lane to the session: the last value of each setting, once per frame."""
+    """Sends changes of one lane to the session: never two in a frame, and always the last one."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -37,8 +39,8 @@ class Sender(QObject):
         self._touched: dict[str, float] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self.flush)
+        self._sent = -1e9
 
     def set_lane(self, lane: str | None) -> None:
         """Send to this lane from now on; what waits for another one is sent first."""
@@ -48,11 +50,12 @@ class Sender(QObject):
             self._touched.clear()
 
     def change(self, name: str, value: Scalar) -> None:
-        """Change a setting with the next frame."""
+        """Change a setting soon: with the next frame, or a little later during a drag."""
         self._waiting[name] = value
         self._touched[name] = time.monotonic()
         if not self._timer.isActive():
-            self._timer.start()
+            passed = (time.monotonic() - self._sent) * 1000
+            self._timer.start(max(FRAME_MS, round(DRAG_MS - min(passed, DRAG_MS))))
 
     def change_now(self, name: str, value: Scalar) -> None:
         """Change a setting at once: the handle was let go, or a value was entered."""
@@ -65,6 +68,7 @@ class Sender(QObject):
         self._timer.stop()
         waiting, self._waiting = self._waiting, {}
         if waiting and self._lane is not None:
+            self._sent = time.monotonic()
             self._session.intervene(self._lane, **waiting)
 
     def held(self, name: str) -> bool:
