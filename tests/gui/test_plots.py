@@ -309,6 +309,21 @@ class TestLivePlot:
         before = plot.x_of(1203) + 3
         assert any(_close(c, "#008763") for c in colours_at(plot, before, plot.y_of(0.2)))
 
+    def test_a_diverging_line_is_cut(self, plot: Any) -> None:
+        wild = line("a", 0.2, "#008763")
+        wild.y[500:] = 0.2 * 1e3 ** np.arange(len(wild.y) - 500, dtype=float).clip(0, 90)
+        wild.y[700:] = np.inf
+        wild.y[800] = -np.inf
+        plot.set_lines([wild, line("b", 0.4, "#1668b3")])
+        plot.refresh()
+        plot.grab()
+        low, high = plot.y_range()
+        assert np.isfinite([low, high]).all()
+        drawn = plot._curves["a"].items[0].yData
+        assert np.isfinite(drawn).all()
+        assert drawn.max() <= high + 20 * (high - low)
+        assert live_paint.readout_words(plot) == ""
+
     def test_few_points_reach_qt(self, plot: Any) -> None:
         x = np.arange(100_000.0) * 0.04
         y = np.random.default_rng(0).normal(size=100_000)

@@ -107,6 +107,9 @@ class _Curve:
             item.setZValue(2 if strong else 1)
 
     def draw(self, x: np.ndarray, y: np.ndarray, pixel: tuple[float, float], seen: QRectF) -> None:
+        # A model that diverges has values without end: Qt must not see them.
+        tall = seen.height()
+        y = np.clip(y, seen.top() - 20 * tall, seen.bottom() + 20 * tall)
         gaps = bool(np.isnan(y).any())
         for item, (dx, dy) in zip(self.items, _OFFSETS, strict=False):
             item.see(seen)
