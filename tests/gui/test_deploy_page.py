@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -391,6 +392,40 @@ class TestLayout:
         assert other.left.folded
         assert not other.right.folded
         other.take_down()
+
+    def test_a_slow_frame_makes_the_next_one_wait(self, page: Any, bench: DeployBench) -> None:
+        bench.play_to(400)
+        page.show_all()
+        plots = page.plots
+        plots._frame.stop()
+        plots.frame_ms = 2.0
+        plots.request()
+        assert plots._frame.interval() <= 16
+        plots._frame.stop()
+        plots.frame_ms = 40.0
+        plots._drawn_at = time.perf_counter()
+        plots.request()
+        assert 60 <= plots._frame.interval() <= 100
+        # What is asked for meanwhile does not make it sooner or later.
+        before = plots._frame.interval()
+        plots.request()
+        assert plots._frame.interval() == before
+
+    def test_large_text_fits(self, page: Any, bench: DeployBench, picture: Any) -> None:
+        from modellab.gui.theme import theme_hub
+
+        bench.play_to(400)
+        theme_hub().set_text_scale(1.4)
+        try:
+            page.show_all()
+            picture(page, "deploy-large-text")
+            for panel in page.plots.panels:
+                assert panel.header.height() >= 1.3 * 42
+                area = panel.plot.area()
+                assert area.left() >= 1.3 * 48
+                assert area.right() < panel.plot.width()
+        finally:
+            theme_hub().set_text_scale(1.0)
 
     def test_nothing_is_drawn_while_hidden(self, page: Any, bench: DeployBench) -> None:
         bench.play_to(400)

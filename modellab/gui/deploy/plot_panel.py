@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from modellab.gui.kit import DataTable, ElidedLabel, IconButton, Label, count_text, describe
-from modellab.gui.theme import px
+from modellab.gui.theme import px, set_height
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +133,7 @@ class PlotPanel(QWidget):
             row.addWidget(action)
         row.addWidget(self.table_button)
         row.addWidget(self.fold_button)
-        self.header.setFixedHeight(px(HEAD))
+        set_height(self.header, HEAD)
         self.body = QStackedWidget()
         self.body.addWidget(plot)
         self._model = ValuesModel(plot, self)

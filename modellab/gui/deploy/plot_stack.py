@@ -168,7 +168,7 @@ class PlotStack(QFrame):
         column.addWidget(self.axis)
         self.reset_heights()
         for control in (self.spans, self.mode, self.quantities):
-            control.setFixedHeight(px(30))
+            set_height(control, 30)
         set_height(self.follow, 28)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

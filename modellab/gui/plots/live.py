@@ -288,6 +288,7 @@ class LivePlot(pg.GraphicsView):
 
     def _themed(self) -> None:
         self._heat_cache.forget()
+        self._place_box()  # the text size may have changed too
         self.refresh()
 
     def paintEvent(self, event: QPaintEvent) -> None:
