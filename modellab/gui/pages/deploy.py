@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from modellab.gui.actions import Action
 from modellab.gui.deploy.events import EventsCard
 from modellab.gui.deploy.inspector import Inspector
 from modellab.gui.deploy.lane_cards import LaneList
 from modellab.gui.deploy.lane_dialog import ForkDialog, LaneDialog
 from modellab.gui.deploy.side import STRIP, Side
-from modellab.gui.deploy.start import TIP as DEPLOY_TIP
 from modellab.gui.deploy.start import StartPanel
 from modellab.gui.deploy.timeline import Timeline
 from modellab.gui.deploy.transport import WIDE, Transport
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent
 
     from modellab.experiment import LaneSpec
+    from modellab.gui.actions import Action
     from modellab.gui.session import Session
 
 NUMBERS_MS = 120
@@ -458,7 +457,8 @@ class DeployPage(Page):
         dialog.open()
         return dialog
 
-    def _selected(self) -> str:
+    def selected_lane(self) -> str:
+        """Name of the selected lane, or nothing."""
         live = self.session.deployment
         return (live.selected or "") if live is not None else ""
 
@@ -504,11 +504,11 @@ class DeployPage(Page):
 
     def why_no_selected(self) -> str | None:
         """Why nothing can be done with the selected lane, or None."""
-        return self.why_no_lane() or (None if self._selected() else "Select a lane first.")
+        return self.why_no_lane() or (None if self.selected_lane() else "Select a lane first.")
 
     def why_no_edit(self) -> str | None:
         """Why the selected lane cannot be edited, or None."""
-        live, name = self.session.deployment, self._selected()
+        live, name = self.session.deployment, self.selected_lane()
         if live is not None and name and live.lanes[name].fork_of is not None:
             return "A fork goes on from its parent: edit that one."
         return self.why_no_selected()
@@ -518,232 +518,6 @@ class DeployPage(Page):
         return None if self.session.interrupted is not None else "No replay was interrupted."
 
     def actions_offered(self) -> list[Action]:
-        run, lanes = "Run", "Lanes"
-        session, plots = self.session, self.plots
-        on_page = self.why_no_replay
+        from modellab.gui.deploy.offers import offered
 
-        def act(
-            id_: str,
-            title: str,
-            tip: str,
-            callback: object,
-            shortcut: str = "",
-            icon: str = "",
-            menu: str = run,
-            enabled: object = on_page,
-            group: int = 0,
-        ) -> Action:
-            return Action(id_, title, tip, callback, shortcut, icon, menu, enabled, group)  # type: ignore[arg-type]
-
-        def hide() -> None:
-            live, name = session.deployment, self._selected()
-            if live is not None and name:
-                session.hide_lane(name, not live.lanes[name].hidden)
-
-        return [
-            act(
-                "run.deploy",
-                "Switch to &deployment",
-                DEPLOY_TIP.splitlines()[0],
-                session.deploy,
-                "Ctrl+Return",
-                "rocket-launch",
-                run,
-                lambda: session.why_no_deploy,
-            ),
-            act(
-                "run.play",
-                "&Play or pause",
-                "Replay the stream, or stop at the next row (on this page also Space).",
-                self.toggle_play,
-                "F5",
-                "play",
-                run,
-                self.why_no_play,
-                1,
-            ),
-            act(
-                "run.step",
-                "&Step one row",
-                "Replay one row, then pause.",
-                self.step_row,
-                "F8",
-                "skip-forward",
-                run,
-                self.why_no_play,
-                1,
-            ),
-            act(
-                "run.chunk",
-                "Step one &chunk",
-                "Replay one chunk of rows, then pause.",
-                self.step_chunk,
-                "Shift+F8",
-                "fast-forward",
-                run,
-                self.why_no_play,
-                1,
-            ),
-            act(
-                "run.restart",
-                "Stop, and &back to the start",
-                "Go back to the deployment point; "
-                "what you changed stays in the journal and happens again at its rows.",
-                self.restart,
-                "Ctrl+Shift+Backspace",
-                "stop",
-                run,
-                self.why_no_restart,
-                1,
-            ),
-            act(
-                "run.restart_clean",
-                "Back to the start, without my changes",
-                "Go back to the deployment point and empty the journal.",
-                lambda: session.restart(clear_journal=True),
-                "",
-                "arrow-counter-clockwise",
-                run,
-                self.why_no_replay,
-                1,
-            ),
-            act(
-                "run.continue",
-                "C&ontinue an interrupted replay",
-                "Go on from the last checkpoint after the engine stopped.",
-                session.continue_replay,
-                "",
-                "arrow-clockwise",
-                run,
-                self.why_no_continue,
-                1,
-            ),
-            act(
-                "run.follow",
-                "&Follow the newest row",
-                "Keep the newest row in sight in the plots.",
-                plots.toggle_follow,
-                "Ctrl+E",
-                "push-pin",
-                run,
-                on_page,
-                2,
-            ),
-            act(
-                "run.view_all",
-                "Show &all rows so far",
-                "Show all rows that were replayed so far.",
-                lambda: plots.set_span("all"),
-                "Ctrl+Shift+1",
-                "",
-                run,
-                on_page,
-                2,
-            ),
-            act(
-                "run.view_10k",
-                "Show the last &10,000 rows",
-                "Show the last 10,000 rows.",
-                lambda: plots.set_span("10k"),
-                "Ctrl+Shift+2",
-                "",
-                run,
-                on_page,
-                2,
-            ),
-            act(
-                "run.view_2k",
-                "Show the last &2,000 rows",
-                "Show the last 2,000 rows.",
-                lambda: plots.set_span("2k"),
-                "Ctrl+Shift+3",
-                "",
-                run,
-                on_page,
-                2,
-            ),
-            act(
-                "lanes.add",
-                "&Add lane…",
-                "Run another learner or policy on the same rows.",
-                self.add_lane,
-                "Ctrl+L",
-                "plus",
-                lanes,
-                self.why_no_lane,
-            ),
-            act(
-                "lanes.edit",
-                "&Edit lane…",
-                "Change learner, policy or name of the selected lane.",
-                lambda: self.edit_lane(self._selected()),
-                "F2",
-                "pencil-simple",
-                lanes,
-                self.why_no_edit,
-            ),
-            act(
-                "lanes.duplicate",
-                "&Duplicate lane",
-                "Add a copy of the selected lane.",
-                lambda: session.duplicate_lane(self._selected()),
-                "Ctrl+D",
-                "copy",
-                lanes,
-                self.why_no_selected,
-            ),
-            act(
-                "lanes.fork",
-                "&Fork lane here…",
-                "Begin a second lane here with the model of the selected one.",
-                lambda: self.fork_lane(self._selected()),
-                "Ctrl+F",
-                "git-branch",
-                lanes,
-                self.why_no_selected,
-            ),
-            act(
-                "lanes.hide",
-                "&Hide or show lane",
-                "Leave the selected lane out of the plots, or draw it again.",
-                hide,
-                "Ctrl+H",
-                "eye",
-                lanes,
-                self.why_no_selected,
-                1,
-            ),
-            act(
-                "lanes.remove",
-                "&Remove lane",
-                "Take the selected lane out; undo brings it back.",
-                lambda: session.remove_lane(self._selected()),
-                "",
-                "trash",
-                lanes,
-                self.why_no_selected,
-                1,
-            ),
-            act(
-                "view.deploy.left",
-                "Fold the &lanes",
-                "Fold the lanes to a strip, or unfold them.",
-                self.toggle_left,
-                "Ctrl+B",
-                "",
-                "View",
-                lambda: None,
-                4,
-            ),
-            act(
-                "view.deploy.right",
-                "Fold settings and &events",
-                "Fold lane settings and events to a strip, or unfold them.",
-                self.toggle_right,
-                "Ctrl+Alt+B",
-                "",
-                "View",
-                lambda: None,
-                4,
-            ),
-        ]
+        return offered(self)
