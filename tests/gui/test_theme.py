@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPalette
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QImage, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from modellab.gui.theme import (
@@ -291,6 +291,15 @@ def test_icons_take_the_theme_s_colours_by_themselves(looks):
     light = darkest()
     theme_hub().set_mode("dark")
     assert light < 60 < 180 < darkest()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_an_icon_can_be_seen_on_a_button_of_ink_that_is_off(looks, mode):
+    theme_hub().set_mode(mode)
+    drawn = icon("table-fill", "on_ink").pixmap(QSize(32, 32), QIcon.Mode.Disabled).toImage()
+    colours = {drawn.pixelColor(x, y).name() for x in range(32) for y in range(32)
+               if drawn.pixelColor(x, y).alpha() == 255}  # fmt: skip
+    assert colours == {QColor(theme().third).name()}
 
 
 def test_an_unknown_icon_is_named(looks):

@@ -77,7 +77,10 @@ class _Engine(QIconEngine):
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         colour = role_colour(self._role)
         if mode == QIcon.Mode.Disabled:
-            colour = mix(colour, hub.theme().surface, 0.55)
+            # On a button of ink, which is pale when it is off, a paler icon would not be seen.
+            tokens = hub.theme()
+            off = self._role == "on_ink"
+            colour = tokens.third if off else mix(colour, tokens.surface, 0.55)
         name = self._on_name if state == QIcon.State.On and self._on_name else self._name
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
         side = min(rect.width(), rect.height())
