@@ -17,6 +17,7 @@ from modellab.gui.kit import (
     describe,
     duration_text,
     number_text,
+    one_line,
     parse_number,
     short_number,
     size_text,
@@ -24,6 +25,11 @@ from modellab.gui.kit import (
 )
 
 pytestmark = pytest.mark.usefixtures("looks")
+
+
+def test_a_name_with_line_breaks_is_shown_in_one_line():
+    assert one_line("two\n lines\tand more") == "two lines and more"
+    assert one_line("x" * 10_000, 5) == "xxxxx"
 
 
 @pytest.mark.parametrize(

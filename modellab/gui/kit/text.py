@@ -22,6 +22,11 @@ def tip_text(text: str) -> str:
     return f"<qt>{lines}</qt>"
 
 
+def one_line(text: str, limit: int = 200) -> str:
+    """Return the beginning of a text with line breaks as blanks: names in files may have them."""
+    return " ".join(text[:limit].split())
+
+
 def describe(widget: QWidget, name: str, tip: str) -> None:
     """Give `widget` its accessible name, and `tip` as tooltip and accessible description.
 

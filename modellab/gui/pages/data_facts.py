@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from modellab.gui.kit import count_text, short_number
+from modellab.gui.kit import count_text, one_line, short_number
 from modellab.gui.pages.data_times import NS, date_text, month_text
 
 if TYPE_CHECKING:
@@ -142,10 +142,10 @@ def _range_text(profile: dict[str, Any], top: list[tuple[str, float]]) -> str:
             return first if first == last else f"{first} – {last}"
         return f"{short_number(low)} – {short_number(high)}"
     if top:
-        shown = ", ".join(value for value, _ in top[:3])
+        shown = ", ".join(one_line(value) for value, _ in top[:3])
         return shown if len(top) <= 3 and not profile["other"] else f"{shown}, …"
     if profile["first"]:
-        return f"“{profile['first'][:40]}”, …"
+        return f"“{one_line(profile['first'], 40)}”, …"
     return ""
 
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from modellab.gui.kit import count_text, describe, tip_text
+from modellab.gui.kit import count_text, describe, one_line, tip_text
 from modellab.gui.theme import font, mix, px, theme
 from modellab.gui.theme.icons import role_colour
 
@@ -180,7 +180,7 @@ class BarList(QWidget):
         painter.setFont(font(12, 500))
         painter.setPen(QColor(tokens.text))
         label = painter.fontMetrics().elidedText(
-            bar.label, Qt.TextElideMode.ElideMiddle, round(names)
+            one_line(bar.label), Qt.TextElideMode.ElideMiddle, round(names)
         )
         painter.drawText(QRectF(0, y, names, step), vertical, label)
         end = zero + bar.value * scale
@@ -349,15 +349,16 @@ class HeatGrid(QWidget):
         painter.setFont(font(12, 600))
         painter.setPen(QColor(tokens.text))
         metrics = painter.fontMetrics()
+        shown = [one_line(label) for label in self._labels]
         if wide > px(22):
-            for j, label in enumerate(self._labels):
+            for j, label in enumerate(shown):
                 text = metrics.elidedText(label, Qt.TextElideMode.ElideRight, round(wide) - 4)
                 box = QRectF(grid.left() + j * wide, px(20), wide, px(20))
                 painter.drawText(box, centre, text)
         if high > px(13):
             side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             room = round(names) - px(28)
-            for i, label in enumerate(self._labels):
+            for i, label in enumerate(shown):
                 text = metrics.elidedText(label, Qt.TextElideMode.ElideRight, room)
                 painter.drawText(QRectF(px(20), grid.top() + i * high, room, high), side, text)
 
