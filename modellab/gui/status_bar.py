@@ -163,6 +163,8 @@ class StatusBar(QFrame):
             self._say("alarm", "The engine is not running")
         elif self._session.engine_state == "restarting":
             self._say("warning", "Starting the engine again")
+        elif live is not None and live.lost:
+            self._say("alarm", "Stream interrupted")
         elif live is not None and live.playing:
             self._say("ok", "Streaming")
         elif live is not None and live.started:

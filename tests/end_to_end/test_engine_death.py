@@ -210,6 +210,7 @@ def test_killed_in_a_replay_it_goes_on_to_the_same_numbers(
     # In place, too: the message in the corner goes away by itself.
     live.window.toasts.clear()
     assert f"The engine stopped at row {where}." in live.banners()[0]
+    assert window.status.state() == "Stream interrupted"
     assert not window.page("deploy").transport.play.isEnabled()
     session.play()
     live.rest()
