@@ -171,7 +171,7 @@ class StartPanel(QScrollArea):
             parts.append(f"{learner_words(chosen.learner)} goes live.")
         else:
             parts.append("The usual learner goes live, since none was trained yet.")
-        if profile is not None and profile.n_rows:
+        if profile is not None and profile.n_rows and not profile.error:
             first, last = count_text(profile.train_rows + 1), count_text(profile.n_rows)
             parts.append(
                 f"Rows {first} to {last}, which come after the training window, are replayed as "

@@ -300,11 +300,10 @@ class DataPage(LazyPage):
         self.reading.refresh()
         profiled = session.profile is not None and not session.profile_stale
         views = note_views(session, self)
-        self.notes.set_notes(
-            views, "Nothing stands out." if profiled else "The columns are being looked at."
-        )
-        self._show_guess()
         error = session.profile.error if session.profile is not None else None
+        found = "Known once there is something to predict." if error else "Nothing stands out."
+        self.notes.set_notes(views, found if profiled else "The columns are being looked at.")
+        self._show_guess()
         self.wrong.set_text(error or "")
         self.wrong.setVisible(bool(error))
         self.forward.set_reason(error, "Choose a learner and train it on the training window.")

@@ -386,7 +386,8 @@ class TrainPage(LazyPage):
             for c in data.columns
             if c.name != spec.target and c.name not in spec.ignore and c.kind != "text"
         ]
-        self.facts.set("columns", f"{count_text(len(names))} columns")
+        many = "column" if len(names) == 1 else "columns"
+        self.facts.set("columns", f"{count_text(len(names))} {many}")
         if experiment.training.mode == "chunks":
             passes = experiment.training.passes
             mode = f"in chunks of {count_text(experiment.training.chunk_rows)} rows"
