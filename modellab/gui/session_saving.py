@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from modellab import paths
-from modellab.errors import LabError
+from modellab.errors import ExperimentError, LabError, quote
 from modellab.experiment import Experiment
 from modellab.gui.session_training import Training
 from modellab.replay.protocol import TrainingResult
@@ -224,6 +224,9 @@ def read_experiment(path: Path) -> Experiment:
     """
     from modellab.experiment_paths import rebase
 
+    if path.exists() and not path.is_file():
+        # To open a pipe that nobody writes to would never come back.
+        raise ExperimentError(f"{quote(path.name)} is not a file, so it holds no experiment.")
     if path.suffix.lower() == ".mlab":
         from modellab.export.mlab import read_mlab
 

@@ -151,6 +151,16 @@ def folder_dropped(folder: Path) -> list[Path]:
     return [path]
 
 
+def pipe(name: str) -> Callable[[Path], list[Path]]:
+    def make(folder: Path) -> list[Path]:
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("this system has no named pipes")
+        os.mkfifo(folder / name)
+        return [folder / name]
+
+    return make
+
+
 def archive(name: str, **members: bytes) -> Callable[[Path], list[Path]]:
     def make(folder: Path) -> list[Path]:
         path = folder / name
@@ -175,6 +185,8 @@ BAD: list[tuple[str, Callable[[Path], list[Path]], str]] = [
     ("hole in Parquet", holed_parquet, "is damaged"),
     ("no such file", lambda folder: [folder / "gone.csv"], "There is no file"),
     ("other columns", two_headers, "lacks the column"),
+    ("pipe", pipe("a.csv"), "a pipe or a device"),
+    ("pipe for an experiment", pipe("a.toml"), "is not a file"),
     ("folder", folder_dropped, "is a folder"),
     ("unknown ending", text("a.docx", "words"), "cannot be read"),
     ("two experiments", lambda f: text("a.toml", TOML)(f) * 2, "One experiment at a time"),
