@@ -346,7 +346,7 @@ class Session(DataPart):
         if found.position and found.replay_dir and Path(found.replay_dir).is_dir():
             assert self.experiment is not None
             self.interrupted = Interrupted(self.experiment, found.replay_dir, found.position)
-            self._offer_to_continue("The unsaved session is open again.")
+            self._offer_to_continue("The unsaved session is open again.", kind="info")
 
     def discard(self, session: Recoverable) -> None:
         """Delete an unsaved session."""

@@ -450,12 +450,12 @@ class DataPart(ReplayPart):
         else:
             self.tell("error" if action else "warning", text, detail=detail, action=action, run=run)
 
-    def _offer_to_continue(self, text: str, detail: str = "") -> None:
+    def _offer_to_continue(self, text: str, detail: str = "", *, kind: str = "warning") -> None:
         lost = self.interrupted
         if lost is None:
             return
         self.tell(
-            "warning",
+            kind,
             f"{text} The replay was at row {lost.position:,}.",
             detail=detail,
             action=f"Continue from row {lost.position:,}",
