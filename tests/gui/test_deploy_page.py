@@ -346,6 +346,45 @@ class TestLanes:
 
 
 class TestLayout:
+    def test_parameters_are_chosen_by_name(self, page: Any, bench: DeployBench) -> None:
+        bench.session.select_lane("Online")
+        bench.play_to(400)
+        page.show_all()
+        assert page.plots.chooser.text() == "8 of 12"
+        popup = page.plots.chooser.open_list()
+        popup.filter.setText("column 11")
+        assert popup._proxy.rowCount() == 1
+        popup.filter.clear()
+        for row in range(12):
+            popup._model.item(row).setCheckState(Qt.CheckState.Unchecked)
+        popup._model.item(11).setCheckState(Qt.CheckState.Checked)
+        page.plots.draw_now()
+        assert [line.name for line in page.plots.parameter_plot.lines] == ["column 11"]
+        popup._largest()
+        page.plots.draw_now()
+        assert len(page.plots.parameter_plot.lines) == 8
+        # As colours there is room for all.
+        page.plots.mode.button("heat").click()
+        page.plots.draw_now()
+        assert page.plots.chooser.text() == "12 of 12"
+
+    def test_the_table_tells_what_the_plot_shows(self, page: Any, bench: DeployBench) -> None:
+        bench.play_to(400)
+        page.show_all()
+        panel = page.plots.error_panel
+        panel.table_button.click()
+        model = panel.table.model()
+        headings = [model.headerData(c, Qt.Orientation.Horizontal) for c in range(4)]
+        assert headings == ["Row", "Date", "Static", "Retrained"]
+        assert model.index(0, 0).data() == "399"
+        shown = page.plots.error_plot.lines[0]
+        assert model.index(0, 2).data() == f"{shown.y[-1]:.3f}"
+        bench.play_to(500)
+        page.show_all()
+        assert panel.table.model().index(0, 0).data() == "499"
+        panel.table_button.click()
+        assert panel.body.currentWidget() is panel.plot
+
     def test_low_windows_fold_cost_then_parameters(
         self, page: Any, bench: DeployBench, settle: Any
     ) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
 
-from modellab.gui.kit import LinkButton, PlainButton, describe
+from modellab.gui.kit import LinkButton, PlainButton, describe, one_line
 from modellab.gui.theme import px, set_font, set_height
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class ParameterPopup(QFrame):
         self._model.clear()
         present = set(shown)
         for name in names:
-            item = QStandardItem(name)
+            item = QStandardItem(one_line(name))
+            item.setData(name)
             item.setEditable(False)
             item.setCheckable(True)
             on = name in present
@@ -70,7 +71,7 @@ class ParameterPopup(QFrame):
 
     def _ticked(self) -> list[str]:
         items = [self._model.item(row) for row in range(self._model.rowCount())]
-        return [i.text() for i in items if i.checkState() == Qt.CheckState.Checked]
+        return [str(i.data()) for i in items if i.checkState() == Qt.CheckState.Checked]
 
     def _changed(self, item: QStandardItem) -> None:
         names = self._ticked()

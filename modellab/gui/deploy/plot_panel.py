@@ -9,7 +9,15 @@ import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
-from modellab.gui.kit import DataTable, ElidedLabel, IconButton, Label, count_text, describe
+from modellab.gui.kit import (
+    DataTable,
+    ElidedLabel,
+    IconButton,
+    Label,
+    count_text,
+    describe,
+    one_line,
+)
 from modellab.gui.theme import px, set_height
 
 if TYPE_CHECKING:
@@ -60,7 +68,7 @@ class ValuesModel(QAbstractTableModel):
     ) -> object:
         if role != Qt.ItemDataRole.DisplayRole or orientation != Qt.Orientation.Horizontal:
             return None
-        return ("Row", "Date")[section] if section < 2 else self._lines[section - 2].name
+        return ("Row", "Date")[section] if section < 2 else one_line(self._lines[section - 2].name)
 
     def data(
         self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole

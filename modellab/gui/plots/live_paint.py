@@ -11,7 +11,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
-from modellab.gui.kit import count_text
+from modellab.gui.kit import count_text, one_line
 from modellab.gui.plots.labels import push_apart
 from modellab.gui.plots.parts import paint_chip, paint_mark
 from modellab.gui.plots.ticks import number_ticks, row_ticks, tick_texts
@@ -45,7 +45,7 @@ def font(size: int, weight: int = 400) -> QFont:
 
 def elided(text: str, metrics: QFontMetricsF, width: float) -> str:
     """Return `text` on one line, cut to `width` pixels."""
-    line = " ".join(text.split())
+    line = one_line(text)
     if metrics.horizontalAdvance(line) <= width:
         return line
     return metrics.elidedText(line, Qt.TextElideMode.ElideRight, width)
