@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +81,7 @@ def read_recorded(folder: Path) -> Recorded:
                 _column(rows, "min", "f8"),
                 _column(rows, "max", "f8"),
             )
-        for (lane, name), rows in _groups(
-            pq.read_table(folder / "parameters.parquet"), "parameter"
-        ).items():
-            _add_parameter(found, lane, name, rows)
+        _add_parameters(found, _groups(pq.read_table(folder / "parameters.parquet"), "parameter"))
     except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise LabError(
             f"The results in {quote(folder, 200)} cannot be read.", detail=repr(error)
@@ -93,14 +91,18 @@ def read_recorded(folder: Path) -> Recorded:
 
 def _groups(table: Any, what: str) -> dict[tuple[str, str], Any]:
     """Cut a long table where lane or `what` change; equal ones lie together."""
-    lanes = table.column("lane").to_pylist()
-    names = table.column(what).to_pylist()
+    if not table.num_rows:
+        return {}
+    codes = []
+    for name in ("lane", what):
+        column: Any = table.column(name).combine_chunks()
+        codes.append(column.dictionary_encode().indices.to_numpy())
+    change = (np.diff(codes[0]) != 0) | (np.diff(codes[1]) != 0)
+    starts = [0, *(np.flatnonzero(change) + 1).tolist(), table.num_rows]
     found: dict[tuple[str, str], Any] = {}
-    start = 0
-    for at in range(1, len(lanes) + 1):
-        if at == len(lanes) or (lanes[at], names[at]) != (lanes[start], names[start]):
-            found[(lanes[start], names[start])] = table.slice(start, at - start)
-            start = at
+    for start, stop in itertools.pairwise(starts):
+        key = (table.column("lane")[start].as_py(), table.column(what)[start].as_py())
+        found[key] = table.slice(start, stop - start)
     return found
 
 
@@ -108,11 +110,11 @@ def _column(table: Any, name: str, kind: str) -> NDArray[Any]:
     return np.asarray(table.column(name).to_numpy(), dtype=kind)
 
 
-def _add_parameter(found: Recorded, lane: str, name: str, rows: Any) -> None:
-    positions, values = _column(rows, "position", "i8"), _column(rows, "value", "f8")
-    before = found.parameters.get(lane)
-    if before is None:
-        found.parameters[lane] = RecordedParameters([name], positions, values[:, None])
-        return
-    joined = np.column_stack([before.values, values])
-    found.parameters[lane] = RecordedParameters([*before.names, name], before.positions, joined)
+def _add_parameters(found: Recorded, groups: dict[tuple[str, str], Any]) -> None:
+    lanes: dict[str, list[str]] = {}
+    for lane, name in groups:
+        lanes.setdefault(lane, []).append(name)
+    for lane, names in lanes.items():
+        values = [_column(groups[lane, name], "value", "f8") for name in names]
+        positions = _column(groups[lane, names[0]], "position", "i8")
+        found.parameters[lane] = RecordedParameters(names, positions, np.column_stack(values))
