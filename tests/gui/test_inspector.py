@@ -131,6 +131,20 @@ class TestLearningRate:
         inspector.show_lane()
         assert inspector.rate.slider._mark is None
 
+    def test_a_schedule_of_its_own_rests_the_slider(
+        self, inspector: Any, bench: DeployBench
+    ) -> None:
+        bench.settings_of("Online")["schedule"] = "optimal"
+        bench.play_to(540)
+        inspector.show_lane()
+        assert not inspector.rate.slider.isEnabled()
+        assert not inspector.rate.field.isEnabled()
+        assert "by itself" in inspector.rate.best.text()
+        bench.settings_of("Online")["schedule"] = "adagrad"
+        bench.play_to(560)
+        inspector.show_lane()
+        assert inspector.rate.slider.isEnabled()
+
     def test_tracking_can_be_switched_off(self, inspector: Any, bench: DeployBench) -> None:
         inspector.rate.track.click()
         assert sent(bench)[-1] == {"track_rates": False}

@@ -130,13 +130,16 @@ class RateBox(QWidget):
         self.schedule.setVisible(schedule is not None)
         if schedule is not None and not self._sender.held("schedule"):
             self.schedule.set_current(str(schedule))
+        own = schedule == "optimal"
+        self.slider.setEnabled(not own)
+        self.field.setEnabled(not own)
         tracked = settings.get("track_rates")
         self._track_row.setVisible(tracked is not None)
         if tracked is not None and not self._sender.held("track_rates"):
             set_switch(self.track, bool(tracked))
-        self._show_best(lane, bool(tracked))
+        self._show_best(lane, bool(tracked), own)
 
-    def _show_best(self, lane: LaneView, tracked: bool) -> None:
+    def _show_best(self, lane: LaneView, tracked: bool, own: bool) -> None:
         rates = lane.news.rates if lane.news is not None else None
         best = rates.get("best") if rates else None
         words = ""
@@ -145,12 +148,15 @@ class RateBox(QWidget):
             words = (
                 f"▾ {short_number(float(best), 3)} would have been best over the last {rows} rows"
             )
-        elif tracked:
+        elif tracked and not own:
             words = "The best rate appears once some rows were learned."
+        if own:
+            words = "This schedule sets the rate by itself: it does not heed the slider."
         if words != self.best.text():
             self.best.setText(words)
         self.best.setVisible(bool(words))
-        self.slider.set_mark(float(best) if isinstance(best, int | float) else None, words)
+        mark = float(best) if isinstance(best, int | float) and not own else None
+        self.slider.set_mark(mark, words)
 
 
 class OnlineBox(QWidget):
