@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -57,6 +56,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
+        self._closed = False
         self.session = session
         self.setWindowTitle("Model Lab")
         self.setObjectName("main")
@@ -539,6 +539,10 @@ class MainWindow(QMainWindow):
             self.registry.refresh()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self._closed:
+            super().closeEvent(event)
+            return
+        self._closed = True
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         settings().remember_layout("window", geometry)
         self._timer.stop()
@@ -552,7 +556,6 @@ class MainWindow(QMainWindow):
             page.hidden()
             page.take_down()
         self.overlay.take_down()
-        with suppress(RuntimeError):
-            theme_hub().theme_changed.disconnect(self._themed)
+        theme_hub().theme_changed.disconnect(self._themed)
         self.session.close()
         super().closeEvent(event)

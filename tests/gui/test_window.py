@@ -426,3 +426,8 @@ def test_pictures_of_the_window(window, opened, picture, mode):
     image = picture(window, f"window-{mode}")
     assert image.pixelColor(600, 5).name() == theme().surface.lower()
     assert image.pixelColor(600, 300).name() == theme().window.lower()
+
+
+def test_closing_twice_is_closing_once(window: MainWindow) -> None:
+    assert window.close()
+    assert window.close()
