@@ -141,12 +141,14 @@ class Scheduled(Policy):
     def _held_out(self, start: int, known: int) -> int:
         """Where the newest `test_rows` labelled rows begin that the running model has not seen.
 
-        Never more than half of the rows; `known` if there are none.
+        Never more than half of those, so that the new model has something new to learn from;
+        `known` if there are none.
         """
-        wanted: int = min(self.spec.test_rows, (known - start) // 2)
+        unseen = max(start, self.trained_to)
+        wanted: int = min(self.spec.test_rows, (known - unseen) // 2)
         if wanted <= 0:
             return known
-        lo = max(start, known - 4 * wanted, self.trained_to)
+        lo = max(unseen, known - 4 * wanted)
         marks = np.flatnonzero(labelled(self.around.task, self.around.labels(lo, known)))
         if not len(marks):
             return known

@@ -311,11 +311,11 @@ def test_rows_that_the_running_model_was_trained_on_are_no_test() -> None:
     policy = scheduled(y, 100, every=20, keep=40, test_rows=30)
     play(policy, 100, 160, [])
     first, second = (e.values for e in policy.events if e.kind == "retrain")
-    # At row 120, rows 80 to 120 are kept; of the newest 20, none was in the training window.
-    assert (first["first_row"], first["last_row"], first["test_rows"]) == (80, 100, 20)
-    # Deployed is a model of rows up to 100: from there on all rows may test it.
-    assert (second["last_row"], second["test_rows"]) == (120, 20)
+    # At row 120, rows 80 to 120 are kept; half of those after the training window are the test.
+    assert (first["first_row"], first["last_row"], first["test_rows"]) == (80, 110, 10)
     assert first["old_error"] == 10.0
+    # Deployed is a model of rows up to 110: from there on all rows may test it.
+    assert (second["last_row"], second["test_rows"]) == (125, 15)
 
 
 def test_without_any_unseen_label_a_retrain_goes_untested() -> None:
