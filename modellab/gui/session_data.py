@@ -46,6 +46,15 @@ class Opening:
     trainings: list[Training]
     recovered: Recoverable | None = None
     reread: bool = False
+    moved: bool = False
+    """The person said where the data are now: the file on disk does not know yet."""
+
+    @property
+    def named(self) -> Path | None:
+        """What the experiment is called: its file, or what was unsaved; None for data alone."""
+        if self.path is None and self.recovered is not None:
+            return Path(self.recovered.title)
+        return self.path
 
 
 class DataPart(ReplayPart):
@@ -235,6 +244,7 @@ class DataPart(ReplayPart):
             value: str | list[str] = places[0] if len(places) == 1 else places
             experiment = replace(experiment, data=replace(experiment.data, path=value))
             opening.trainings = kept.moved(opening.trainings, value)
+            opening.moved = True
         opening.experiment = experiment
         self._open([Path(p) for p in experiment.data.paths], opening)
 
@@ -266,14 +276,12 @@ class DataPart(ReplayPart):
         if self._opening is opening:
             self._opening = None
         if not cancelled:
-            missing = opening.path is not None and not all(
-                p.exists() for p in places if not _is_pattern(p)
-            )
-            if missing:
+            gone = [p for p in places if not _is_pattern(p) and not p.exists()]
+            if gone and opening.named is not None:
                 self.tell(
                     "error",
-                    f"The data of {quote(opening.path.name if opening.path else '')} are not at "
-                    f"{quote(places[0])} any more. Choose where they are now.",
+                    f"The data of {quote(opening.named.name)} are not at {quote(gone[0])} any "
+                    "more. Choose where they are now.",
                     detail=sentence,
                     action="Locate…",
                     run=lambda: self._ask_locate(opening),
@@ -286,9 +294,9 @@ class DataPart(ReplayPart):
     """Set by the window: asks the person where the data of an experiment file are."""
 
     def _ask_locate(self, opening: Opening) -> None:
-        if self.locate is None or opening.path is None or opening.experiment is None:
+        if self.locate is None or opening.named is None or opening.experiment is None:
             return
-        found = self.locate(opening.path)
+        found = self.locate(opening.named)
         if found:
             self._open_with(opening.experiment, opening, found)
 
@@ -308,7 +316,8 @@ class DataPart(ReplayPart):
         else:
             self.experiment = self._default_experiment(data, opening.sample)
             self.target_guessed = opening.sample is None
-        self._kept = None if opening.recovered is not None else self.experiment
+        unsaved = opening.recovered is not None or opening.moved
+        self._kept = None if unsaved else self.experiment
         self.trainings = list(opening.trainings)
         self._kept_trainings = [t.id for t in self.trainings]
         self._next_training = max((t.id for t in self.trainings), default=0) + 1

@@ -303,6 +303,38 @@ def test_moved_data_are_asked_for_and_found(live: LiveWindow, good: Path, tmp_pa
     assert asked == [saved]
     assert live.session.data.paths == [str(there)]
     assert live.session.experiment.data.path == str(there)
+    # The file on disk does not know yet.
+    assert live.session.dirty
+    assert live.session.save(saved)
+    live.rest()
+    live.open(saved)
+    live.rest()
+    assert live.session.data.paths == [str(there)]
+    assert not live.session.dirty
+
+
+def test_data_of_unsaved_work_that_moved_are_asked_for_too(
+    live: LiveWindow, tmp_path: Path
+) -> None:
+    session = live.session
+    path = prices(tmp_path / "before.csv", 300)
+    live.open(path)
+    live.rest()
+    session.edit("Split", replace(session.experiment, split=SplitSpec(train=100)))
+    live.rest()
+    work = session.experiment
+    live.open(prices(tmp_path / "other.csv", 300))
+    live.rest()
+    moved = path.rename(tmp_path / "after.csv")
+    session.locate, usual = lambda named: [moved], session.locate
+    try:
+        live.toast("before.csv")._act()
+        live.toast("any more")._act()
+        live.until(lambda: session.data.paths == [str(moved)])
+    finally:
+        session.locate = usual
+    live.rest()
+    assert session.experiment.split == work.split
 
 
 # ---------------------------------------------------------------- files that vanish
