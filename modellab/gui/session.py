@@ -334,10 +334,13 @@ class Session(DataPart):
             self.tell("warning", "There is no such unsaved session any more.")
             return
         try:
-            experiment, trainings = saving.read(found)
+            experiment, trainings, lost = saving.read(found)
         except LabError as error:
             self.tell("error", error.sentence, detail=error.detail)
             return
+        if lost:
+            sentence = "The trainings of the unsaved session cannot be read: train them again."
+            self.tell("warning", sentence, detail=lost)
         self._open_with(experiment, Opening(experiment, found.path, None, trainings, found))
 
     def _recovered(self, found: Recoverable) -> None:

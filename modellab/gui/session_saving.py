@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from modellab import paths
-from modellab.errors import ExperimentError, LabError, quote
+from modellab.errors import ExperimentError, quote
 from modellab.experiment import Experiment
 from modellab.gui.session_training import Training
 from modellab.replay.protocol import TrainingResult
@@ -128,13 +128,15 @@ def recoverable(own: str = "") -> list[Recoverable]:
     return sorted(found, key=lambda r: -r.when)
 
 
-def read(session: Recoverable) -> tuple[Experiment, list[Training]]:
-    """Return an unsaved session's experiment and trainings.
+def read(session: Recoverable) -> tuple[Experiment, list[Training], str]:
+    """Return an unsaved session's experiment, its trainings, and why these cannot be read.
+
+    The last is empty when all is well: lost trainings are no reason to lose the experiment too.
 
     Raises
     ------
     LabError
-        It cannot be read.
+        The experiment cannot be read.
     """
     from modellab.experiment_file import load
 
@@ -146,11 +148,9 @@ def read(session: Recoverable) -> tuple[Experiment, list[Training]]:
         try:
             kept = msgspec.msgpack.decode(file.read_bytes(), type=list[_KeptTraining])
         except (OSError, msgspec.MsgspecError) as error:
-            raise LabError(
-                "The trainings of the unsaved session cannot be read.", detail=str(error)
-            ) from error
+            return experiment, [], str(error)
         trainings = [Training(k.id, k.index, k.result, k.experiment, k.when) for k in kept]
-    return experiment, trainings
+    return experiment, trainings, ""
 
 
 def discard(session_id: str) -> None:

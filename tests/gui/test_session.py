@@ -782,6 +782,26 @@ def test_unsaved_work_is_offered_at_the_next_start(bench: Bench, csv: Path) -> N
     assert other.session.recoverable() == []
 
 
+def test_lost_trainings_do_not_take_the_experiment_with_them(bench: Bench, csv: Path) -> None:
+    session = bench.open(csv)
+    session.train(LearnerSpec("ridge"))
+    bench.settle()
+    kept = session.experiment
+    session.close()
+    _pretend_it_ended()
+    (file,) = saving._folder().glob("*.trainings")
+    file.write_bytes(file.read_bytes()[:100])
+    other = Bench()
+    other.session.recover()
+    other.settle()
+    assert other.session.experiment == kept
+    assert other.session.trainings == []
+    assert [m.text for m in other.messages] == [
+        "The trainings of the unsaved session cannot be read: train them again."
+    ]
+    other.session.close(keep=False)
+
+
 def test_a_session_of_a_running_program_is_not_offered(bench: Bench, csv: Path) -> None:
     session = bench.open(csv)
     session.edit("Move", replace(session.experiment, split=SplitSpec(train=0.5)))
