@@ -61,6 +61,11 @@ def shared(qapp: Any, home: Path) -> Iterator[LiveWindow]:
     """The window that all tests here share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODELLAB_HOME", str(home))
+        # A module that the engine could import, and that leaves a mark when it is.
+        (home / "lib").mkdir()
+        mark = f"import pathlib\npathlib.Path({str(home / 'ran')!r}).touch()\n"
+        (home / "lib" / "evil_module.py").write_text(mark)
+        patch.setenv("PYTHONPATH", str(home / "lib"), prepend=os.pathsep)
         with live_window() as made:
             # What Qt makes once and keeps must not look as if a test had left it behind.
             made.open(prices(home / "prices.csv", 300))
@@ -646,13 +651,12 @@ def test_a_hostile_experiment_file_is_told_in_plain_words(
 
 
 def test_a_class_outside_the_libraries_is_never_imported(
-    live: LiveWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    live: LiveWindow, home: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "evil_module.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'ran')!r})\n")
     prices(tmp_path / "prices.csv", 300)
     for kind in ("river", "sklearn"):
         lane = '[[lane]]\nname = "L"\npolicy = "static"\nlearner = '
-        for named in ("evil_module.Evil", "os.system", "subprocess.Popen", "builtins.eval"):
+        for named in ("evil_module.Evil", "os.system"):
             learner = f'{{kind = "{kind}", class = "{named}"}}\n'
             (path,) = text("evil.toml", TOML + lane + learner)(tmp_path)
             live.clear()
@@ -667,4 +671,4 @@ def test_a_class_outside_the_libraries_is_never_imported(
             assert all(is_sentence(told) for told in live.said()), live.said()
             live.open(prices(tmp_path / "prices.csv", 300))
             live.rest()
-    assert not (tmp_path / "ran").exists()
+    assert not (home / "ran").exists()
