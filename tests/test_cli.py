@@ -158,10 +158,10 @@ WRONG = {
     "wrong value": (["run", "x.toml", "--set", "split.test=2.0"], 2, "split.test"),
     "no learner": (["run", "x.toml", "--set", "lane.Online.learner=linea"], 2, "linear"),
     "no data": (["run", "x.toml", "--set", "data.path=z.csv"], 1, "z.csv"),
-    "no target": (["run", "x.toml", "--set", "data.target=lat"], 1, "late"),
+    "no target": (["run", "x.toml", "--set", "data.target=lat"], 2, "late"),
     "no out": (["run", "x.toml", "--predictions"], 2, "--out"),
     "bad out": (["run", "x.toml", "--out", "x.toml"], 1, "x.toml"),
-    "no column": (["new", "flights.csv", "--target", "lat"], 1, "late"),
+    "no column": (["new", "flights.csv", "--target", "lat"], 2, "late"),
     "no such data": (["profile", "z.csv"], 1, "z.csv"),
     "no such sample": (["demo", "--out", "d", "--sample", "flight"], 1, "flights"),
 }
@@ -222,6 +222,18 @@ def test_new_writes_an_experiment_that_runs(project: Path) -> None:
     run("run", "made.toml", "-q", "--set", "replay.limit=20", folder=project)
     printed = run("new", "flights.csv", "--target", "late", "-o", "-", folder=project).stdout
     assert printed.startswith("modellab = 1\n")
+
+
+def test_new_leaves_numbered_classes_classes(tmp_path: Path) -> None:
+    """0, 1, 2 as a target are classes until somebody writes that they are numbers."""
+    rows = "".join(f"{i % 7},{i % 3},{i * 0.37:.2f}\n" for i in range(300))
+    (tmp_path / "x.csv").write_text("a,digit,price\n" + rows)
+    shown = run("new", "x.csv", "--target", "digit", "-o", "digit.toml", folder=tmp_path).stdout
+    assert "classification of “digit”" in shown
+    assert load(tmp_path / "digit.toml").data.kinds == {"a": "number", "price": "number"}
+    shown = run("new", "x.csv", "--target", "price", "-o", "price.toml", folder=tmp_path).stdout
+    assert "regression of “price”" in shown
+    assert load(tmp_path / "price.toml").data.kinds["price"] == "number"
 
 
 def test_profile(project: Path) -> None:

@@ -52,7 +52,13 @@ def write_new(
             split=SplitSpec() if train is None else SplitSpec(train=_train(train)),
         )
     )
+    kinds = experiment.data.kinds
+    if kinds.get(target) == "number":
+        # Numbers 0, 1, 2 ... are classes unless their kind is written: that is yours to decide.
+        del kinds[target]
     dataset = Dataset.build(store, experiment.data, experiment.split)
+    if dataset.task.kind == "regression":
+        kinds[target] = dataset.kinds[target]
     experiment = _with_lanes(experiment, dataset)
     if to_stdout:
         sys.stdout.write(dump(experiment))

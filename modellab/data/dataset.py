@@ -83,14 +83,14 @@ class Dataset:
             If a column is not there or cannot have its role, the target has no two values, or the
             split leaves no rows.
         """
-        target = store.column(data.target)
+        target = _column(store, data.target)
         for name in (*data.ignore, *data.kinds):
             _known(store, name, "data.ignore" if name in data.ignore else "data.kinds")
         kinds: dict[str, Kind] = {c.name: data.kinds.get(c.name, c.kind) for c in store.columns}
         time = data.time
         first = None
         if time is not None:
-            _check_time(store, store.column(time), kinds[time])
+            _check_time(store, _column(store, time), kinds[time])
             kinds[time] = "time"
             first = _out_of_order(store, store.column(time))
         left_out = {data.target, time, *data.ignore}
@@ -208,6 +208,13 @@ class Dataset:
             if len(reached):
                 return start + int(reached[0])
         return self.n_rows
+
+
+def _column(store: Store, name: str) -> StoredColumn:
+    try:
+        return store.column(name)
+    except DataError as error:  # the data are as they are: it is the experiment that is wrong
+        raise ExperimentError(error.sentence) from error
 
 
 def _known(store: Store, name: str, where: str) -> None:

@@ -164,7 +164,7 @@ def test_a_journal_in_the_experiment_is_followed(experiment: Experiment) -> None
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ("data.target=lat", DataError, "late"),
+        ("data.target=lat", ExperimentError, "late"),
         ("data.path=nowhere.csv", DataError, "nowhere.csv"),
         ("split.train=1000000", ExperimentError, "rows"),
         ("lane.Static.learner.kind=logistic_regresion", LearnerError, "logistic_regression"),
