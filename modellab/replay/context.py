@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from modellab.data.arrivals import TimeArrivals
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
 from modellab.data.stream import EncodedStream
@@ -69,6 +70,7 @@ class Context:
     train_rows: int
     stop: int
     first_fits: dict[bytes, bytes] = field(default_factory=dict)
+    _clocks: dict[int, TimeArrivals] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -94,7 +96,11 @@ class Context:
         return build(spec, self.inputs(entry(spec).view))
 
     def position_at(self, start: int, rows: int, span_ns: int) -> int:
-        """First position `rows` rows or `span_ns` after `start`; `NEVER` beyond the data."""
+        """First position `rows` rows or `span_ns` after `start`; `NEVER` beyond the data.
+
+        Where rows are not in order of time, the clock is the latest time of all rows so far, as
+        for labels: it never runs backwards.
+        """
         if not span_ns:
             return start + rows
         if self.dataset.time is None:
@@ -104,6 +110,12 @@ class Context:
             )
         if start >= self.n_rows:
             return NEVER
+        if self.dataset.first_out_of_order is not None:
+            clock = self._clocks.setdefault(
+                span_ns, TimeArrivals(self._times, self.n_rows, 0, span_ns)
+            )
+            found = clock.arrival(start)
+            return found if found < self.n_rows else NEVER
         wanted = self._time(start) + span_ns
         low, high = start + 1, self.n_rows
         while low < high:
@@ -114,9 +126,13 @@ class Context:
                 high = middle
         return low if low < self.n_rows else NEVER
 
+    def _times(self, start: int, stop: int) -> Ints:
+        times = self.stream.times(start, stop)
+        assert times is not None
+        return times
+
     def _time(self, position: int) -> int:
-        times = self.stream.times(position, position + 1)
-        return 0 if times is None else int(times[0])
+        return int(self._times(position, position + 1)[0])
 
     def fit(self, learner: Learner, start: int, stop: int, progress: Progress = no_progress) -> int:
         """Fit offline on the labelled rows of [start, stop) as `[training]` says; return how many.
@@ -162,9 +178,10 @@ class Context:
         budget = memory_budget()
         if need > budget:
             raise LearnerError(
-                f"{rows:,} rows of {width:,} encoded columns take about {need / 1e9:.1f} GB, more "
-                f"than the memory budget of {budget / 1e9:.1f} GB. Train in chunks (out of core), "
-                "on a sample, or raise the budget in Preferences."
+                f"{rows:,} rows of {width:,} encoded columns take about {_size(need)}, more "
+                f"than the memory budget of {_size(budget)}. Train in chunks (out of core: "
+                "training.mode), on a sample (training.sample_rows), or raise the budget in "
+                "Preferences."
             )
 
     def loss(self, learner: Learner, start: int, stop: int) -> float:
@@ -275,6 +292,10 @@ def build_context(
         experiment, dataset.task.kind, stream_rows=stop - train, span_ns=span
     )
     return Context(experiment, dataset, encoder, stream, train, stop)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 def _need_rows(count: int) -> None:

@@ -1,0 +1,66 @@
+"""Spans of event time in files whose rows are out of order or have no time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modellab.data.importer import import_dataset
+from modellab.experiment import (
+    DataSpec,
+    Experiment,
+    LaneSpec,
+    LearnerSpec,
+    ScheduledPolicy,
+    SplitSpec,
+)
+from modellab.policies.base import NEVER
+from modellab.replay.context import Context, build_context
+from modellab.replay.replay import Replay
+
+HOUR = 3600 * 10**9
+
+
+@pytest.fixture
+def shuffled(tmp_path: Path) -> Experiment:
+    """4,000 half hours in no order at all, some without a time."""
+    rng = np.random.default_rng(3)
+    start = np.datetime64("2024-01-01T00:00")
+    lines = ["when,x,y"]
+    for number, minutes in enumerate(rng.permutation(4000) * 30):
+        when = "" if number % 50 == 49 else str(start + np.timedelta64(int(minutes), "m"))
+        lines.append(f"{when},{rng.normal():.3f},{'ab'[rng.integers(2)]}")
+    path = tmp_path / "shuffled.csv"
+    path.write_text("\n".join(lines) + "\n")
+    weekly = LaneSpec("Weekly", ScheduledPolicy(every="7d"), LearnerSpec("naive_bayes"))
+    return Experiment(
+        data=DataSpec(path=str(path), target="y", time="when"),
+        split=SplitSpec(train=100),
+        lane=[weekly],
+    )
+
+
+@pytest.fixture
+def context(shuffled: Experiment) -> Context:
+    return build_context(shuffled, import_dataset([Path(shuffled.data.paths[0])]))
+
+
+def test_the_clock_is_the_latest_time_so_far(context: Context) -> None:
+    times = context.stream.times(0, context.n_rows)
+    assert times is not None
+    clock = np.maximum.accumulate(times)
+    for start in (0, 1, 57, 1030, 3000, 3999):
+        for hours in (1, 24, 24 * 40):
+            later = np.flatnonzero(clock >= clock[start] + hours * HOUR)
+            expected = int(later[0]) if len(later) else NEVER
+            assert context.position_at(start, 0, hours * HOUR) == expected
+
+
+def test_a_shuffled_file_does_not_retrain_at_every_row(shuffled: Experiment) -> None:
+    replay = Replay(shuffled, import_dataset([Path(shuffled.data.paths[0])]), checkpoints=False)
+    replay.prepare()
+    replay.advance(replay.stop)
+    # 84 days in the file, most of them gone by before the stream begins.
+    assert replay.lanes()["Weekly"].counters["retrains"] <= 12
