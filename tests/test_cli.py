@@ -107,6 +107,31 @@ def test_run_prints_a_table_and_writes_the_results(project: Path) -> None:
     assert not (project / "out 1" / "predictions.parquet").exists()
 
 
+def test_run_tells_what_should_be_known_of_the_data(tmp_path: Path) -> None:
+    rows = [f"2024-01-{1 + i % 28:02d},{i % 7},{'ab'[i % 2]}" for i in range(300)]
+    (tmp_path / "x.csv").write_text("when,x,y\n" + "\n".join([*rows, "2024-02-01,1,a,2,3"]) + "\n")
+    lines = [
+        "[data]", 'path = "x.csv"', 'target = "y"', 'time = "when"', "[split]", "train = 0",
+        "[[lane]]", 'name = "Static"', 'policy = "static"', 'learner = "naive_bayes"',
+        "[[lane]]", 'name = "Weekly"', 'policy = { kind = "scheduled", every = 20 }',
+        'learner = { kind = "logistic_regression", max_iter = 1 }',
+        "[[intervention]]", "position = 999", 'lane = "Weekly"', "set = { every = 30 }",
+    ]  # fmt: skip
+    (tmp_path / "x.toml").write_text("\n".join(lines))
+    shown = " ".join(run("run", "x.toml", folder=tmp_path).stdout.split())
+    for words in (
+        "Note: One row could not be read and was set aside.",
+        "Note: Rows are not in order of time: row 28 is earlier than one before it, by “when”.",
+        "Note: The intervention at row 999 was not made: the data have 300 rows.",
+        "Lane “Static” at row 0: There is no training window, so this lane has no model",
+        "Lane “Weekly” at row 20: Logistic regression",
+    ):
+        assert words in shown
+    ordered = run("run", "x.toml", "--set", "data.sort=true", folder=tmp_path).stdout
+    assert "not in order" not in ordered
+    assert not run("run", "x.toml", "-q", folder=tmp_path).stdout
+
+
 def test_json_is_all_that_is_printed(project: Path) -> None:
     printed = run(
         "run", "x.toml", "--json", "--set", "replay.limit=300",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modellab.replay.run import RunResult
 
 INTERRUPTED = 130
+TROUBLES_SHOWN = 5
 
 
 def run_file(
@@ -167,11 +168,30 @@ def _show(result: RunResult, out: Path | None, *, quiet: bool, as_json: bool) ->
     replayed = result.position - result.train_rows
     rate = replayed / result.seconds if result.seconds > 0 else 0.0
     console.print(
-        f"{replayed:,} rows replayed after {result.train_rows:,} rows of training, "
+        f"{_rows(replayed)} replayed after {_rows(result.train_rows)} of training, "
         f"in {result.seconds:.1f} s ({rate:,.0f} rows per second)."
     )
+    for sentence in _notes(result):
+        console.print(show.plain(sentence))
     if out is not None:
         console.print(show.plain(f"Results: {out}"))
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
+def _notes(result: RunResult) -> list[str]:
+    """What should be known of the data, and the first of what went wrong in lanes."""
+    notes = [f"Note: {sentence}" for sentence in result.warnings]
+    troubles = [(name, event) for name, event in result.events if event.kind == "warning"]
+    notes += [
+        f"Lane {quote(name)} at row {event.position:,}: {event.text}"
+        for name, event in troubles[:TROUBLES_SHOWN]
+    ]
+    if len(troubles) > TROUBLES_SHOWN:
+        notes.append(f"... and {len(troubles) - TROUBLES_SHOWN:,} more, all in events.jsonl.")
+    return notes
 
 
 def _status(result: RunResult, out: Path | None) -> int:

@@ -132,6 +132,9 @@ class Scheduled(Policy):
             },
         )
         self.events.append(event)
+        for sentence in getattr(fresh, "warnings", []):
+            if sentence not in getattr(self.learner, "warnings", []):  # else it was told before
+                self.events.append(PolicyEvent(at, "warning", sentence))
         if not better:
             self.counters.rejected += 1
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modellab.errors import Cancelled
+from modellab.errors import Cancelled, quote
 from modellab.experiment_paths import data_paths
 from modellab.learners.base import no_progress
 
@@ -92,6 +92,8 @@ class RunResult:
         The replay's own time; `import_seconds` and `train_seconds` were before it.
     interrupted
         Whether it was given up before its end.
+    warnings
+        Sentences about the data: how they were read, their order, what of the journal has no row.
     """
 
     experiment: Experiment
@@ -266,7 +268,34 @@ def collect(replay: Replay) -> RunResult:
         lanes=lanes,
         events=replay.events(),
         interrupted=not replay.finished,
+        warnings=_warnings(replay),
     )
+
+
+def _warnings(replay: Replay) -> list[str]:
+    """What a person should know of the data before believing the numbers."""
+    store, dataset = replay.store, replay.context.dataset
+    told = list(store.warnings)
+    if store.bad_row_count:
+        bad = store.bad_row_count
+        told.append(
+            f"{bad:,} rows could not be read and were set aside."
+            if bad > 1
+            else "One row could not be read and was set aside."
+        )
+    row = dataset.first_out_of_order
+    if row is not None and dataset.time is not None:
+        told.append(
+            f"Rows are not in order of time: row {row:,} is earlier than one before it, by "
+            f"{quote(dataset.time)}. They are replayed as they are; data.sort = true sorts them."
+        )
+    late = [e for e in replay.journal if e.position > dataset.n_rows]
+    if late:
+        told.append(
+            f"The intervention at row {late[0].position:,} was not made: the data have "
+            f"{dataset.n_rows:,} rows."
+        )
+    return told
 
 
 def _lane_result(replay: Replay, name: str, state: LaneState) -> LaneResult:
