@@ -58,6 +58,7 @@ class SklearnLearner:
         self._estimator: Any = None
         self._constant: int | None = None
         self._target = (0.0, 1.0)
+        self._seen: tuple[int, float, float] | None = None
         self._settings: dict[str, float] = {}
         self._size: int | None = None
         self.warnings: list[str] = []
@@ -150,6 +151,7 @@ class SklearnLearner:
         if self._estimator is None:
             self._start()
             self._estimator = self._made.estimator
+            self._seen = (0, 0.0, 0.0)
         self._size = None
         self._constant = None
         updates = 0
@@ -157,6 +159,7 @@ class SklearnLearner:
             for start in range(0, len(y), batch):
                 part = slice(start, start + batch)
                 before = sklearn_training.weights(self._estimator)
+                self._follow_target(y[part])
                 try:
                     self._partial_fit(self._estimator, rows[part], self._to_scale(y[part]))
                     updates += 1
@@ -183,6 +186,7 @@ class SklearnLearner:
         self._estimator = None
         self._constant = None
         self._target = (0.0, 1.0)
+        self._seen = None
         self._size = None
         self.warnings = []
 
@@ -203,6 +207,20 @@ class SklearnLearner:
             scale = float(np.std(y))
             self._target = (float(np.mean(y)), scale if scale > 0 else 1.0)
         return self._to_scale(y)
+
+    def _follow_target(self, y: NDArray[Any]) -> None:
+        """After a cold start: mean and deviation of all targets so far (Welford 1962)."""
+        if self._seen is None or self._classification or not self._made.scale_target:
+            return
+        count, mean, squares = self._seen
+        for value in y.tolist():
+            count += 1
+            step = value - mean
+            mean += step / count
+            squares += step * (value - mean)
+        self._seen = (count, mean, squares)
+        scale = (squares / count) ** 0.5
+        self._target = (mean, scale if scale > 0 else 1.0)
 
     def _to_scale(self, y: NDArray[Any]) -> NDArray[Any]:
         mean, scale = self._target
@@ -300,6 +318,7 @@ class SklearnLearner:
                 "estimator": self._estimator,
                 "constant": self._constant,
                 "target": self._target,
+                "seen": self._seen,
                 "settings": self._settings,
                 "warnings": self.warnings,
             },
@@ -312,6 +331,7 @@ class SklearnLearner:
         self._estimator = kept["estimator"]
         self._constant = kept["constant"]
         self._target = kept["target"]
+        self._seen = kept["seen"]
         self._settings = dict(kept["settings"])
         for name, value in self._settings.items():
             self._made.live[name](self._made.estimator, value)

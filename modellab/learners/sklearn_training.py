@@ -108,7 +108,12 @@ def fit_by_parts(
 def partial_fit(
     estimator: Any, rows: NDArray[Any], y: NDArray[Any], classes: NDArray[np.int64] | None
 ) -> None:
-    """One call of `partial_fit`, rows taken in the order given."""
+    """One call of `partial_fit`, rows taken in the order given.
+
+    Gaussian naive Bayes smooths by the variance of the rows of one call, which for one row is
+    nothing: a variance of 0 would make every probability NaN. It gets the same share of the
+    greatest variance learned so far instead.
+    """
     shuffle = getattr(estimator, "shuffle", None)
     if shuffle:
         estimator.shuffle = False
@@ -120,6 +125,11 @@ def partial_fit(
     finally:
         if shuffle:
             estimator.shuffle = shuffle
+    variances = getattr(estimator, "var_", None)
+    if variances is not None and hasattr(estimator, "var_smoothing"):
+        least = estimator.var_smoothing * (float(variances.max()) or 1.0)
+        if least > 0:
+            np.maximum(variances, least, out=variances)
 
 
 _WEIGHTS = ("coef_", "intercept_", "coefs_", "intercepts_", "t_")

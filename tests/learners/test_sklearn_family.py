@@ -278,6 +278,45 @@ def test_online_from_a_cold_start():
         assert (prediction.value == y[100:]).mean() > 0.6
 
 
+def test_naive_bayes_from_a_cold_start_knows_the_variance():
+    """One row has no variance; scikit-learn alone would answer NaN and the first class for good."""
+    rng = np.random.default_rng(SEED)
+    rows = np.c_[rng.normal(size=(300, 2)), np.zeros(300)]  # and a column that never varies
+    y = (rows[:, 0] > 0).astype(np.int64)
+    inputs = Inputs(("a", "b", "c"), Task("classification", (0, 1), "y"), SEED)
+    learner = build(LearnerSpec("naive_bayes"), inputs)
+    right = 0
+    for i in range(300):
+        made = learner.predict(rows[i : i + 1])
+        right += int(made.value[0] == y[i])
+        assert i == 0 or np.isfinite(made.proba).all()
+        learner.learn(rows[i : i + 1], y[i : i + 1])
+    assert right > 260
+    from sklearn.naive_bayes import GaussianNB
+
+    # Where there is variance, it is scikit-learn's own.
+    plain = GaussianNB().fit(rows, y)
+    np.testing.assert_allclose(learner.estimator.var_[:, :2], plain.var_[:, :2], rtol=1e-6)
+
+
+def test_a_network_follows_the_targets_units_from_a_cold_start():
+    rng = np.random.default_rng(SEED)
+    rows = rng.normal(size=(400, 2))
+    y = 1e6 + 2e5 * rows[:, 0]
+    learner = build(LearnerSpec("mlp"), Inputs(("a", "b"), Task("regression", (), "y"), SEED))
+    half = build(LearnerSpec("mlp"), Inputs(("a", "b"), Task("regression", (), "y"), SEED))
+    errors = []
+    for i in range(400):
+        errors.append(abs(float(learner.predict(rows[i : i + 1]).value[0]) - y[i]))
+        learner.learn(rows[i : i + 1], y[i : i + 1])
+        if i == 200:
+            half.load_state(learner.state())
+        if i > 200:
+            half.learn(rows[i : i + 1], y[i : i + 1])
+    assert np.mean(errors[-50:]) < 5e4  # the target's deviation is 2e5
+    np.testing.assert_array_equal(half.predict(rows).value, learner.predict(rows).value)
+
+
 def test_predictions_depend_on_the_rows_alone():
     x, y = cancer()
     for kind in CLASSIFIERS:
