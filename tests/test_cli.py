@@ -187,6 +187,8 @@ WRONG = {
     "no out": (["run", "x.toml", "--predictions"], 2, "--out"),
     "bad out": (["run", "x.toml", "--out", "x.toml"], 1, "x.toml"),
     "no column": (["new", "flights.csv", "--target", "lat"], 2, "late"),
+    "no such command": (["rum", "x.toml"], 2, "Did you mean the command “run”?"),
+    "no such file": (["flight.csv"], 2, "There is no file “flight.csv”."),
     "no such data": (["profile", "z.csv"], 1, "z.csv"),
     "no such sample": (["demo", "--out", "d", "--sample", "flight"], 1, "flights"),
 }
@@ -355,6 +357,18 @@ def test_a_closed_pipe_is_no_failure(project: Path) -> None:
         errors = process.stderr.read()
         assert process.wait(60) == 0
         assert errors == b""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always one")
+def test_without_a_display_there_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    from modellab.cli import main
+
+    assert main([]) == 1
+    assert "no display to open the window on" in capsys.readouterr().err
 
 
 def test_main_takes_arguments(capsys: Any) -> None:

@@ -107,6 +107,7 @@ def open_window(
             sample=sample,
             page=None if page is None else page.value,
             theme=None if theme is None else theme.value,
+            commands=_COMMANDS,
         )
     )
 
