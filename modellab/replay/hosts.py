@@ -240,7 +240,9 @@ class RemoteHost:
 
     def _died(self) -> LabError:
         return LabError(
-            "A process that computes lanes has ended unexpectedly.", detail="\n".join(self._errors)
+            "A process that computes lanes has ended unexpectedly; the system may have been short "
+            "of memory. Try again, with fewer workers if it happens twice.",
+            detail="\n".join(self._errors),
         )
 
 
