@@ -281,6 +281,25 @@ def test_a_name_with_markup_is_only_text(project: Path) -> None:
     assert "\x1b" not in shown
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_pipe_gets_utf8_whatever_the_system_is_used_to(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "x.csv").write_text("größe,日本\n" + "1.5,ж\n2.5,я\n" * 30, encoding="utf-8")
+    for arguments in (
+        ["profile", "x.csv"],
+        ["profile", "x.csv", "--json"],
+        ["new", "x.csv", "--target", "日本", "-o", "-"],
+    ):
+        ended = subprocess.run(
+            [*COMMAND, *arguments],
+            capture_output=True,
+            cwd=tmp_path,
+            env={**worker_environment(), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            check=True,
+            timeout=120,
+        )
+        assert "größe" in ended.stdout.decode("utf-8")
+
+
 def test_learners(project: Path) -> None:
     shown = run("learners", folder=project).stdout
     for word in ("logistic_regression", "random_forest", "linear", "learning_rate"):

@@ -7,6 +7,7 @@ experiment file; 130 interrupted. Nothing heavy is imported before a command nee
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -243,8 +244,21 @@ _COMMANDS = ("open", "new", "run", "profile", "learners", "doctor", "demo")
 _OF_THE_GROUP = ("-h", "--help", "--version")
 
 
+def _any_text() -> None:
+    """Make every column name printable: pipes and files get UTF-8, an old terminal what it can."""
+    for stream in (sys.stdout, sys.stderr):
+        known = str(getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
+        if known == "utf8" or not isinstance(stream, io.TextIOWrapper):
+            continue
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
+    _any_text()
     given = list(sys.argv[1:] if arguments is None else arguments)
     own = given[: given.index("--")] if "--" in given else given
     debug = "--debug" in own
