@@ -6,7 +6,7 @@ done in the engine process; `pump` takes its answers.
 
 from __future__ import annotations
 
-import time
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -370,6 +370,5 @@ class Session(DataPart):
         home = paths.cache_dir() / "replays" / self._autosave.id
         if self.deployment is not None:
             saving.remove_replay(Path(self.deployment.session_dir))
-        folder = home / f"{int(time.time() * 1000):x}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        home.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=home))  # two within one tick of the clock differ, too
