@@ -19,7 +19,16 @@ import msgspec
 import numpy as np
 
 from modellab.errors import LabError
-from modellab.experiment import Experiment, Intervention, Kind, LaneSpec, LearnerSpec, Scalar
+from modellab.experiment import (
+    Experiment,
+    Fault,
+    Intervention,
+    Kind,
+    LaneSpec,
+    LearnerSpec,
+    PriceSpec,
+    Scalar,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,6 +144,70 @@ class Fork(Command):
     set: dict[str, Scalar] = {}
 
 
+class Rollback(Command):
+    """Make the model of `lane` again what it was at the earlier position `to`; a journal entry."""
+
+    lane: str
+    to: int
+
+
+class Inject(Command):
+    """Let this fault happen (`start` at or after the present position; it is moved there if not).
+
+    The `Ack` tells the fault as it was added to the experiment.
+    """
+
+    fault: Fault
+
+
+class RemoveFault(Command):
+    """Take back fault number `index` of the experiment.
+
+    Job: where it has already begun, the replay goes back to its start and comes back here.
+    """
+
+    index: int
+
+
+class Judge(Command):
+    """Job (quick): the verdict at the present position -> `modellab.verdict.values.Verdict`.
+
+    With `prices`, at these instead of the experiment's, which become the experiment's prices.
+    """
+
+    prices: PriceSpec | None = None
+
+
+class FindHindsight(Command):
+    """Job: find the hindsight optimum in a process beside the replay -> `HindsightFound`.
+
+    The lane that follows it is added to the replay, and later verdicts tell every lane's regret.
+    """
+
+    learner: LearnerSpec | None = None
+    grid: int = 12
+    keep: int | str = "all"
+
+
+class MeasureSensitivity(Command):
+    """Job: replay the lanes again in a process beside the replay, once for each fault.
+
+    -> `SensitivityMeasured`; later verdicts hold it. `kinds`: of faults; empty: label noise,
+    missing values and a unit error.
+    """
+
+    kinds: list[str] = []
+
+
+class ReadQuarantine(Command):
+    """Job (quick): rows that a guard kept back -> `QuarantinePage`; `save_to`: all as CSV."""
+
+    lane: str
+    start: int = 0
+    stop: int = 200
+    save_to: str | None = None
+
+
 class AddLane(Command):
     """Job: add a lane; it is replayed from the deployment point up to the present position."""
 
@@ -178,6 +251,13 @@ AnyCommand = (
     | Seek
     | Intervene
     | Fork
+    | Rollback
+    | Inject
+    | RemoveFault
+    | Judge
+    | FindHindsight
+    | MeasureSensitivity
+    | ReadQuarantine
     | AddLane
     | RemoveLane
     | Watch
@@ -197,6 +277,7 @@ class Ack(Reply):
     position: int = 0
     error: str | None = None
     entry: Intervention | None = None
+    fault: Fault | None = None
 
 
 class JobProgress(Reply):
@@ -258,6 +339,16 @@ class LaneNews(msgspec.Struct):
     settings: dict[str, Scalar]
     rates: dict[str, Any] | None
     curves: dict[str, CurveDelta]
+    rollbacks: int = 0
+    rejected: int = 0
+    downtime_rows: int = 0
+    alarms: int = 0
+    quarantined: int = 0
+    rows_stored: int = 0
+    staleness: float | None = None
+    forgetting: float | None = None
+    regret: float | None = None
+    down: bool = False
     metrics: dict[str, dict[str, float | None]] | None = None
 
 
@@ -271,10 +362,29 @@ class ParameterNews(msgspec.Struct):
     values: bytes
 
 
+class FeatureDriftNews(msgspec.Struct):
+    """The heat map of feature drift: checks from `from_index` on.
+
+    `positions` int64 (m,); `score` float64 (m, columns) row by row: the statistic divided by its
+    calibrated threshold, so that above 1 is an alarm (NaN: not told); `psi` likewise, plain.
+    `tests`: for each column the name of its test; `threshold`: the calibrated one.
+    """
+
+    columns: list[str]
+    tests: list[str]
+    threshold: list[float]
+    from_index: int
+    positions: bytes
+    score: bytes
+    psi: bytes
+
+
 class EventRecord(msgspec.Struct, omit_defaults=True):
     """Something that happened in a lane at a position (also a line of `events.jsonl`).
 
-    `kind`: ``retrain``, ``redeploy``, ``reject``, ``intervention``, ``fork``, ``warning``.
+    `kind`: ``retrain``, ``redeploy``, ``reject``, ``drift`` (an alarm), ``rollback``, ``switch``
+    (challenger and champion change places), ``reset``, ``quarantine``, ``fault``, ``fault_end``,
+    ``intervention``, ``fork``, ``warning``. What concerns all lanes has the lane ``""``.
     """
 
     position: int
@@ -301,6 +411,7 @@ class Telemetry(Reply):
     events: list[EventRecord]
     events_from: int
     curves_reset: bool = False
+    feature_drift: FeatureDriftNews | None = None
 
 
 AnyReply = Ack | JobProgress | JobDone | JobFailed | Telemetry
@@ -388,6 +499,28 @@ class Deployed(msgspec.Struct):
     fit_seconds: float
     encoded: dict[str, list[str]]
     warnings: list[str]
+
+
+class HindsightFound(msgspec.Struct):
+    """Result of `FindHindsight`: what was found, and the lane that was added for it."""
+
+    hindsight: dict[str, Any]
+    lane: LaneSpec
+
+
+class SensitivityMeasured(msgspec.Struct):
+    """Result of `MeasureSensitivity`: rise of the mean loss, by lane and by kind of fault."""
+
+    rise: dict[str, dict[str, float]]
+
+
+class QuarantinePage(msgspec.Struct):
+    """Result of `ReadQuarantine`: (position, reason, cells in the order of `columns`)."""
+
+    start: int
+    total: int
+    columns: list[str]
+    rows: list[tuple[int, str, list[str | None]]]
 
 
 class Written(msgspec.Struct):

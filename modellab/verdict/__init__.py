@@ -1,0 +1,1 @@
+"""Which policy to deploy, with the evidence, and the hindsight optimum."""
