@@ -125,8 +125,8 @@ def test_a_good_experiment_passes() -> None:
         ({"intervention": [Intervention(1, "A", {"x": -(2**70)})]}, "too large"),
         ({"intervention": [Intervention(1, "A", {"x": float("nan")})]}, "finite"),
         ({"intervention": [Intervention(1, "B", {"x": 1})]}, "which the experiment does not have"),
-        ({"intervention": [Intervention(1, "A")]}, "either set or fork"),
-        ({"intervention": [Intervention(1, "A", {"x": 1}, "F")]}, "either set or fork"),
+        ({"intervention": [Intervention(1, "A")]}, "one of set, fork and rollback"),
+        ({"intervention": [Intervention(1, "A", {"x": 1}, "F")]}, "one of set, fork and rollback"),
         ({"intervention": [Intervention(1, "A", fork="A")]}, "a name of its own"),
         (
             {"intervention": [Intervention(2, "A", {"x": 1}), Intervention(1, "A", {"x": 1})]},

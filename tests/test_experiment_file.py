@@ -199,7 +199,8 @@ def test_any_experiment_survives_a_file(experiment: Experiment) -> None:
             'policy = "static"',
             'policy = "statik"',
             "lane.Static.policy.kind (line 21) is “statik”, "
-            "but must be one of static, scheduled, online.",
+            "but must be one of static, scheduled, triggered, cost_aware, online, "
+            "out_of_core, champion, hindsight.",
         ),
         (
             'flight = "category"',
