@@ -14,32 +14,68 @@ import numpy as np
 from modellab.data.stream import BLOCK
 from modellab.errors import ExperimentError, nearest, quote
 from modellab.experiment_file import change_policy
-from modellab.learners.base import Floats, Ints, Learner, Prediction, Rows, Task, View, join
+from modellab.learners.base import (
+    Floats,
+    Ints,
+    Learner,
+    Prediction,
+    Progress,
+    Rows,
+    Task,
+    View,
+    join,
+    no_progress,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from modellab.experiment import LearnerSpec, PriceSpec, Scalar
     from modellab.experiment import Policy as PolicySpec
-    from modellab.experiment import Scalar
+
+    ChunkOrder = Callable[[int, int], Sequence[int]]
+    """``order(pass, n_chunks)``: the chunks' numbers in the order in which a pass takes them."""
 
 NEVER = 1 << 62
 
 
 class Surroundings(Protocol):
-    """What a policy may ask of the replay that it runs in; positions are absolute."""
+    """What a policy may ask of the replay that it runs in; positions are absolute.
+
+    Attributes
+    ----------
+    task, seed, prices
+        Of the experiment.
+    spec
+        The lane's own learner.
+    train_rows, test_rows, fit_rows, n_rows
+        Deployment point T; rows of the test part at the end of the training window; rows [0, this)
+        are what the first model is fitted on (T, or less without refit); rows of the data set.
+    window
+        Rows of the window error (``evaluation.window``).
+    """
 
     task: Task
+    spec: LearnerSpec
+    prices: PriceSpec
+    seed: int
     train_rows: int
+    test_rows: int
+    fit_rows: int
     n_rows: int
+    window: int
 
     def rows(self, view: View, start: int, stop: int) -> Rows:
-        """Encoded rows [start, stop)."""
+        """Encoded rows [start, stop), as they arrive."""
         ...
 
     def labels(self, start: int, stop: int) -> NDArray[Any]:
-        """Labels of rows [start, stop), missing ones as -1 or NaN."""
+        """Labels of rows [start, stop) as they arrive; lost and missing ones as -1 or NaN.
+
+        What is true may be another thing (label noise): policies never see that.
+        """
         ...
 
     def label_upto(self, start: int, stop: int) -> Ints:
@@ -50,29 +86,77 @@ class Surroundings(Protocol):
         """First position that is `rows` rows, or `span_ns` of event time, after `start`."""
         ...
 
-    def build(self) -> Learner:
-        """Build a new, untrained learner of this lane's settings."""
+    def build(self, spec: LearnerSpec | None = None) -> Learner:
+        """Build a new, untrained learner: of `spec`, or of this lane's settings."""
+        ...
+
+    def first_fit(
+        self, learner: Learner, spec: LearnerSpec | None = None, progress: Progress = no_progress
+    ) -> None:
+        """Train offline on the training window, if there is one; `spec`: which learner it is."""
         ...
 
     def fit(self, learner: Learner, start: int, stop: int) -> int:
         """Fit offline on the labelled rows of [start, stop); return how many."""
         ...
 
+    def fit_chunks(
+        self,
+        learner: Learner,
+        start: int,
+        stop: int,
+        chunk_rows: int,
+        passes: int,
+        order: ChunkOrder | None = None,
+    ) -> int:
+        """Fit out of core on the labelled rows of [start, stop); return how many those are."""
+        ...
+
     def loss(self, learner: Learner, start: int, stop: int) -> float:
         """Error rate or mean absolute error of a model on the labelled rows of [start, stop)."""
+        ...
+
+    def losses(self, start: int, stop: int, prediction: Prediction, labels: NDArray[Any]) -> Floats:
+        """0/1 error or absolute error of each row (n,); NaN without a label or an answer."""
+        ...
+
+    def first_test_error(self) -> float:
+        """Error on the test part of this lane's learner, fitted on the training window less it.
+
+        NaN where there is no test part. Computed when asked for, once.
+        """
+        ...
+
+    def baseline(self, start: int, stop: int) -> Prediction:
+        """What answers while nothing serves: majority class or running mean, row by row."""
+        ...
+
+    def feature_alarms(self, position: int) -> int:
+        """Feature columns in alarm at the last check at or before `position`."""
+        ...
+
+    def next_feature_check(self, position: int) -> int:
+        """First check of the features after `position`; `NEVER` if there is none."""
         ...
 
 
 @dataclass
 class Counters:
-    """What a lane did so far. CPU seconds are measured (thread clock), all else is exact."""
+    """What a lane did so far. CPU seconds are measured (thread clock), all else is exact.
+
+    `downtime_seconds` (event time) is for the lane to count, and so are `alarms` of its own
+    detector and what its guard `quarantined`.
+    """
 
     updates: int = 0
     retrains: int = 0
     redeploys: int = 0
     rejected: int = 0
     rollbacks: int = 0
+    alarms: int = 0
+    quarantined: int = 0
     downtime_rows: int = 0
+    downtime_seconds: float = 0.0
     cpu_predict: float = 0.0
     cpu_learn: float = 0.0
     cpu_fit: float = 0.0
@@ -88,14 +172,30 @@ class Counters:
             setattr(self, key, getattr(self, key) + time.thread_time() - begin)
 
 
-@dataclass
+MEASURED = frozenset({"fit_seconds"})
+"""Values of events that are measured, so that they differ from run to run."""
+
+
+@dataclass(eq=False)
 class PolicyEvent:
-    """Something a policy did, at a position."""
+    """Something a policy did, at a position.
+
+    Two events are equal if all is that does not depend on the machine (see `MEASURED`).
+    """
 
     position: int
     kind: str
     text: str
     values: dict[str, Any] = field(default_factory=dict)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PolicyEvent) and self._exact() == other._exact()
+
+    def _exact(self) -> tuple[int, str, str, dict[str, Any]]:
+        values = {k: v for k, v in self.values.items() if k not in MEASURED}
+        return self.position, self.kind, self.text, values
 
 
 class PieceCache:
@@ -144,6 +244,17 @@ class Policy(ABC):
         The deployed model, already trained on the training window if there is one.
     around
         The replay that it runs in.
+
+    Attributes
+    ----------
+    trained_to
+        Exclusive end of the newest row that the deployed model learned from.
+    down
+        Whether nothing serves now, so that the baseline answers.
+    down_spans
+        Spans [start, stop) answered by the baseline; the lane takes them away, like `events`.
+    version
+        Changes whenever the deployed model does.
     """
 
     live: ClassVar[frozenset[str]] = frozenset()
@@ -155,13 +266,34 @@ class Policy(ABC):
         self.around = around
         self.counters = Counters()
         self.events: list[PolicyEvent] = []
+        self.down = False
+        self.down_spans: list[tuple[int, int]] = []
         self.version = 0
         self.cache = PieceCache()
+        self._trained_to = around.train_rows
+
+    @property
+    def trained_to(self) -> int:
+        """Exclusive end of the newest row that the deployed model learned from."""
+        return self._trained_to
+
+    @trained_to.setter
+    def trained_to(self, position: int) -> None:
+        self._trained_to = position
 
     @property
     def has_model(self) -> bool:
         """Whether there is a model to answer with: after a cold start, not before it is trained."""
         return True
+
+    def prepare(self, progress: Progress = no_progress) -> None:
+        """Train the first model (or models), offline, before the first row is replayed."""
+        self.around.first_fit(self.learner, progress=progress)
+
+    def rows_stored(self, position: int) -> int:
+        """Rows that must be kept at `position` for later training; 0 if it never trains again."""
+        del position
+        return 0
 
     @abstractmethod
     def step(self, start: int, stop: int) -> Prediction:
@@ -210,12 +342,46 @@ class Policy(ABC):
             at += len(part)
         return join(parts)
 
+    def roll_back(self, blob: bytes, saved: dict[str, Any] | None = None) -> None:
+        """Let the deployed model be again what it was.
+
+        Parameters
+        ----------
+        blob
+            An earlier state of the deployed model.
+        saved
+            What `state` gave at that time, if known: how far that model had learned, and which
+            learner it was where there are several.
+        """
+        fresh = self.around.build(self.learner_spec(saved))
+        fresh.load_state(blob)
+        self.learner = fresh
+        if saved is not None:
+            self.trained_to = saved["trained_to"]
+        self.version += 1
+        self.cache.forget()
+        self.counters.rollbacks += 1
+
+    def learner_spec(self, saved: dict[str, Any] | None = None) -> LearnerSpec | None:
+        """Which learner is deployed now, or in a `saved` state; None for the lane's own."""
+        del saved
+        return None
+
+    def restore(self, blob: bytes, state: dict[str, Any]) -> None:
+        """Take over a whole state: that of the deployed model, and what `state` gave."""
+        fresh = self.around.build(self.learner_spec(state))
+        fresh.load_state(blob)
+        self.learner = fresh
+        self.load_state(state)
+
     def state(self) -> dict[str, Any]:
         """Everything but the learner."""
         return {
             "spec": msgspec.to_builtins(self.spec),
             "counters": dict(vars(self.counters)),
             "version": self.version,
+            "trained_to": self.trained_to,
+            "down": self.down,
             "cache": (self.cache.start, self.cache.prediction),
         }
 
@@ -224,6 +390,9 @@ class Policy(ABC):
         self.spec = msgspec.convert(state["spec"], type(self.spec))
         self.counters = Counters(**state["counters"])
         self.version = state["version"]
+        self.trained_to = state["trained_to"]
+        self.down = state["down"]
+        self.down_spans = []
         start, prediction = state["cache"]
         self.cache.forget()
         if prediction is not None:
@@ -261,6 +430,7 @@ def pick(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
 
 
 __all__ = [
+    "MEASURED",
     "NEVER",
     "Counters",
     "Floats",

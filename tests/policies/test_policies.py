@@ -187,7 +187,11 @@ def test_wrong_settings_are_refused(name: str, value: Any) -> None:
         ("every", "banana", "every “banana” is not understood"),
         ("every", 2.5, "every is 2.5, but must be a whole number or a text"),
         ("delay", "soon", "delay “soon” is not understood"),
-        ("keep", "most", 'keep must be "all" or a number of rows'),
+        (
+            "keep",
+            "most",
+            'keep must be "all", "alarm" (what came since the last alarm) or a number of rows',
+        ),
         ("keep", 0, "keep is 0, but must be at least 1"),
         ("margin", -1.0, "margin is -1, but must be at least 0"),
         ("test_rows", True, "test_rows is true, but must be a whole number"),
