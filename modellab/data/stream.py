@@ -1,7 +1,8 @@
 """The encoded stream: rows, labels, times and label arrivals by position.
 
 Rows are encoded in whole blocks that begin at multiples of `BLOCK`, whatever range is asked for, so
-that what a position holds never depends on how it was asked for.
+that what a position holds never depends on how it was asked for. Faults change what arrives, never
+rows of the training window.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modellab.data.arrivals import RowArrivals, TimeArrivals
+from modellab.data.arrivals import Arrivals, RowArrivals, TimeArrivals
+from modellab.data.faults import Faults, check_faults
 from modellab.errors import ExperimentError
 from modellab.experiment import rows_or_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from modellab.data.categories import View
     from modellab.data.dataset import Dataset
     from modellab.data.encoder import Encoder
+    from modellab.experiment import Fault
 
     Rows = Any
 
@@ -45,11 +48,16 @@ class EncodedStream:
         Rows, or a span of event time as in the experiment file (``"2h"``).
     cache_blocks
         At most so many encoded blocks are kept for each view (fewer when they are wide: 64 MB).
+    faults
+        What goes wrong on the way to the model, in the order in which it acts.
+    seed
+        Of the experiment: what is random in faults is keyed by it.
 
     Raises
     ------
     ExperimentError
-        If the delay is a span of time and the data set has no time column.
+        If the delay is a span of time and the data set has no time column, or a fault does not fit
+        the data.
     """
 
     def __init__(
@@ -58,27 +66,89 @@ class EncodedStream:
         encoder: Encoder,
         label_delay: int | str = 0,
         cache_blocks: int = 64,
+        faults: Sequence[Fault] = (),
+        seed: int = 0,
     ) -> None:
         self.dataset = dataset
         self.encoder = encoder
         self.n_rows = dataset.n_rows
         self.train_rows = dataset.train_rows
         rows, span = rows_or_span(label_delay, "evaluation.label_delay")
-        self._arrivals: RowArrivals | TimeArrivals
+        self._seed = seed
+        self._usual: Arrivals
         if span:
             if dataset.time is None:
                 raise ExperimentError(
                     "evaluation.label_delay is a span of time, but there is no time column: "
                     "name one, or give the delay in rows."
                 )
-            self._arrivals = TimeArrivals(self._known_times, self.n_rows, self.train_rows, span)
+            self._usual = TimeArrivals(self._known_times, self.n_rows, self.train_rows, span)
         else:
-            self._arrivals = RowArrivals(self.n_rows, self.train_rows, rows)
+            self._usual = RowArrivals(self.n_rows, self.train_rows, rows)
         self._cache_blocks = max(1, cache_blocks)
         self._blocks: dict[str, OrderedDict[int, Rows]] = {}
         self._labels: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._answers: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self.faults: tuple[Fault, ...] = ()
+        self._faults: Faults | None = None
+        self._arrivals: Arrivals = self._usual
+        if faults:
+            self.set_faults(faults)
+
+    # ------------------------------------------------------------ faults
+
+    def set_faults(self, faults: Sequence[Fault]) -> None:
+        """Let these faults act from now on, in place of those before; caches are dropped.
+
+        What was asked before is not told again. A fault that begins where a replay is changes
+        nothing before that; one to be ended there should be given that `stop`, not be taken away.
+
+        Raises
+        ------
+        ExperimentError
+            If a fault does not fit the data; those before stay.
+        """
+        check_faults(faults, self.dataset)
+        found: Faults | None = None
+        if faults:
+            facts = None if self._faults is None else self._faults.facts
+            found = Faults(faults, self.dataset, self._seed, self._usual, self._known_times, facts)
+        self.faults = tuple(faults)
+        self._faults = found
+        self._arrivals = self._usual if found is None else found.arrivals
+        self._blocks.clear()
+        self._labels.clear()
+        self._answers.clear()
+
+    def next_link(self, position: int) -> int:
+        """Return the first row, from `position` on, that lies in no outage: updates get through.
+
+        N if the outage lasts to the end.
+        """
+        return position if self._faults is None else self._faults.next_link(position)
 
     # ------------------------------------------------------------ rows
+
+    def read(self, start: int, stop: int, columns: Sequence[str] | None = None) -> Any:
+        """Rows [start, stop) as they arrive, before encoding: a table in the data set's kinds.
+
+        `columns`: source columns in the order wanted; those that are encoded if None. Only features
+        have faults here (for labels see `seen`).
+        """
+        self._check(start, stop)
+        names = list(self.encoder.columns if columns is None else columns)
+        if self._faults is None or not self._faults.features or start == stop:
+            kinds = {name: self.dataset.kinds[name] for name in names}
+            return self.dataset.store.read(start, stop, columns=names, kinds=kinds)
+        return self._faults.table(start, stop, names)
+
+    def _source(self, start: int, stop: int) -> Any:
+        """Rows [start, stop) as the encoder takes them."""
+        if self._faults is None or not self._faults.features:
+            return self.dataset.store.read(
+                start, stop, columns=list(self.encoder.columns), kinds=self.encoder.kinds
+            )
+        return self._faults.table(start, stop, self.encoder.columns)
 
     def rows(self, view: View, start: int, stop: int) -> Rows:
         """Encoded rows [start, stop): read-only float64 (n, d), or a list of n dicts.
@@ -142,9 +212,7 @@ class EncodedStream:
 
     def _encode(self, view: View, first: int, last: int) -> Iterator[Rows]:
         start, stop = first * BLOCK, min(last * BLOCK, self.n_rows)
-        table = self.dataset.store.read(
-            start, stop, columns=list(self.encoder.columns), kinds=self.encoder.kinds
-        )
+        table = self._source(start, stop)
         for at in range(0, stop - start, BLOCK):
             block = self.encoder.transform(table.slice(at, BLOCK), view)
             if isinstance(block, np.ndarray):
@@ -156,12 +224,7 @@ class EncodedStream:
         self._check(start, stop)
         totals = dict.fromkeys((n for n, k in self.encoder.kinds.items() if k == "category"), 0)
         for at in range(start, stop, _READ_BLOCKS * BLOCK):
-            table = self.dataset.store.read(
-                at,
-                min(at + _READ_BLOCKS * BLOCK, stop),
-                columns=list(self.encoder.columns),
-                kinds=self.encoder.kinds,
-            )
+            table = self._source(at, min(at + _READ_BLOCKS * BLOCK, stop))
             for name, count in self.encoder.unseen(table).items():
                 totals[name] += count
         return totals
@@ -169,23 +232,48 @@ class EncodedStream:
     # ------------------------------------------------------------ labels and times
 
     def labels(self, start: int, stop: int) -> NDArray[Any]:
-        """Labels of rows [start, stop): int64 codes, -1 missing; or float64, NaN missing."""
+        """Labels of rows [start, stop) as they are true: int64 codes, -1 missing; or float64, NaN.
+
+        They include relabelling drifts, and no other fault.
+        """
+        return self._label_blocks(self._labels, self._truth, start, stop)
+
+    def seen(self, start: int, stop: int) -> NDArray[Any]:
+        """Labels of rows [start, stop) as they arrive: noise included, missing where they are lost.
+
+        When they arrive is told by `label_upto`.
+        """
+        if self._faults is None or not self._faults.answers:
+            return self.labels(start, stop)
+        return self._label_blocks(self._answers, self._faults.seen, start, stop)
+
+    def _truth(self, start: int, stop: int) -> NDArray[Any]:
+        if self._faults is None or not self._faults.truths:
+            return np.asarray(self.dataset.labels(start, stop))
+        return self._faults.truth(start, stop)
+
+    def _label_blocks(
+        self,
+        cache: OrderedDict[int, NDArray[Any]],
+        read: Callable[[int, int], NDArray[Any]],
+        start: int,
+        stop: int,
+    ) -> NDArray[Any]:
         self._check(start, stop)
         first, last = start // BLOCK, max(start, stop - 1) // BLOCK
         if last - first >= self._cache_blocks:
-            return self.dataset.labels(start, stop)
+            return read(start, stop)
         parts = []
         for k in range(first, last + 1):
-            if k in self._labels:
-                self._labels.move_to_end(k)
+            if k in cache:
+                cache.move_to_end(k)
             else:
-                end = min((k + 1) * BLOCK, self.n_rows)
-                block = np.asarray(self.dataset.labels(k * BLOCK, end))
+                block = read(k * BLOCK, min((k + 1) * BLOCK, self.n_rows))
                 block.flags.writeable = False
-                self._labels[k] = block
-                if len(self._labels) > self._cache_blocks:
-                    self._labels.popitem(last=False)
-            parts.append(self._labels[k][max(0, start - k * BLOCK) : stop - k * BLOCK])
+                cache[k] = block
+                if len(cache) > self._cache_blocks:
+                    cache.popitem(last=False)
+            parts.append(cache[k][max(0, start - k * BLOCK) : stop - k * BLOCK])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def times(self, start: int, stop: int) -> NDArray[np.int64] | None:
@@ -226,7 +314,7 @@ class EncodedStream:
     def matrix(
         self, view: View, start: int, stop: int, keep: NDArray[Any] | None = None
     ) -> tuple[Rows, NDArray[Any]]:
-        """Rows of [start, stop) that have a label, all at once, and their labels.
+        """Rows of [start, stop) whose label arrives, all at once, and their labels as they arrive.
 
         Parameters
         ----------
@@ -246,7 +334,7 @@ class EncodedStream:
         elif keep is not None:
             chosen[:] = False
             chosen[keep - start] = True
-        y = self.dataset.labels(start, stop)
+        y = self._answer(start, stop)
         chosen &= labelled(y)
         at = np.flatnonzero(chosen) + start
         if view == "dict":
@@ -260,6 +348,12 @@ class EncodedStream:
             out[done : done + len(positions)] = block[positions]
             done += len(positions)
         return out, y[at - start]
+
+    def _answer(self, start: int, stop: int) -> NDArray[Any]:
+        """Labels of any range as they arrive, past the cache."""
+        if self._faults is None or start == stop:
+            return np.asarray(self.dataset.labels(start, stop))
+        return self._faults.seen(start, stop)
 
     def _chosen_blocks(
         self, view: View, at: NDArray[np.int64]
