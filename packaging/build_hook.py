@@ -1,4 +1,4 @@
-"""Build the compiled learners: a hook for hatchling, and a command of its own.
+"""Build the compiled loops: a hook for hatchling, and a command of its own.
 
 `python packaging/build_hook.py` compiles the Cython modules in place (for work on the sources);
 `pip install` and `python -m build` call `CustomBuildHook`.
@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = "modellab/learners/compiled"
+SOURCES = ("modellab/learners/compiled", "modellab/evaluation/compiled")
+"""Folders of Cython modules. Those of the second may include and cimport what the first has."""
 
 # Exactly what the source says, in its order: results must not depend on compiler or processor.
 # No contraction (a fused multiply-add rounds once, not twice); sqrt needs no errno, so that it
@@ -33,7 +34,7 @@ DIRECTIVES = {
 }
 
 NO_COMPILER = (
-    "The compiled learners need a C compiler and Python's header files. "
+    "The compiled loops need a C compiler and Python's header files. "
     "On Debian or Ubuntu: apt-get install gcc python3-dev. On macOS: xcode-select --install. "
     "On Windows: the Visual Studio build tools."
 )
@@ -45,7 +46,7 @@ class BuildFailed(Exception):
 
 def module_names(root: Path = ROOT) -> list[str]:
     """Return the dotted names of all Cython modules of the package."""
-    found = sorted((root / SOURCES).glob("*.pyx"))
+    found = [path for folder in SOURCES for path in sorted((root / folder).glob("*.pyx"))]
     return [".".join(path.relative_to(root).with_suffix("").parts) for path in found]
 
 
@@ -75,7 +76,7 @@ def build(root: Path, target: Path) -> dict[str, Path]:
         from setuptools.command.build_ext import build_ext
     except ImportError as error:
         raise BuildFailed(
-            f"Compiling the learners needs Cython and setuptools: {error}."
+            f"Compiling the loops needs Cython and setuptools: {error}."
         ) from error
 
     # Absolute before the working folder changes; the compiler runs in the root so that no
@@ -86,7 +87,7 @@ def build(root: Path, target: Path) -> dict[str, Path]:
     os.chdir(root)
     try:
         extensions = [
-            Extension(name, [f"{name.replace('.', '/')}.pyx"], include_dirs=[SOURCES])
+            Extension(name, [f"{name.replace('.', '/')}.pyx"], include_dirs=list(SOURCES))
             for name in module_names(root)
         ]
         modules = cythonize(
@@ -137,8 +138,8 @@ def _why(error: Exception) -> str:
     tools = ("CompileError", "LinkError", "DistutilsPlatformError", "PlatformError")
     # Cython has a CompileError too: that is a mistake in a source.
     if type(error).__name__ in tools and not type(error).__module__.startswith("Cython"):
-        return f"The compiled learners could not be built. {NO_COMPILER} ({text})"
-    return f"The compiled learners could not be built: {text}"
+        return f"The compiled loops could not be built. {NO_COMPILER} ({text})"
+    return f"The compiled loops could not be built: {text}"
 
 
 try:
@@ -148,7 +149,7 @@ except ImportError:  # run as a command, where hatchling is not needed
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
-    """Put the compiled learners into the wheel; in an editable install, beside their sources."""
+    """Put the compiled loops into the wheel; in an editable install, beside their sources."""
 
     def initialize(self, version: str, build_data: dict) -> None:
         """Compile before the wheel is packed.
