@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modellab.experiment import Experiment, LaneSpec, LearnerSpec, StaticPolicy
+from modellab.experiment import Experiment, LaneSpec, LearnerSpec, StaticPolicy, replace
 from modellab.replay.protocol import (
     CurveDelta,
     Deployed,
     EventRecord,
+    FeatureDriftNews,
     LaneNews,
     ParameterNews,
     ReplayState,
@@ -96,6 +97,62 @@ class ParameterView:
         self.version += 1
 
 
+class FeatureDriftView:
+    """How far each feature column has moved from the training window, check by check.
+
+    Attributes
+    ----------
+    columns, tests, thresholds
+        Name, test and calibrated threshold of each column.
+    positions
+        int64 (m,), rows at which it was checked.
+    score, psi
+        float64 (m, columns): statistic divided by threshold (above 1: alarm), and PSI; NaN: not
+        told.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+        self.version = 0
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.columns: list[str] = []
+        self.tests: list[str] = []
+        self.thresholds: list[float] = []
+        self.positions: NDArray[np.int64] = np.empty(0, np.int64)
+        self.score: NDArray[np.float64] = np.empty((0, 0))
+        self.psi: NDArray[np.float64] = np.empty((0, 0))
+        self.version = getattr(self, "version", 0) + 1
+
+    def apply(self, news: FeatureDriftNews) -> None:
+        """Take checks from ``news.from_index`` on; other columns begin anew."""
+        if news.columns != self.columns:
+            self.clear()
+            self.columns = list(news.columns)
+        self.tests, self.thresholds = list(news.tests), list(news.threshold)
+        shape = (-1, max(1, len(self.columns)))
+        positions = unpack(news.positions, "i")
+        at = min(news.from_index, len(self.positions))
+        self.positions = _spliced(self.positions, at, positions)
+        score = unpack(news.score).reshape(shape)
+        psi = unpack(news.psi).reshape(shape)
+        self.score = _spliced(self.score, at, score) if len(self.score) else score
+        self.psi = _spliced(self.psi, at, psi) if len(self.psi) else psi
+        self.version += 1
+
+    def cut(self, position: int) -> None:
+        """Leave out what lies after `position`: the replay went back."""
+        keep = int(np.searchsorted(self.positions, position, side="right"))
+        if keep < len(self.positions):
+            self.positions = self.positions[:keep]
+            self.score, self.psi = self.score[:keep], self.psi[:keep]
+            self.version += 1
+
+
 @dataclass
 class LaneView:
     """One lane.
@@ -149,6 +206,8 @@ class Deployment:
         Name of the lane whose parameters are watched.
     events
         All events so far, in order of position.
+    feature_drift
+        What the heat map of feature drift shows.
     encoded
         View -> names of the encoded columns.
     session_dir
@@ -175,6 +234,7 @@ class Deployment:
         self.warnings = list(done.warnings)
         self.events: list[EventRecord] = []
         self.parameters = ParameterView()
+        self.feature_drift = FeatureDriftView()
         self.lanes: dict[str, LaneView] = {}
         self.selected: str | None = None
         self.lost = False
@@ -233,7 +293,7 @@ class Deployment:
         """Add a lane that begins with the state of `parent`, in its colour."""
         if parent in self.lanes:
             origin = self.lanes[parent]
-            spec = LaneSpec(name=name, policy=origin.spec.policy, learner=origin.spec.learner)
+            spec = replace(origin.spec, name=name)
             self.add_lane(spec, fork_of=parent, index=origin.index)
 
     def remove_lane(self, name: str) -> None:
@@ -274,6 +334,10 @@ class Deployment:
         self.events.extend(news.events)
         if news.parameters is not None and news.parameters.lane == self.selected:
             self.parameters.apply(news.parameters)
+        if news.curves_reset and news.feature_drift is None:
+            self.feature_drift.cut(news.position)
+        if news.feature_drift is not None:
+            self.feature_drift.apply(news.feature_drift)
         return changed
 
     def _unknown(self, news: LaneNews) -> LaneView:

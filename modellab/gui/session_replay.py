@@ -1,4 +1,4 @@
-"""The session's replay part: deploy, transport, interventions, lanes."""
+"""The session's replay part: deploy, transport, interventions, lanes (faults: `session_faults`)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from modellab.experiment import (
     check,
     replace,
 )
-from modellab.gui.session_core import SessionCore, struct_of
+from modellab.gui.session_core import struct_of
 from modellab.gui.session_deployment import Deployment
+from modellab.gui.session_faults import FaultPart
 from modellab.gui.session_training import Training, deployment_key
 from modellab.gui.session_undo import UndoEntry, UndoStack
 from modellab.replay.protocol import (
@@ -55,7 +56,7 @@ class Interrupted:
     position: int
 
 
-class ReplayPart(SessionCore):
+class ReplayPart(FaultPart):
     """Deploys, and steers the replay; what changes a replay is undone by doing the opposite."""
 
     experiment: Experiment | None
@@ -194,6 +195,7 @@ class ReplayPart(SessionCore):
             now = replace(
                 self.experiment,
                 lane=done.experiment.lane,
+                fault=done.experiment.fault,
                 intervention=done.experiment.intervention,
             )
             self._set_experiment(now)
@@ -549,8 +551,8 @@ def _with_entry(journal: list[Intervention], entry: Intervention) -> list[Interv
         before is not None
         and before.position == entry.position
         and before.lane == entry.lane
-        and before.fork is None
-        and entry.fork is None
+        and before.set
+        and entry.set
     ):
         merged = replace(before, set={**before.set, **entry.set})
         return [*journal[: at - 1], merged, *journal[at:]]

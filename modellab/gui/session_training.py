@@ -26,6 +26,7 @@ def deployment_key(experiment: Experiment) -> tuple[object, ...]:
     return (
         *training_key(experiment),
         experiment.evaluation,
+        experiment.drift,
         experiment.prices,
         experiment.replay.limit,
         experiment.baselines,

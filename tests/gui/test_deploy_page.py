@@ -246,8 +246,8 @@ class TestWhatHappened:
     def test_a_changed_experiment_makes_it_stale(self, page: Any, bench: DeployBench) -> None:
         bench.play_to(300)
         experiment = bench.session.experiment
-        prices = replace(experiment.prices, error=2.0)
-        bench.session.edit("Change price", replace(experiment, prices=prices))
+        evaluation = replace(experiment.evaluation, label_delay=24)
+        bench.session.edit("Change delay", replace(experiment, evaluation=evaluation))
         bench.bench.settle()
         assert page.banner.isVisible()
         assert "were changed since" in page.banner.text()

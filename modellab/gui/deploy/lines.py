@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from modellab.gui.deploy.words import change_words, cpu_seconds, lane_style
-from modellab.gui.plots.parts import HeatMap, LiveLine, Mark, MarkKind
+from modellab.gui.deploy.fault_words import fault_shades
+from modellab.gui.deploy.words import change_words, cpu_seconds, lane_style, rollback_words
+from modellab.gui.plots.parts import HeatMap, LiveLine, Mark, MarkKind, Shade
 from modellab.gui.plots.series import Recording
 from modellab.gui.theme import theme
 
@@ -146,13 +147,24 @@ def own_events(live: Deployment) -> list[EventRecord]:
 
 
 EVENT_KINDS: dict[str, MarkKind] = {
+    "drift": "drift",
     "retrain": "retrain",
     "reject": "reject",
     "redeploy": "redeploy",
+    "switch": "switch",
+    "rollback": "rollback",
+    "reset": "reset",
+    "quarantine": "quarantine",
     "intervention": "change",
+    "fault": "fault",
+    "fault_end": "fault",
     "fork": "fork",
     "warning": "warning",
 }
+
+
+ON_PLOT = frozenset(EVENT_KINDS.values()) - {"fault"}
+"""Faults are shaded, not marked."""
 
 
 def marks(live: Deployment) -> list[Mark]:
@@ -162,16 +174,41 @@ def marks(live: Deployment) -> list[Mark]:
     for event in own_events(live):
         kind = EVENT_KINDS.get(event.kind)
         view = live.lanes.get(event.lane)
-        if kind is None or (view is not None and view.hidden):
+        if kind not in ON_PLOT or kind is None or (view is not None and view.hidden):
             continue
         colour = lane_style(view)[0] if view is not None else theme().second
         text = ""
         if kind == "change":
             text = change_words(event, lane=several)
+        elif kind == "rollback":
+            text = rollback_words(event, lane=several)
         elif kind == "fork":
             parent = view.fork_of if view is not None else None
             text = f"{event.lane}: fork of {parent}" if parent else f"{event.lane}: fork"
         what = ", ".join(event.values) if kind == "change" else ""
-        found.append(Mark(event.position, kind, event.lane, colour, text, what))
+        strong = kind != "drift" or event.lane in ("", live.selected)
+        found.append(Mark(event.position, kind, event.lane, colour, text, what, strong))
     found.sort(key=lambda mark: mark.position)
     return found
+
+
+def down_shades(live: Deployment) -> list[Shade]:
+    """Return when nothing served, in lanes that are shown; of the selected one at full height."""
+    found = []
+    for event in live.events:
+        view = live.lanes.get(event.lane)
+        serves = event.values.get("serves_from")
+        if not event.values.get("downtime") or not isinstance(serves, int):
+            continue
+        if view is None or view.hidden or serves <= event.position:
+            continue
+        own = event.lane == live.selected
+        text = f"{event.lane}: down" if own else ""
+        colour = lane_style(view)[0]
+        found.append(Shade(event.position, serves, text, "down", colour, strip=not own))
+    return found
+
+
+def shades(live: Deployment) -> list[Shade]:
+    """Return all spans in which something was not as usual."""
+    return [*fault_shades(live), *down_shades(live)]

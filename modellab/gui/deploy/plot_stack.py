@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QResizeEvent
 
-    from modellab.gui.plots.parts import Mark
+    from modellab.gui.plots.parts import Mark, Shade
     from modellab.gui.session import Session
     from modellab.gui.session_deployment import Deployment
 
@@ -67,6 +67,7 @@ class PlotStack(QFrame):
         self._whole = False
         self._marks_key: object = None
         self._marks_made: tuple[list[Mark], list[Mark]] = ([], [])
+        self._shades: list[Shade] = []
         self._parameters_of: str | None = None
         self._narrow = False
         self._live: Deployment | None = None
@@ -398,6 +399,8 @@ class PlotStack(QFrame):
         began = time.perf_counter()
         self.view.set_stream(live.train_rows, live.position, live.stop)
         everything, of_selected = self._marks(live)
+        for plot in self.plots:
+            plot.shades = self._shades
         if self.error_panel.needs_drawing() or self.error_panel.table_button.isChecked():
             self.error_plot.set_lines(made.error_lines(live))
             self.error_plot.marks = everything
@@ -409,7 +412,7 @@ class PlotStack(QFrame):
             found = made.cost_lines(live, self.recorder, self.quantity) if live.started else []
             self.cost_plot.set_lines(found)
             self.cost_plot.empty_text = "What the lanes cost adds up as the stream runs."
-            self.cost_plot.marks = [m for m in everything if m.kind == "change"]
+            self.cost_plot.marks = [m for m in everything if m.kind in ("change", "rollback")]
         for panel in self.panels:
             if panel.needs_drawing():
                 panel.plot.refresh()
@@ -424,9 +427,11 @@ class PlotStack(QFrame):
         """Return all marks, and those of the selected lane; made anew only when some came."""
         shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
         last = live.events[-1] if live.events else None
-        key = (len(live.events), last, shown, live.selected, theme().name)
+        faults = tuple(live.experiment.fault)
+        key = (len(live.events), last, shown, live.selected, theme().name, faults, live.stop)
         if key != self._marks_key:
             self._marks_key = key
+            self._shades = made.shades(live)
             everything = made.marks(live)
             self._marks_made = everything, [m for m in everything if m.lane == live.selected]
         return self._marks_made

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
+    QContextMenuEvent,
     QFontMetricsF,
     QHelpEvent,
     QKeyEvent,
@@ -20,12 +21,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
 
-from modellab.gui.deploy.lines import marks, own_events
+from modellab.gui.deploy.lines import marks, own_events, shades
 from modellab.gui.deploy.words import event_text, lane_style
 from modellab.gui.kit import count_text, describe, tip_text
 from modellab.gui.plots.live_paint import elided, font, merged
-from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, paint_mark
+from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, Shade, paint_mark
 from modellab.gui.plots.series import decimate
+from modellab.gui.plots.shades import paint_shade
 from modellab.gui.plots.ticks import date_ticks, row_ticks
 from modellab.gui.session_deployment import row_at
 from modellab.gui.theme import mix, px, set_height, theme
@@ -39,7 +41,20 @@ _TIP = (
     "got there; click elsewhere to look at it in the plots. Arrow keys move the handle, Enter goes "
     "there, Escape leaves it."
 )
-_ORDER: tuple[MarkKind, ...] = ("retrain", "reject", "redeploy", "change", "fork", "warning")
+_ORDER: tuple[MarkKind, ...] = (
+    "drift",
+    "retrain",
+    "reject",
+    "redeploy",
+    "switch",
+    "rollback",
+    "reset",
+    "quarantine",
+    "change",
+    "fault",
+    "fork",
+    "warning",
+)
 
 
 class Timeline(QFrame):
@@ -51,10 +66,13 @@ class Timeline(QFrame):
         The handle was put down at this row.
     look_wanted
         This row was clicked: the plots should show it.
+    menu_wanted
+        A menu is asked for: the row, and where on the screen.
     """
 
     seek_wanted = Signal(object)
     look_wanted = Signal(object)
+    menu_wanted = Signal(object, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +85,8 @@ class Timeline(QFrame):
         self.setToolTip("")
         self._live: Deployment | None = None
         self._marks: list[Mark] = []
+        self._shades: list[Shade] = []
+        self._key: object = None
         self._seen = (-1, -1)
         self._handle: int | None = None
         """Where the handle is held, while it is."""
@@ -82,10 +102,23 @@ class Timeline(QFrame):
     def show_deployment(self, live: Deployment | None, *, busy: bool = False) -> None:
         """Show a replay as it is now; `busy`: the handle rests."""
         self._live, self._busy = live, busy
-        self._marks = marks(live) if live is not None else []
+        self._take_marks(live)
         if live is not None and not self._by_mouse and self._handle is not None and busy:
             self._handle = None
         self.update()
+
+    def _take_marks(self, live: Deployment | None) -> None:
+        """Make marks and spans anew, if anything happened."""
+        if live is None:
+            self._key, self._marks, self._shades = None, [], []
+            return
+        last = live.events[-1] if live.events else None
+        shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
+        faults = tuple(live.experiment.fault)
+        key = (len(live.events), last, shown, live.selected, theme().name, faults, live.stop)
+        if key != self._key:
+            self._key = key
+            self._marks, self._shades = marks(live), shades(live)
 
     def show_range(self, shown: tuple[float, float] | None) -> None:
         """Frame the rows that the plots show; None: they show all."""
@@ -96,6 +129,7 @@ class Timeline(QFrame):
     def counts(self) -> list[tuple[MarkKind, int]]:
         """Return how often each kind of thing happened, those that did."""
         found = {kind: sum(m.kind == kind for m in self._marks) for kind in _ORDER}
+        found["fault"] = sum(shade.kind != "down" for shade in self._shades)
         return [(kind, found[kind]) for kind in _ORDER if found[kind]]
 
     # ------------------------------------------------------------------ geometry
@@ -161,7 +195,7 @@ class Timeline(QFrame):
             painter.setPen(QColor(tokens.second))
             painter.drawText(QRectF(x, line.top(), wide + 2, line.height()), int(left), text)
             x -= px(12)
-            colour = next(m.colour for m in self._marks if m.kind == kind)
+            colour = next((m.colour for m in self._marks if m.kind == kind), theme().second)
             paint_mark(painter, kind, QPointF(x, line.center().y()), colour, px(9))
             x -= px(18)
         live = self._live
@@ -193,6 +227,13 @@ class Timeline(QFrame):
             if curve is not None and len(curve):
                 x = curve.start.astype(np.float64)
                 self._paint_area(painter, x, curve.mean, colour, live)
+        for shade in self._shades:
+            left, right = self.x_of(shade.start), self.x_of(shade.stop)
+            box = QRectF(left, band.top(), max(2.0, right - left), band.height())
+            if shade.kind != "down":
+                paint_shade(painter, box, shade, hatch=5)
+            elif not shade.strip:
+                painter.fillRect(box.adjusted(0, band.height() - px(4), 0, 0), shade.colour)
         if stop < band.right() - 1:
             rest = QRectF(stop, band.top(), band.right() - stop, band.height())
             painter.fillRect(rest, QBrush(QColor(tokens.border), Qt.BrushStyle.BDiagPattern))
@@ -378,6 +419,11 @@ class Timeline(QFrame):
             return _TIP
         near = {m.position for m in self._marks if abs(self.x_of(m.position) - x) < 6}
         lines = [
+            f"{s.text}, rows {count_text(s.start)} – {count_text(s.stop - 1)}"
+            for s in self._shades
+            if s.text and self.x_of(s.start) - 2 <= x <= self.x_of(s.stop) + 2
+        ]
+        lines += [
             f"{count_text(e.position)}  {e.lane}: {event_text(e)}"
             for e in own_events(live)
             if e.position in near
@@ -385,6 +431,18 @@ class Timeline(QFrame):
         if len(lines) > 8:
             lines = [*lines[:8], f"and {len(lines) - 8} more"]
         return "\n".join(lines) or _TIP
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        live = self._live
+        if live is None:
+            return
+        mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        row = min(self.row_of(event.pos().x()) if mouse else self.handle_row(), live.position)
+        at = event.globalPos()
+        if not mouse:
+            at = self.mapToGlobal(QPoint(round(self.x_of(row)), round(self.band().bottom())))
+        self.menu_wanted.emit(row, at)
+        event.accept()
 
     # ------------------------------------------------------------------ by keyboard
 

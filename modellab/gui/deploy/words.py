@@ -6,12 +6,20 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellab.errors import LabError
-from modellab.experiment import OnlinePolicy, ScheduledPolicy
+from modellab.experiment import (
+    ChampionPolicy,
+    CostAwarePolicy,
+    HindsightPolicy,
+    OnlinePolicy,
+    OutOfCorePolicy,
+    ScheduledPolicy,
+    TriggeredPolicy,
+)
 from modellab.gui.kit.text import count_text, number_text, short_number
 from modellab.gui.theme import theme
 
 if TYPE_CHECKING:
-    from modellab.experiment import LaneSpec, LearnerSpec, Policy, Scalar
+    from modellab.experiment import Condition, LaneSpec, LearnerSpec, Policy, Scalar
     from modellab.gui.session import Session
     from modellab.gui.session_deployment import LaneView
     from modellab.gui.theme.tokens import Dash
@@ -28,6 +36,23 @@ SETTING_WORDS = {
     "power_t": "power of the schedule",
     "test_rows": "rows to test on",
     "keep": "rows to keep",
+    "cooldown": "cool-down",
+    "warmup": "warm-up",
+    "within": "rows a condition holds",
+    "combine": "conditions needed",
+    "horizon": "rows ahead",
+    "delay": "delay",
+    "price_error": "price of an error",
+    "price_retrain": "price of a retrain",
+}
+DETECTOR_TITLES = {
+    "adwin": "ADWIN",
+    "ddm": "DDM",
+    "eddm": "EDDM",
+    "hddm_a": "HDDM-A",
+    "hddm_w": "HDDM-W",
+    "page_hinkley": "Page-Hinkley",
+    "kswin": "KSWIN",
 }
 BASELINE_WORDS = {
     "Majority class": "the most frequent class so far",
@@ -99,7 +124,54 @@ def policy_words(policy: Policy, settings: dict[str, Scalar] | None = None) -> s
             return "frozen"
         every = int(now.get("every", policy.every))
         return f"every {span_words(every)}"
+    if isinstance(policy, TriggeredPolicy):
+        return f"{ACTION_WORDS[policy.action]} on {conditions_words(policy)}"
+    if isinstance(policy, CostAwarePolicy):
+        return "retrained when that pays"
+    if isinstance(policy, OutOfCorePolicy):
+        passes = "once" if policy.passes == 1 else f"{policy.passes} times"
+        if now.get("frozen", policy.frozen):
+            return f"in chunks {passes}, frozen"
+        return f"in chunks {passes}, then {policy.then}"
+    if isinstance(policy, ChampionPolicy):
+        return f"challenged by {learner_words(policy.challenger)}"
+    if isinstance(policy, HindsightPolicy):
+        return f"best schedule of {policy.grid}"
     return "trained once"
+
+
+ACTION_WORDS = {
+    "retrain": "retrained",
+    "alert": "tells only",
+    "reset": "begins anew",
+    "switch": "switches",
+}
+
+
+def condition_words(condition: Condition) -> str:
+    """Return one reason to act in a few words."""
+    if condition.drift is not None:
+        return f"{DETECTOR_TITLES[condition.drift]} alarm"
+    if condition.features is not None:
+        one = condition.features == 1
+        return "a drifting column" if one else f"{condition.features} drifting columns"
+    if condition.error is not None:
+        return f"error {short_number(condition.error, 3)} above the test's"
+    return f"{count_text(condition.rows or 0)} new rows"
+
+
+def conditions_words(policy: TriggeredPolicy) -> str:
+    """Return all reasons of a triggered policy in a line."""
+    if not policy.when:
+        return "nothing"
+    words = [condition_words(condition) for condition in policy.when]
+    if len(words) == 1:
+        return words[0]
+    if policy.combine == "all":
+        return " and ".join(words)
+    if policy.combine == "any" or policy.combine == 1:
+        return " or ".join(words)
+    return f"{policy.combine} of: {', '.join(words)}"
 
 
 def lane_words(lane: LaneView) -> str:
@@ -121,12 +193,14 @@ def work_words(lane: LaneView) -> str:
         return "not replayed yet"
     seconds = cpu_seconds(lane)
     used = f"{seconds:.1f}" if seconds < 99.95 else count_text(seconds)
-    if isinstance(lane.spec.policy, ScheduledPolicy):
+    if isinstance(lane.spec.policy, ScheduledPolicy | CostAwarePolicy | HindsightPolicy) or (
+        isinstance(lane.spec.policy, TriggeredPolicy) and lane.spec.policy.action == "retrain"
+    ):
         done = (
             f"{count_text(news.retrains)} retrain{'s' if news.retrains != 1 else ''}, "
             f"{count_text(news.redeploys)} deployed"
         )
-    elif isinstance(lane.spec.policy, OnlinePolicy):
+    elif news.updates or isinstance(lane.spec.policy, OnlinePolicy):
         done = f"{count_text(news.updates)} update{'s' if news.updates != 1 else ''}"
     else:
         done = "no updates"
@@ -212,19 +286,49 @@ def change_words(event: EventRecord, *, lane: bool = False) -> str:
     return f"you, {event.lane}: {text}" if lane else f"you: {text}"
 
 
+def rollback_words(event: EventRecord, *, lane: bool = False) -> str:
+    """Return a rollback for a mark: whose, and back to which row."""
+    to = event.values.get("to", event.values.get("rollback"))
+    text = f"back to {count_text(to)}" if isinstance(to, int) else "rolled back"
+    return f"{event.lane} {text}" if lane else text
+
+
+POLICY_TITLES: dict[type, str] = {
+    ScheduledPolicy: "Retrained on a schedule",
+    TriggeredPolicy: "Acts on alarms",
+    CostAwarePolicy: "Retrained when it pays",
+    OnlinePolicy: "Learns online",
+    OutOfCorePolicy: "Trained in chunks",
+    ChampionPolicy: "Champion and challenger",
+    HindsightPolicy: "Best in hindsight",
+}
+
+
 def policy_title(policy: Policy) -> str:
     """Return a policy's name."""
-    if isinstance(policy, ScheduledPolicy):
-        return "Retrained on a schedule"
-    return "Learns online" if isinstance(policy, OnlinePolicy) else "Static"
+    return POLICY_TITLES.get(type(policy), "Static")
 
 
 def lane_sentence(spec: LaneSpec) -> str:
     """Return what a lane will do, for the start of the page."""
-    learner = learner_words(spec.learner)
-    if isinstance(spec.policy, ScheduledPolicy):
-        every = span_words(spec.policy.every)
-        return f"{learner}, retrained every {every}, tested before it serves"
-    if isinstance(spec.policy, OnlinePolicy):
-        return f"{learner}, learns from every row it has predicted"
-    return f"{learner}, trained once and left as it is"
+    learner, policy = learner_words(spec.learner), spec.policy
+    guarded = ", guarded against bad rows" if spec.guard is not None else ""
+    if isinstance(policy, ScheduledPolicy):
+        every = span_words(policy.every)
+        return f"{learner}, retrained every {every}, tested before it serves{guarded}"
+    if isinstance(policy, OnlinePolicy):
+        return f"{learner}, learns from every row it has predicted{guarded}"
+    if isinstance(policy, TriggeredPolicy):
+        act = ACTION_WORDS[policy.action]
+        return f"{learner}, {act} on {conditions_words(policy)}{guarded}"
+    if isinstance(policy, CostAwarePolicy):
+        return f"{learner}, retrained when staying stale costs more than a retrain{guarded}"
+    if isinstance(policy, OutOfCorePolicy):
+        then = "then learns online" if policy.then == "online" else "then stays as it is"
+        return f"{learner}, trained in chunks, {then}{guarded}"
+    if isinstance(policy, ChampionPolicy):
+        other = learner_words(policy.challenger)
+        return f"{learner}, shadowed by {other}, which takes over when it is better{guarded}"
+    if isinstance(policy, HindsightPolicy):
+        return f"{learner}, retrained at the rows that are best once all is known"
+    return f"{learner}, trained once and left as it is{guarded}"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
@@ -27,7 +28,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QGraphicsView
 
 from modellab.gui.kit import describe, short_number
-from modellab.gui.plots import live_paint
+from modellab.gui.plots import live_paint, shades
 from modellab.gui.plots.series import AutoRange, decimate
 from modellab.gui.plots.ticks import nice_step
 from modellab.gui.theme import px, theme, theme_hub
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtWidgets import QWidget
 
-    from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
+    from modellab.gui.plots.parts import HeatMap, LiveLine, Mark, Shade
     from modellab.gui.plots.view_range import ViewRange
 
 LEFT = 48
@@ -148,6 +149,8 @@ class LivePlot(pg.GraphicsView):
 
     readout_wanted = Signal()
     """The cursor moved over this plot: it is the one that shows the readout."""
+    menu_wanted = Signal(object, object)
+    """A menu is asked for: the row, and where on the screen."""
 
     def __init__(
         self,
@@ -170,6 +173,7 @@ class LivePlot(pg.GraphicsView):
         self.axis_range = axis_range or AutoRange()
         self.lines: list[LiveLine] = []
         self.marks: Sequence[Mark] = ()
+        self.shades: Sequence[Shade] = ()
         self.heat: HeatMap | None = None
         self.empty_text = ""
         self.zero_line = False
@@ -303,6 +307,7 @@ class LivePlot(pg.GraphicsView):
         live_paint.grid(self, painter)
         if self.heat is not None:
             self._heat_cache.paint(self, self.heat, painter)
+        shades.paint(self, painter)
         painter.restore()
 
     def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
@@ -312,6 +317,8 @@ class LivePlot(pg.GraphicsView):
         if self.heat is None:
             live_paint.value_axis(self, painter)
         live_paint.marks(self, painter)
+        if self.mark_texts:
+            shades.paint_words(self, painter)
         live_paint.head(self, painter)
         live_paint.cursors(self, painter)
         if self.heat is None:
@@ -374,6 +381,17 @@ class LivePlot(pg.GraphicsView):
         )
         inside = self.view.start <= row <= self.view.head
         self.view.pin(None if near or not inside else row)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        view = self.view
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            row, at = round(self.row_at(event.pos().x())), event.globalPos()
+        else:
+            row = view.hover if view.hover is not None else view.head
+            place = QPoint(round(self.x_of(row)), round(self.area().center().y()))
+            at = self.mapToGlobal(place)
+        self.menu_wanted.emit(min(max(row, view.start), view.head), at)
+        event.accept()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.follow_y()

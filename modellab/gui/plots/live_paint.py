@@ -30,6 +30,7 @@ _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 READOUT_LINES = 12
 SIGN_PIXELS, DRAG_PIXELS = 4.0, 16.0
 """Signs of one kind that stand nearer than this are one; for changes, each to the one before."""
+ON_AXIS = frozenset({"retrain", "reject", "redeploy", "switch", "reset", "quarantine"})
 ARROW = " \N{RIGHTWARDS ARROW} "
 
 
@@ -129,7 +130,10 @@ def joined_text(group: list[Mark]) -> str:
 
 
 def marks(plot: LivePlot, painter: QPainter) -> None:
-    """Paint what happened: triangles on the axis; changes and forks as lines with a sign on top."""
+    """Paint what happened: what models went through stands on the axis, all else on top.
+
+    What a person did, and alarms of the selected lane, have a line through the plot.
+    """
     area = plot.area()
     texts: list[tuple[float, Mark]] = []
     near = [m for m in plot.marks if area.left() - 1 <= plot.x_of(m.position) <= area.right() + 1]
@@ -142,20 +146,25 @@ def marks(plot: LivePlot, painter: QPainter) -> None:
             shade.setAlphaF(0.07)
             painter.fillRect(QRectF(begin, area.top() + px(8), x - begin, area.height()), shade)
             mark = replace(mark, text=joined_text(group))
-        if mark.kind in ("retrain", "reject", "redeploy"):
+        if mark.kind in ON_AXIS:
             at = QPointF(x, area.bottom() - px(4))
             paint_mark(painter, mark.kind, at, mark.colour, px(9))
             continue
-        colour = theme().ink if mark.kind == "change" else mark.colour
+        by_hand = mark.kind in ("change", "rollback")
+        colour = theme().ink if by_hand else mark.colour
+        if mark.kind == "drift":
+            colour = theme().alarm
         pen = QPen(QColor(colour), 1)
-        if mark.kind != "change":
-            pen.setDashPattern([2, 3])
+        if not by_hand:
+            pen.setDashPattern([1, 3] if mark.kind == "drift" else [2, 3])
         painter.setPen(pen)
         place = round(x) + 0.5
         top = area.top() + px(8)
-        painter.drawLine(QPointF(place, top), QPointF(place, area.bottom()))
+        if mark.strong:
+            painter.drawLine(QPointF(place, top), QPointF(place, area.bottom()))
         paint_mark(painter, mark.kind, QPointF(place, top), mark.colour, px(9))
-        texts.append((x, mark))
+        if mark.kind != "drift":
+            texts.append((x, mark))
     if plot.mark_texts:
         _mark_texts(plot, painter, texts)
 

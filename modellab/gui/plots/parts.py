@@ -20,12 +20,31 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-MarkKind = Literal["retrain", "reject", "redeploy", "change", "fork", "warning"]
+MarkKind = Literal[
+    "drift",
+    "retrain",
+    "reject",
+    "redeploy",
+    "switch",
+    "rollback",
+    "reset",
+    "quarantine",
+    "change",
+    "fault",
+    "fork",
+    "warning",
+]
 MARK_WORDS: dict[MarkKind, tuple[str, str]] = {
+    "drift": ("drift alarm", "drift alarms"),
     "retrain": ("retrain", "retrains"),
     "reject": ("retrain, old model kept", "retrains, old model kept"),
     "redeploy": ("redeploy", "redeploys"),
+    "switch": ("switch", "switches"),
+    "rollback": ("rollback", "rollbacks"),
+    "reset": ("reset", "resets"),
+    "quarantine": ("quarantine", "quarantines"),
     "change": ("change by you", "changes by you"),
+    "fault": ("fault", "faults"),
     "fork": ("fork", "forks"),
     "warning": ("warning", "warnings"),
 }
@@ -75,7 +94,7 @@ class Mark:
     """Something that happened at a row.
 
     `text` is shown where there is room; `lane` names whose it is, `colour` is that lane's; `what`
-    tells which setting was changed.
+    tells which setting was changed; `strong`: of the selected lane, or of all.
     """
 
     position: int
@@ -84,6 +103,23 @@ class Mark:
     colour: str
     text: str = ""
     what: str = ""
+    strong: bool = True
+
+
+@dataclass(frozen=True)
+class Shade:
+    """Rows [start, stop) in which something was not as usual: a fault, an outage, a lane down.
+
+    `text` stands in it where there is room. A lane that is down has that lane's `colour`; with
+    `strip` only a strip at the foot is coloured.
+    """
+
+    start: int
+    stop: int
+    text: str
+    kind: Literal["fault", "outage", "down"] = "fault"
+    colour: str = ""
+    strip: bool = False
 
 
 @dataclass
@@ -146,12 +182,49 @@ def _draw_sign(painter: QPainter, kind: MarkKind, at: QPointF, colour: str, size
         painter.setPen(QPen(QColor(tokens.surface), 1))
         painter.setBrush(QColor(tokens.ink))
         painter.drawEllipse(at, half * 0.8, half * 0.8)
+    elif kind == "drift":
+        # Filled whatever the lane: an alarm is an alarm.
+        painter.setPen(QPen(QColor(tokens.surface), 1))
+        painter.setBrush(QColor(tokens.alarm))
+        painter.drawPolygon(_polygon(at, half * 1.2, (0, -1), (1, 0), (0, 1), (-1, 0)))
+    elif kind == "switch":
+        # Two models change places.
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colour))
+        painter.drawPolygon(_polygon(at, half * 1.1, (-1, 0), (-0.1, -0.9), (-0.1, 0.9)))
+        painter.drawPolygon(_polygon(at, half * 1.1, (1, 0), (0.1, -0.9), (0.1, 0.9)))
+    elif kind == "rollback":
+        # Back to where a bar stands.
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colour))
+        painter.drawPolygon(_polygon(at, half, (-0.6, 0), (1, -1), (1, 1)))
+        painter.drawRect(QRectF(at.x() - half, at.y() - half, half * 0.4, half * 2))
+    elif kind == "reset":
+        painter.setPen(QPen(QColor(colour), 1.5))
+        painter.setBrush(QColor(tokens.surface))
+        painter.drawRect(QRectF(at.x() - half * 0.8, at.y() - half * 0.8, half * 1.6, half * 1.6))
+    elif kind == "quarantine":
+        painter.setPen(QPen(QColor(colour), 1.8))
+        reach = half * 0.7
+        for turn in (1, -1):
+            painter.drawLine(
+                QPointF(at.x() - reach, at.y() - turn * reach),
+                QPointF(at.x() + reach, at.y() + turn * reach),
+            )
+    elif kind == "fault":
+        painter.setPen(QPen(QColor(tokens.third), 1))
+        painter.setBrush(QBrush(QColor(tokens.third), Qt.BrushStyle.BDiagPattern))
+        painter.drawRect(QRectF(at.x() - half, at.y() - half * 0.85, size, size * 0.85))
     else:
         name = "git-branch-bold" if kind == "fork" else "warning-fill"
         role = colour if kind == "fork" else tokens.warning
         wide = size + 3
         box = QRectF(at.x() - wide / 2, at.y() - wide / 2, wide, wide)
         paint_icon(painter, name, box, role)
+
+
+def _polygon(at: QPointF, size: float, *corners: tuple[float, float]) -> QPolygonF:
+    return QPolygonF([QPointF(at.x() + x * size, at.y() + y * size) for x, y in corners])
 
 
 def paint_chip(painter: QPainter, rect: QRectF, colour: str, dash: Dash) -> None:
