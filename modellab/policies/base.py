@@ -228,6 +228,13 @@ class PieceCache:
         self.prediction = prediction
 
 
+def refresh(cache: PieceCache, learner: Learner, around: Surroundings, position: int) -> None:
+    """Compute a piece again if it reaches beyond `position`."""
+    if cache.prediction is not None and cache.stop > position:
+        start, stop = cache.start, cache.stop
+        cache.put(start, learner.predict(around.rows(learner.view, start, stop)))
+
+
 def block_end(position: int) -> int:
     """End of the aligned block that holds `position`."""
     return (position // BLOCK + 1) * BLOCK
@@ -342,6 +349,14 @@ class Policy(ABC):
             at += len(part)
         return join(parts)
 
+    def rows_changed(self, position: int) -> None:
+        """Rows from `position` on arrive otherwise than before (a fault came or went).
+
+        What was computed ahead is computed again, in pieces of the same shape: so the bits are as
+        if the fault had always been known.
+        """
+        refresh(self.cache, self.learner, self.around, position)
+
     def roll_back(self, blob: bytes, saved: dict[str, Any] | None = None) -> None:
         """Let the deployed model be again what it was.
 
@@ -442,5 +457,6 @@ __all__ = [
     "labelled",
     "no_answer",
     "pick",
+    "refresh",
     "unknown_setting",
 ]
