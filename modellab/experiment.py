@@ -50,6 +50,19 @@ from modellab.experiment_values import (
 FORMAT_VERSION = 1
 
 
+class TextSpec(Value, frozen=True):
+    """How text columns are encoded for linear learners.
+
+    Runs of up to `words` words, and of 3 up to `characters` characters inside words (0: none), are
+    hashed into `columns` columns; `tfidf` weighs them by how rare they were in training.
+    """
+
+    words: int = 2
+    characters: int = 0
+    columns: int = 65_536
+    tfidf: bool = True
+
+
 class DataSpec(Value, frozen=True):
     """Which data, and what its columns are (`[data]`)."""
 
@@ -59,6 +72,7 @@ class DataSpec(Value, frozen=True):
     ignore: list[str] = []
     kinds: dict[str, Kind] = {}
     sort: bool = False
+    text: TextSpec = TextSpec()
 
     @property
     def paths(self) -> list[str]:
@@ -225,6 +239,13 @@ def check(experiment: Experiment) -> Experiment:
     require(bool(data.target), "data.target is empty: name the column to predict.")
     require(data.time != data.target, "data.time and data.target name the same column.")
     require(data.target not in data.ignore, "data.target is also listed in data.ignore.")
+    check_range("data.text.words", data.text.words, 0, 5)
+    check_range("data.text.characters", data.text.characters, 0, 10)
+    require(
+        data.text.words + data.text.characters > 0,
+        "data.text: words and characters cannot both be 0.",
+    )
+    check_range("data.text.columns", data.text.columns, 16, 2**20)
     if isinstance(split.train, float):
         require(
             0 <= split.train < 1 or (split.train > 1 and split.train.is_integer()),
@@ -347,6 +368,7 @@ __all__ = [
     "ScheduledPolicy",
     "SplitSpec",
     "StaticPolicy",
+    "TextSpec",
     "TrainSpec",
     "TriggeredPolicy",
     "check",

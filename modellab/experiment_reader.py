@@ -26,12 +26,15 @@ from modellab.experiment import (
     LaneSpec,
     LearnerSpec,
     MemorySet,
+    TextSpec,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SECTIONS = ("data", "split", "training", "evaluation", "replay", "drift", "prices")
+NESTED = (MemorySet, TextSpec)
+"""Tables inside a section."""
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 
 Raw = dict[str, Any]
@@ -97,9 +100,9 @@ class Reader:
         for key, value in raw.items():
             if key not in known:
                 raise self.unknown(where, key, known, at)
-            if known[key] is MemorySet:
+            if known[key] in NESTED:
                 inner = (f"{at[0]}.{key}", at[1])
-                values[key] = self.section(value, MemorySet, (*where, key), inner)
+                values[key] = self.section(value, known[key], (*where, key), inner)
             elif known[key] == list[Condition]:
                 values[key] = self.conditions(value, (*where, key), at)
             elif known[key] in (LearnerSpec, LearnerSpec | None):
@@ -281,8 +284,8 @@ def _all_keys() -> Iterator[str]:
     for section in SECTIONS:
         for key, hint in _fields(known[section]).items():
             yield f"{section}.{key}"
-            if hint is MemorySet:
-                yield from (f"{section}.{key}.{name}" for name in _fields(MemorySet))
+            if hint in NESTED:
+                yield from (f"{section}.{key}.{name}" for name in _fields(hint))
 
 
 _WORDS = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modellab.experiment import DataSpec, Kind, SplitSpec
+    from modellab.experiment import DataSpec, Kind, SplitSpec, TextSpec
 
 __all__ = ["Dataset", "guess_target", "guess_time", "train_rows_of"]
 
@@ -43,8 +43,7 @@ class Dataset:
     target, time
         Names of the columns with these roles (`time` may be None).
     features
-        Names of the columns that a model sees, in file order: neither target, time, ignored nor
-        text.
+        Names of the columns that a model sees, in file order: neither target, time nor ignored.
     kinds
         The kind of every column, the experiment's choices included.
     task
@@ -55,6 +54,8 @@ class Dataset:
         Length of the training window (T), and of its last part that the Test page scores on.
     first_out_of_order
         First row that is earlier than a row before it, or None.
+    text
+        How text columns are encoded; None: as usual.
     """
 
     store: Store
@@ -67,6 +68,7 @@ class Dataset:
     train_rows: int
     test_rows: int
     first_out_of_order: int | None = None
+    text: TextSpec | None = None
     _codes: NDArray[np.float64] | None = field(default=None, repr=False)
 
     @classmethod
@@ -94,13 +96,11 @@ class Dataset:
             kinds[time] = "time"
             first = _out_of_order(store, store.column(time))
         left_out = {data.target, time, *data.ignore}
-        features = tuple(
-            c.name for c in store.columns if c.name not in left_out and kinds[c.name] != "text"
-        )
+        features = tuple(c.name for c in store.columns if c.name not in left_out)
         if not features and time is None:
             raise ExperimentError(
                 f"{quote(store.name)} has no column left to predict {quote(data.target)} from: "
-                "all others are ignored or text."
+                "all others are ignored."
             )
         task, codes = _task(store, target, kinds[data.target], data.target in data.kinds)
         dataset = cls(
@@ -114,6 +114,7 @@ class Dataset:
             train_rows=0,
             test_rows=0,
             first_out_of_order=first,
+            text=data.text,
             _codes=codes,
         )
         dataset.train_rows = train_rows_of(dataset, split.train)

@@ -1,8 +1,8 @@
 """The encoder: from the columns of a data set to what learners take.
 
 It is fitted on the training window and never sees a row outside it. What each kind of column
-becomes is told in `modellab.data.encoding` and `modellab.data.categories`; text columns are left
-out.
+becomes is told in `modellab.data.encoding`, `modellab.data.categories` and `modellab.data.text`.
+Text columns come last, and make the linear views sparse.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from modellab.data.encoding import (
     column_from_state,
 )
 from modellab.data.fitting import BooleanTally, CategoryTally, NumberTally, TimeTally
-from modellab.experiment import stream_rng
+from modellab.data.sparse import SparseRows, beside
+from modellab.data.text import TextColumn, TextTally
+from modellab.experiment import TextSpec, stream_rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from modellab.data.dataset import Dataset
     from modellab.experiment import Kind
 
-    Tally = NumberTally | BooleanTally | CategoryTally | TimeTally
+    Tally = NumberTally | BooleanTally | CategoryTally | TimeTally | TextTally
 
 FIT_ROWS = 65_536
 """Rows read at a time while fitting."""
@@ -67,6 +69,7 @@ class Encoder:
 
     def __init__(self, columns: Sequence[ColumnEncoder], kinds: Mapping[str, Kind]) -> None:
         self._columns = tuple(columns)
+        self._texts = tuple(c for c in self._columns if isinstance(c, TextColumn))
         self.columns: tuple[str, ...] = tuple(c.name for c in self._columns)
         """Source columns that are read, in order."""
         self.kinds: dict[str, Kind] = {name: kinds[name] for name in self.columns}
@@ -99,10 +102,20 @@ class Encoder:
         names = list(dataset.features)
         if dataset.time is not None and dataset.time not in names:
             names.append(dataset.time)
-        kinds: dict[str, Kind] = {n: dataset.kinds[n] for n in names if dataset.kinds[n] != "text"}
+        names.sort(key=lambda name: dataset.kinds[name] == "text")  # stable: texts come last
+        kinds: dict[str, Kind] = {name: dataset.kinds[name] for name in names}
+        how = dataset.text or TextSpec()
+        words = (how.words, how.characters, how.columns, how.tfidf)
         if start >= stop:
-            return cls([_COLD[kind](name) for name, kind in kinds.items()], kinds)
-        tallies = [_TALLIES[kind](name) for name, kind in kinds.items()]
+            cold: list[ColumnEncoder] = [
+                TextColumn(name, *words) if kind == "text" else _COLD[kind](name)
+                for name, kind in kinds.items()
+            ]
+            return cls(cold, kinds)
+        tallies: list[Tally] = [
+            TextTally(name, *words) if kind == "text" else _TALLIES[kind](name)
+            for name, kind in kinds.items()
+        ]
         numbers = [t for t in tallies if isinstance(t, NumberTally)]
         passes = 2 if numbers else 1
         budget = min(MEDIAN_ROWS, max(10_000, _MEDIAN_VALUES // max(1, len(numbers))))
@@ -150,21 +163,38 @@ class Encoder:
             at += width
         return found
 
-    def transform(self, table: pa.Table, view: View) -> NDArray[np.float64] | list[dict[str, Any]]:
+    def sparse(self, view: View) -> bool:
+        """Whether rows are `SparseRows` in a view: there are texts, and it is a linear view."""
+        return bool(self._texts) and view in ("scaled", "raw")
+
+    def sparse_from(self, view: View) -> int | None:
+        """First column of words in a view whose rows are `SparseRows`, else None."""
+        return self.groups(view)[self._texts[0].name].start if self.sparse(view) else None
+
+    def transform(
+        self, table: pa.Table, view: View
+    ) -> NDArray[np.float64] | SparseRows | list[dict[str, Any]]:
         """Encode the rows of a table that holds at least the source columns, in their kinds.
 
         Returns
         -------
-        float64 (n, d), C-contiguous and free of NaN, or for the view ``dict`` a list of n dicts.
-        A cell depends on its own row alone.
+        float64 (n, d), C-contiguous and free of NaN; for the view ``dict`` a list of n dicts; where
+        there are texts, `SparseRows` for the linear views. A cell depends on its own row alone.
         """
         if view == "dict":
             return self._dicts(table)
-        out = np.zeros((table.num_rows, len(self.names(view))))
         groups = self.groups(view)
-        for column in self._columns:
+        dense = self._columns
+        width = len(self.names(view))
+        if self.sparse(view):
+            dense = tuple(c for c in dense if not isinstance(c, TextColumn))
+            width = groups[self._texts[0].name].start
+        out = np.zeros((table.num_rows, width))
+        for column in dense:
             column.fill(table.column(column.name), view, out[:, groups[column.name]])
-        return out
+        if not self.sparse(view):
+            return out
+        return beside(out, [c.sparse(table.column(c.name)) for c in self._texts])
 
     def _dicts(self, table: pa.Table) -> list[dict[str, Any]]:
         keys = self.names("dict")
@@ -174,11 +204,11 @@ class Encoder:
         return [dict(zip(keys, row, strict=True)) for row in zip(*lists, strict=True)]
 
     def unseen(self, table: pa.Table) -> dict[str, int]:
-        """Count, per category column, the cells whose category the training window did not hold."""
+        """Count cells that hold what the training window did not: categories, words of texts."""
         return {
             column.name: column.unseen(table.column(column.name))
             for column in self._columns
-            if self.kinds[column.name] == "category"
+            if self.kinds[column.name] in ("category", "text")
         }
 
     def state(self) -> dict[str, Any]:

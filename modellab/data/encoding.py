@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from modellab.data.categories import CategoryColumn, HashedColumn
+from modellab.data.text import TextColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,7 +286,8 @@ def _circle(steps: int) -> Floats:
 
 
 _KINDS: dict[str, Callable[..., Any]] = {
-    c.kind: c for c in (NumberColumn, BooleanColumn, CategoryColumn, HashedColumn, TimeColumn)
+    c.kind: c
+    for c in (NumberColumn, BooleanColumn, CategoryColumn, HashedColumn, TimeColumn, TextColumn)
 }
 
 

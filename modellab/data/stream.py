@@ -14,6 +14,7 @@ import numpy as np
 
 from modellab.data.arrivals import Arrivals, RowArrivals, TimeArrivals
 from modellab.data.faults import Faults, check_faults
+from modellab.data.sparse import SparseRows, join_rows
 from modellab.errors import ExperimentError
 from modellab.experiment import rows_or_span
 
@@ -33,6 +34,7 @@ BLOCK = 1024
 """Rows in a block; everything is computed in pieces that end at multiples of it."""
 _CACHE_BYTES = 64 * 2**20  # for each view
 _READ_BLOCKS = 64
+_SPARSE_CELLS = 400  # taken for a row of hashed words
 
 
 class EncodedStream:
@@ -151,7 +153,7 @@ class EncodedStream:
         return self._faults.table(start, stop, self.encoder.columns)
 
     def rows(self, view: View, start: int, stop: int) -> Rows:
-        """Encoded rows [start, stop): read-only float64 (n, d), or a list of n dicts.
+        """Encoded rows [start, stop): read-only float64 (n, d), `SparseRows`, or a list of n dicts.
 
         The dicts are shared with later calls and must not be changed.
         """
@@ -167,6 +169,9 @@ class EncodedStream:
             for k, block in enumerate(self._encoded(view, first, last + 1), first):
                 found += block[max(0, start - k * BLOCK) : stop - k * BLOCK]
             return found
+        if self.encoder.sparse(view):
+            blocks = enumerate(self._encoded(view, first, last + 1), first)
+            return join_rows([b[max(0, start - k * BLOCK) : stop - k * BLOCK] for k, b in blocks])
         out = np.empty((stop - start, len(self.encoder.names(view))))
         at = 0
         for k, block in enumerate(self._encoded(view, first, last + 1), first):
@@ -177,6 +182,9 @@ class EncodedStream:
         return out
 
     def _empty(self, view: View) -> Rows:
+        if self.encoder.sparse(view):
+            width = len(self.encoder.names(view))
+            return SparseRows(np.empty(0), np.empty(0, np.int32), np.zeros(1, np.int64), width, 0)
         return [] if view == "dict" else np.empty((0, len(self.encoder.names(view))))
 
     def _check(self, start: int, stop: int) -> None:
@@ -208,6 +216,8 @@ class EncodedStream:
     def _room(self, view: View) -> int:
         cell = 120 if view == "dict" else 8  # bytes
         width = max(1, len(self.encoder.names(view)))
+        if self.encoder.sparse(view):
+            width = min(width, _SPARSE_CELLS)
         return max(1, min(self._cache_blocks, _CACHE_BYTES // (BLOCK * width * cell)))
 
     def _encode(self, view: View, first: int, last: int) -> Iterator[Rows]:
@@ -342,6 +352,9 @@ class EncodedStream:
             for positions, block in self._chosen_blocks(view, at):
                 found += [block[k] for k in positions.tolist()]
             return found, y[at - start]
+        if self.encoder.sparse(view):
+            parts = [block[rows] for rows, block in self._chosen_blocks(view, at)]
+            return join_rows(parts) if parts else self._empty(view), y[at - start]
         out = np.empty((len(at), len(self.encoder.names(view))))
         done = 0
         for positions, block in self._chosen_blocks(view, at):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.data.sparse import SparseRows, shuffled
 from modellab.evaluation.testing_values import Importance
 from modellab.experiment import stream_rng
 
@@ -78,6 +79,8 @@ def permutation_importance(
 
 
 def _shuffled(rows: Any, part: slice, names: Sequence[str], order: NDArray[np.int64]) -> Any:
+    if isinstance(rows, SparseRows):
+        return shuffled(rows, part, order)
     if isinstance(rows, np.ndarray):
         changed = rows.copy()
         changed[:, part] = rows[order][:, part]

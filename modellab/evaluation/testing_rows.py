@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from modellab.data.sparse import SparseRows, join_rows
 from modellab.evaluation import testing_slices as slicing
 
 if TYPE_CHECKING:
@@ -99,10 +100,12 @@ def gather(source: RowSource, positions: Ints) -> tuple[Any, NDArray[Any]]:
         part = source.rows(a, b)
         labels.append(source.labels(a, b)[inside - a])
         rows.append(
-            part[inside - a]
-            if isinstance(part, np.ndarray)
-            else [part[i] for i in (inside - a).tolist()]
+            [part[i] for i in (inside - a).tolist()]
+            if isinstance(part, list)
+            else part[inside - a]
         )
+    if isinstance(rows[0], SparseRows):
+        return join_rows(rows), np.concatenate(labels)
     if isinstance(rows[0], np.ndarray):
         return np.concatenate(rows), np.concatenate(labels)
     return [row for part in rows for row in part], np.concatenate(labels)

@@ -40,11 +40,15 @@ class Inputs:
         The task.
     seed
         Seed of the learner's own randomness.
+    sparse_from
+        Rows come as `modellab.data.sparse.SparseRows`, and the columns from here on are words of
+        texts; None: rows come as arrays (or dicts).
     """
 
     names: tuple[str, ...]
     task: Task
     seed: int = 0
+    sparse_from: int | None = None
 
 
 @dataclass
@@ -85,7 +89,7 @@ def join(parts: Sequence[Prediction]) -> Prediction:
 
 
 Rows = Any
-"""A block of encoded rows in the learner's view: ndarray (n, d), or a list of n dicts."""
+"""Encoded rows in the learner's view: ndarray (n, d), `SparseRows`, or a list of n dicts."""
 
 
 class Progress(Protocol):
@@ -258,6 +262,8 @@ class CatalogueEntry:
         How it wants its rows.
     story
         One or two sentences for an analyst.
+    sparse
+        Takes sparse rows, as texts give them (matters for the linear views only).
     build
         ``build(inputs, params) -> Learner``; raises `LearnerError` for a wrong parameter.
     """
@@ -273,3 +279,4 @@ class CatalogueEntry:
     parameters: tuple[Parameter, ...]
     build: Callable[[Inputs, Mapping[str, Any]], Learner]
     why_not: Mapping[str, str] = field(default_factory=dict)
+    sparse: bool = False

@@ -166,6 +166,12 @@ def build(learner: LearnerSpec, inputs: Inputs) -> Learner:
     if inputs.task.kind not in found.tasks:
         reason = found.why_not.get(inputs.task.kind, f"it does {' and '.join(found.tasks)} only.")
         raise LearnerError(f"{found.title} cannot do {inputs.task.kind}: {reason}")
+    if inputs.sparse_from is not None and not found.sparse and found.family != "baseline":
+        reason = found.why_not.get("text", "it takes only tables without text columns.")
+        raise LearnerError(
+            f"{found.title} cannot read text columns: {reason} Choose another learner, or ignore "
+            "the text columns."
+        )
     params: dict[str, Any] = dict(learner.params)
     if learner.class_name is not None:
         params["class"] = learner.class_name

@@ -41,6 +41,7 @@ def _entry(
     why_not: Mapping[str, str] | None = None,
     *,
     online: bool = False,
+    sparse: bool = False,
 ) -> CatalogueEntry:
     reasons = dict(why_not or {})
     if not online:
@@ -57,6 +58,7 @@ def _entry(
         parameters=parameters,
         build=_builder(kind, title, parameters),
         why_not=reasons,
+        sparse=sparse,
     )
 
 
@@ -77,6 +79,7 @@ SKLEARN_ENTRIES = (
         "and its weights can be read.",
         settings.LOGISTIC_REGRESSION,
         {"regression": "it predicts classes; for numbers choose ridge regression."},
+        sparse=True,
     ),
     _entry(
         "ridge",
@@ -86,6 +89,7 @@ SKLEARN_ENTRIES = (
         "A weighted sum of the columns with small weights. The first model to try for a number.",
         settings.RIDGE,
         {"classification": "it predicts numbers; for classes choose logistic regression."},
+        sparse=True,
     ),
     _entry(
         "naive_bayes",
@@ -95,7 +99,10 @@ SKLEARN_ENTRIES = (
         "One bell curve for each column and class, as if columns were unrelated. "
         "Very fast, and it can learn row by row; its probabilities are too sure of themselves.",
         settings.NAIVE_BAYES,
-        {"regression": "it predicts classes only."},
+        {
+            "regression": "it predicts classes only.",
+            "text": "it takes every word for a number with a bell curve.",
+        },
         online=True,
     ),
     _entry(
@@ -146,6 +153,7 @@ SKLEARN_ENTRIES = (
             "online": "it is solved for all rows at once; linear SGD with the hinge loss is the "
             "same model, learned row by row.",
         },
+        sparse=True,
     ),
     _entry(
         "knn",
@@ -159,6 +167,7 @@ SKLEARN_ENTRIES = (
             "online": "its index is built for all rows at once; choose the sliding-window "
             "neighbours, which keep the newest rows."
         },
+        sparse=True,
     ),
     _entry(
         "mlp",
@@ -169,6 +178,7 @@ SKLEARN_ENTRIES = (
         "shape, needs many rows, and can go on learning row by row.",
         settings.MLP,
         online=True,
+        sparse=True,
     ),
     _entry(
         "linear_sgd",
@@ -179,6 +189,7 @@ SKLEARN_ENTRIES = (
         "The compiled linear model does the same much faster.",
         settings.LINEAR_SGD,
         online=True,
+        sparse=True,
     ),
     CatalogueEntry(
         kind="sklearn",
@@ -192,6 +203,7 @@ SKLEARN_ENTRIES = (
         "ensemble.ExtraTreesClassifier, with its own settings.",
         parameters=(),
         build=_build_generic,
+        sparse=True,
     ),
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.data.sparse import as_matrix
 from modellab.errors import LabError, LearnerError, quote
 from modellab.learners import pickling, sklearn_reading, sklearn_training
 from modellab.learners.base import Inputs, Prediction, Progress, Rows, View, no_progress
@@ -84,7 +85,7 @@ class SklearnLearner:
         single_thread()
         self._start()
         estimator = self._made.estimator
-        rows, y = self._kept(np.asarray(rows, dtype=np.float64), np.asarray(y))
+        rows, y = self._kept(as_matrix(rows), np.asarray(y))
         y = self._scaled_target(y)
         with self._told("trained"):
             single = self._classification and len(np.unique(y)) == 1
@@ -127,7 +128,7 @@ class SklearnLearner:
                     if len(y) == 0:
                         continue
                     y = self._scaled_target(y) if total + done == 0 else self._to_scale(y)
-                    self._partial_fit(estimator, rows, y)
+                    self._partial_fit(estimator, as_matrix(rows), y)
                     done += len(y)
                     progress(turn * total + done, total * passes, f"{done:,} rows read")
                 total = done
@@ -161,7 +162,9 @@ class SklearnLearner:
                 before = sklearn_training.weights(self._estimator)
                 self._follow_target(y[part])
                 try:
-                    self._partial_fit(self._estimator, rows[part], self._to_scale(y[part]))
+                    self._partial_fit(
+                        self._estimator, as_matrix(rows[part]), self._to_scale(y[part])
+                    )
                     updates += 1
                 except ValueError as error:
                     if "finite" not in str(error) and "overflow" not in str(error):
@@ -235,6 +238,7 @@ class SklearnLearner:
             return self._always(n, self._constant)
         if self._estimator is None or n == 0:
             return self._always(n, None)
+        rows = as_matrix(rows)
         with self._told("asked", keep=False):
             if not self._classification:
                 mean, scale = self._target
@@ -248,7 +252,7 @@ class SklearnLearner:
         proba = None
         if hasattr(estimator, "predict_proba"):
             given = estimator.predict_proba(rows)
-            proba = np.zeros((len(rows), self._inputs.task.n_classes))
+            proba = np.zeros((len(given), self._inputs.task.n_classes))
             proba[:, codes] = given
             if self._made.own_view_of_proba:
                 return Prediction(codes[np.argmax(given, axis=1)], proba)

@@ -47,7 +47,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def test_roles_and_rows(store: Store) -> None:
     data = build(store, "label", time="when", ignore=["code"], kinds={"few": "category"})
-    assert data.features == ("num", "cat", "flag", "few", "same", "empty")
+    assert data.features == ("num", "cat", "flag", "few", "same", "empty", "note", "big")
     assert data.task == Task("classification", ("DOWN", "UP"), "label")
     assert (data.n_rows, data.train_rows, data.test_rows) == (400, 200, 40)
     assert data.kinds["few"] == "category"
@@ -126,7 +126,7 @@ def test_refusals(store: Store) -> None:
     assert "data.kinds names “zzz”" in refused(store, "label", kinds={"zzz": "number"})
     everything = [name for name in store.names if name != "label"]
     assert refused(store, "label", ignore=everything) == (
-        "“x.csv” has no column left to predict “label” from: all others are ignored or text."
+        "“x.csv” has no column left to predict “label” from: all others are ignored."
     )
     assert refused(store, "label", 400) == (
         "The training window of 400 rows leaves no row to replay: “x.csv” has 400 rows. "

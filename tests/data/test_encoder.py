@@ -45,6 +45,7 @@ def dataset(columns: dict[str, pa.Array], *, moment: str | None = None) -> Any:
         features=tuple(c for c in table.column_names if c != moment),
         kinds=kinds,
         time=moment,
+        text=None,
     )
 
 
@@ -260,9 +261,9 @@ def test_names_are_unique_even_if_columns_collide() -> None:
     assert encoder.groups("raw") == {"x": slice(0, 2), "x missing": slice(2, 3)}
 
 
-def test_text_is_left_out_and_nothing_is_left_in_the_end() -> None:
+def test_nothing_is_encoded_as_nothing() -> None:
     data = dataset({"note": pa.array(["some", "words"])})
-    data.kinds["note"] = "text"
+    data.features = ()
     encoder = Encoder.fit(data, 0, 2, seed=0)
     assert encoder.columns == ()
     table = data.store.read(0, 2)
