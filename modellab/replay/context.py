@@ -12,13 +12,15 @@ import numpy as np
 from modellab.data.arrivals import TimeArrivals
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
-from modellab.data.stream import EncodedStream
+from modellab.data.stream import BLOCK, EncodedStream
 from modellab.errors import ExperimentError, LearnerError
+from modellab.experiment import PriceSpec, replace
 from modellab.lanes import with_default_lanes
 from modellab.learners.base import (
     Inputs,
     Ints,
     Learner,
+    Prediction,
     Progress,
     Rows,
     Task,
@@ -29,12 +31,16 @@ from modellab.learners.catalogue import build, entry
 from modellab.policies.base import NEVER, labelled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from modellab.data.store import Store
-    from modellab.experiment import Experiment, LearnerSpec
+    from modellab.evaluation.feature_drift import FeatureDrift
+    from modellab.experiment import Experiment, Fault, LearnerSpec
 
 _LOSS_ROWS = 4096
+_SPARSE_CELLS = 400  # of 12 bytes, taken for a row of hashed words
 
 
 def memory_budget() -> int:
@@ -61,6 +67,9 @@ class Context:
         The experiment, default lanes included.
     train_rows, stop, n_rows
         Deployment point T, end of the replay, and rows of the data set.
+    prices
+        What lanes' costs are counted at. They may be changed at any time; what a policy decides by
+        are the prices of the experiment as it was deployed, else going back would change the past.
     """
 
     experiment: Experiment
@@ -70,7 +79,14 @@ class Context:
     train_rows: int
     stop: int
     first_fits: dict[bytes, bytes] = field(default_factory=dict)
+    prices: PriceSpec = field(default_factory=PriceSpec)
     _clocks: dict[int, TimeArrivals] = field(default_factory=dict)
+    _test_errors: dict[bytes, float] = field(default_factory=dict)
+    _drift: FeatureDrift | None = None
+    _drift_known: bool = False
+
+    def __post_init__(self) -> None:
+        self.prices = self.experiment.prices
 
     @property
     def task(self) -> Task:
@@ -83,13 +99,21 @@ class Context:
         return self.dataset.n_rows
 
     @property
+    def fit_rows(self) -> int:
+        """Rows [0, this) are what a first model is fitted on."""
+        if self.experiment.split.refit:
+            return self.train_rows
+        return self.train_rows - self.dataset.test_rows
+
+    @property
     def seed(self) -> int:
         """Seed of everything random."""
         return self.experiment.replay.seed
 
     def inputs(self, view: View) -> Inputs:
         """Return the columns that a learner sees in `view`."""
-        return Inputs(tuple(self.encoder.names(view)), self.task, self.seed)
+        names, words = self.encoder.names(view), self.encoder.sparse_from(view)
+        return Inputs(tuple(names), self.task, self.seed, words)
 
     def build(self, spec: LearnerSpec) -> Learner:
         """Build a new, untrained learner."""
@@ -162,7 +186,7 @@ class Context:
     def _labelled_count(self, start: int, stop: int) -> int:
         step = 65_536
         return sum(
-            int(labelled(self.task, self.stream.labels(a, min(a + step, stop))).sum())
+            int(labelled(self.task, self.stream.seen(a, min(a + step, stop))).sum())
             for a in range(start, stop, step)
         )
 
@@ -174,6 +198,8 @@ class Context:
 
     def _check_memory(self, view: View, rows: int) -> None:
         width = len(self.encoder.names(view))
+        if self.encoder.sparse(view):
+            width = min(width, _SPARSE_CELLS)
         need = rows * width * (8 if view != "dict" else 200)
         budget = memory_budget()
         if need > budget:
@@ -184,22 +210,150 @@ class Context:
                 "Preferences."
             )
 
+    def fit_chunks(
+        self,
+        learner: Learner,
+        start: int,
+        stop: int,
+        chunk_rows: int,
+        passes: int,
+        order: Callable[[int, int], Sequence[int]] | None = None,
+        progress: Progress = no_progress,
+    ) -> int:
+        """Fit out of core on the labelled rows of [start, stop); return how many there are.
+
+        Parameters
+        ----------
+        chunk_rows
+            Rows of a chunk; chunks end at multiples of it, rounded up to whole blocks.
+        passes
+            How often all chunks are read.
+        order
+            ``order(pass, n_chunks)`` gives the numbers of the chunks in the order in which pass
+            0, 1, ... reads them; None: as they come.
+
+        Raises
+        ------
+        LearnerError
+            If the learner cannot be trained so, or there are no rows with a label.
+        """
+        count = self._labelled_count(start, stop)
+        _need_rows(count)
+        step = max(1, -(-chunk_rows // BLOCK)) * BLOCK
+        inner = list(range((start // step + 1) * step, stop, step))
+        bounds = list(zip([start, *inner], [*inner, stop], strict=True))
+        for turn in range(passes):
+            chosen = range(len(bounds)) if order is None else order(turn, len(bounds))
+            self._pass(learner, [bounds[i] for i in chosen], turn, progress)
+        return count
+
+    def _pass(
+        self, learner: Learner, bounds: list[tuple[int, int]], turn: int, progress: Progress
+    ) -> None:
+        """Let the learner read these chunks once; after the first pass it goes on from there."""
+
+        def chunks() -> Iterator[tuple[Rows, NDArray[Any]]]:
+            for a, b in bounds:
+                rows, y = self.stream.matrix(learner.view, a, b)
+                if len(y):
+                    yield rows, y
+
+        if turn == 0:
+            learner.fit_chunks(chunks, 1, progress)
+            return
+        for rows, y in chunks():
+            learner.learn(rows, y)
+
+    def losses(self, prediction: Prediction, labels: NDArray[Any]) -> NDArray[np.float64]:
+        """Loss of each row: 0/1 error or absolute error; NaN without a label or an answer.
+
+        Parameters
+        ----------
+        prediction
+            Of n rows.
+        labels
+            int64 codes (n,), -1 missing; or float64 (n,), NaN missing.
+        """
+        value = prediction.value
+        if self.task.kind == "classification":
+            wrong = (value != labels).astype(np.float64)
+            wrong[(labels < 0) | (value < 0)] = np.nan
+            return np.asarray(wrong, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            absolute: NDArray[np.float64] = np.abs(value - labels).astype(np.float64)
+            return absolute
+
     def loss(self, learner: Learner, start: int, stop: int) -> float:
-        """Error rate, or mean absolute error, of a model on the labelled rows of [start, stop)."""
-        wrong, count = 0.0, 0
+        """Mean loss of a model on the rows of [start, stop) that have a label.
+
+        Against the labels as they arrived: those that the model could have learned from.
+        """
+        total, count = 0.0, 0
         for a in range(start, stop, _LOSS_ROWS):
             b = min(a + _LOSS_ROWS, stop)
-            y = self.stream.labels(a, b)
-            value = learner.predict(self.stream.rows(learner.view, a, b)).value
-            known = labelled(self.task, y)
-            if self.task.kind == "classification":
-                known &= value >= 0
-                wrong += float((value[known] != y[known]).sum())
-            else:
-                known &= ~np.isnan(value)
-                wrong += float(np.abs(value[known] - y[known]).sum())
-            count += int(known.sum())
-        return wrong / count if count else float("nan")
+            found = learner.predict(self.stream.rows(learner.view, a, b))
+            losses = self.losses(found, self.stream.seen(a, b))
+            known = losses[~np.isnan(losses)]
+            total += float(known.sum())
+            count += len(known)
+        return total / count if count else float("nan")
+
+    def first_test_error(self, spec: LearnerSpec) -> float:
+        """Mean loss on the test part of a model that was fitted on the rest of the window.
+
+        NaN where the training window is too short for that. Fitted when first asked for.
+        """
+        key = msgspec.msgpack.encode(spec)
+        if key not in self._test_errors:
+            cut = self.train_rows - self.dataset.test_rows
+            found = float("nan")
+            if 0 < cut < self.train_rows:
+                learner = self.build(spec)
+                self.fit(learner, 0, cut)
+                found = self.loss(learner, cut, self.train_rows)
+            self._test_errors[key] = found
+        return self._test_errors[key]
+
+    # -- faults and drift
+
+    def set_faults(self, faults: Sequence[Fault]) -> None:
+        """Let these faults happen from now on, in place of those before.
+
+        What was computed ahead from rows that now arrive otherwise is the caller's matter.
+        """
+        self.experiment = replace(self.experiment, fault=list(faults))
+        self.stream.set_faults(faults)
+        if self._drift is not None:
+            self._drift.forget()
+
+    @property
+    def feature_drift(self) -> FeatureDrift | None:
+        """What compares the features with the training window; None where there is none.
+
+        It is calibrated when first asked for.
+        """
+        return self.calibrated()
+
+    def calibrated(self, progress: Progress = no_progress) -> FeatureDrift | None:
+        """Give `feature_drift`, telling that it is calibrated if it has to be."""
+        if not self._drift_known:
+            wanted = self.experiment.drift.features and self.train_rows > 0
+            if wanted:
+                progress(0, 0, "Calibrating what watches the features")
+            self._drift = self._watch_features() if wanted else None
+            self._drift_known = True
+        return self._drift
+
+    def _watch_features(self) -> FeatureDrift | None:
+        try:
+            from modellab.evaluation.feature_drift import FeatureDrift
+        except ImportError:  # TEMP
+            return None
+
+        kinds = {name: self.dataset.kinds[name] for name in self.dataset.features}
+        return FeatureDrift.fit(
+            self.stream.read, kinds, self.train_rows, self.experiment.drift, self.seed
+        )
 
     def first_fit(
         self, spec: LearnerSpec, learner: Learner, progress: Progress = no_progress
@@ -207,54 +361,12 @@ class Context:
         """Train a lane's first model on the training window; equal learners are fitted once."""
         if self.train_rows == 0:
             return
-        stop = self.train_rows
-        if not self.experiment.split.refit:
-            stop -= self.dataset.test_rows
         key = msgspec.msgpack.encode(spec)
         if key in self.first_fits:
             learner.load_state(self.first_fits[key])
             return
-        self.fit(learner, 0, stop, progress)
+        self.fit(learner, 0, self.fit_rows, progress)
         self.first_fits[key] = learner.state()
-
-
-class LaneSurroundings:
-    """The view that one lane's policy has of the context (see `policies.base.Surroundings`)."""
-
-    def __init__(self, context: Context, spec: LearnerSpec) -> None:
-        self.context = context
-        self.spec = spec
-        self.task = context.task
-        self.train_rows = context.train_rows
-        self.n_rows = context.n_rows
-
-    def rows(self, view: View, start: int, stop: int) -> Rows:
-        """Encoded rows [start, stop)."""
-        return self.context.stream.rows(view, start, stop)
-
-    def labels(self, start: int, stop: int) -> NDArray[Any]:
-        """Labels of rows [start, stop)."""
-        return self.context.stream.labels(start, stop)
-
-    def label_upto(self, start: int, stop: int) -> Ints:
-        """Exclusive ends of the labels known once each row was predicted."""
-        return self.context.stream.label_upto(start, stop)
-
-    def position_at(self, start: int, rows: int, span_ns: int) -> int:
-        """First position so many rows, or so much event time, after `start`."""
-        return self.context.position_at(start, rows, span_ns)
-
-    def build(self) -> Learner:
-        """Build a new learner of this lane."""
-        return self.context.build(self.spec)
-
-    def fit(self, learner: Learner, start: int, stop: int) -> int:
-        """Fit offline."""
-        return self.context.fit(learner, start, stop)
-
-    def loss(self, learner: Learner, start: int, stop: int) -> float:
-        """Error of a model on past rows."""
-        return self.context.loss(learner, start, stop)
 
 
 def build_context(
@@ -282,7 +394,7 @@ def build_context(
         encoder = Encoder.fit(dataset, 0, train, experiment.replay.seed)
     else:
         encoder = Encoder.from_state(encoder_state)
-    stream = EncodedStream(dataset, encoder, experiment.evaluation.label_delay)
+    stream = open_stream(experiment, dataset, encoder)
     span = 0
     times = stream.times(train, train + 1)
     last = stream.times(stop - 1, stop)
@@ -292,6 +404,17 @@ def build_context(
         experiment, dataset.task.kind, stream_rows=stop - train, span_ns=span
     )
     return Context(experiment, dataset, encoder, stream, train, stop)
+
+
+def open_stream(experiment: Experiment, dataset: Dataset, encoder: Encoder) -> EncodedStream:
+    """Open the stream of an experiment, with the faults that happen on it."""
+    return EncodedStream(
+        dataset,
+        encoder,
+        experiment.evaluation.label_delay,
+        faults=experiment.fault,
+        seed=experiment.replay.seed,
+    )
 
 
 def _size(count: int) -> str:

@@ -11,25 +11,30 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
 from numpy.typing import NDArray
 
 from modellab.errors import LabError
 from modellab.learners.base import Prediction, Progress, no_progress
 from modellab.replay.context import Context, build_context
-from modellab.replay.lane import LaneRunner, LaneState
+from modellab.replay.lane import LaneRunner
 from modellab.replay.process import start_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from modellab.data.store import Store
     from modellab.evaluation.history import SeriesArrays, SeriesDelta
     from modellab.evaluation.parameter_history import ParameterDelta
-    from modellab.experiment import Experiment, Intervention, LaneSpec, Scalar
+    from modellab.experiment import (
+        Experiment,
+        Fault,
+        Intervention,
+        LaneSpec,
+        PriceSpec,
+        Scalar,
+    )
     from modellab.policies.base import PolicyEvent
-
-Snapshots = tuple[list[str], NDArray[np.int64], NDArray[np.float64]]
+    from modellab.replay.lane_state import Evidence, LaneState, Snapshots
 
 Pieces = list[tuple[int, NDArray[Any], Prediction]]
 
@@ -41,9 +46,17 @@ class LaneHost:
         self.context = context
         self.lanes: dict[str, LaneRunner] = {}
 
-    def add(self, spec: LaneSpec, baseline: bool, journal: list[Intervention]) -> None:
+    def add(
+        self,
+        spec: LaneSpec,
+        baseline: bool,
+        journal: list[Intervention],
+        pins: Sequence[int] = (),
+    ) -> None:
         """Add an untrained lane at the deployment point."""
-        self.lanes[spec.name] = LaneRunner(spec, self.context, baseline=baseline, journal=journal)
+        self.lanes[spec.name] = LaneRunner(
+            spec, self.context, baseline=baseline, journal=journal, pins=pins
+        )
 
     def prepare(self, name: str, progress: Progress = no_progress) -> None:
         """Train a lane's first model."""
@@ -70,15 +83,67 @@ class LaneHost:
         return self.lanes[name].intervene(changes)
 
     def fork(
-        self, state: dict[str, bytes], spec: LaneSpec, journal: list[Intervention], whole: bool
+        self,
+        state: dict[str, bytes],
+        spec: LaneSpec,
+        journal: list[Intervention],
+        whole: bool,
+        pins: Sequence[int] = (),
     ) -> None:
         """Add a lane that begins with the state of another, or (`whole`) goes on from its own."""
-        lane = LaneRunner(spec, self.context)
+        self.lanes[spec.name] = self._loaded(state, spec, journal, whole, pins)
+
+    def _loaded(
+        self,
+        state: dict[str, bytes],
+        spec: LaneSpec,
+        journal: list[Intervention],
+        whole: bool,
+        pins: Sequence[int],
+    ) -> LaneRunner:
+        lane = LaneRunner(spec, self.context, pins=pins)
         lane.load_state(state)
         lane.journal = list(journal)
         if not whole:
             lane.applied = 0
-        self.lanes[spec.name] = lane
+        return lane
+
+    def replayed(
+        self,
+        state: dict[str, bytes],
+        spec: LaneSpec,
+        journal: list[Intervention],
+        whole: bool,
+        pins: Sequence[int],
+        stop: int,
+        settled: int = 0,
+    ) -> dict[str, bytes]:
+        """State of a lane that goes on from `state` to `stop`, beside the lanes that are here.
+
+        `settled`: so many journal entries have been applied there.
+        """
+        lane = self._loaded(state, spec, journal, whole, pins)
+        lane.advance(stop)
+        lane.settle(settled)
+        return lane.state()
+
+    def roll_back(self, name: str, to: int, pin: bytes) -> Intervention:
+        """Make a lane's model what it was at position `to`."""
+        return self.lanes[name].roll_back(to, pin)
+
+    def set_faults(self, faults: list[Fault]) -> None:
+        """Let these faults happen from the present position on."""
+        self.context.set_faults(faults)
+        for lane in self.lanes.values():
+            lane.rows_changed()
+
+    def set_prices(self, prices: PriceSpec) -> None:
+        """Count costs at these prices."""
+        self.context.prices = prices
+
+    def evidence(self) -> dict[str, Evidence]:
+        """Tell what a verdict needs to know of all lanes."""
+        return {name: lane.evidence() for name, lane in self.lanes.items()}
 
     def settle(self, name: str, count: int) -> None:
         """Apply a lane's first `count` journal entries now (they fall due at its position)."""
@@ -92,11 +157,18 @@ class LaneHost:
         """Whole state of a lane."""
         return self.lanes[name].state()
 
-    def load(self, name: str, state: dict[str, bytes], journal: list[Intervention]) -> int:
+    def load(
+        self,
+        name: str,
+        state: dict[str, bytes],
+        journal: list[Intervention],
+        pins: Sequence[int] = (),
+    ) -> int:
         """Put a lane into a former state, with the journal as it is now; return its position."""
         lane = self.lanes[name]
         lane.load_state(state)
         lane.journal = list(journal)
+        lane.pins = list(pins)
         return lane.position
 
     def describe(self, metrics: bool = False, size: bool = True) -> dict[str, LaneState]:

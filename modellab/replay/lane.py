@@ -3,97 +3,36 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modellab.data.stream import BLOCK
-from modellab.errors import ExperimentError, LabError, quote
+from modellab.errors import LabError
 from modellab.evaluation.costs import Spent, cost
 from modellab.evaluation.forgetting import Forgetting, choose_memory_set, score
 from modellab.evaluation.history import Series
 from modellab.evaluation.metrics import Scores
 from modellab.evaluation.parameter_history import ParameterHistory
 from modellab.evaluation.references import References
-from modellab.experiment import (
-    Intervention,
-    LaneSpec,
-    OnlinePolicy,
-    Scalar,
-    ScheduledPolicy,
-    StaticPolicy,
-)
+from modellab.experiment import Intervention, LaneSpec, Scalar, StaticPolicy
 from modellab.learners.base import Learner, Prediction, Progress, no_progress
-from modellab.learners.catalogue import entry
-from modellab.policies.base import Policy, PolicyEvent, block_end
-from modellab.policies.online import Online
-from modellab.policies.scheduled import Scheduled
-from modellab.policies.static import Static
-from modellab.replay.context import Context, LaneSurroundings
+from modellab.policies.base import PolicyEvent, block_end
+from modellab.policies.make import make
+from modellab.replay.lane_checks import check_lane
+from modellab.replay.lane_state import Evidence, LaneState, Metrics, Sink
+from modellab.replay.lane_watch import LaneWatch
+from modellab.replay.surroundings import LaneSurroundings, common_answers
 
-POLICIES: dict[type, Callable[..., Policy]] = {
-    StaticPolicy: Static,
-    ScheduledPolicy: Scheduled,
-    OnlinePolicy: Online,
-}
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from modellab.replay.context import Context
 
 _PIECE = 65_536
-
-Metrics = dict[str, dict[str, float | None]]
-
-Sink = Callable[[int, NDArray[Any], Prediction], None]
-"""Called with (first position, labels, predictions) of every piece, in order."""
-
-
-def check_lane(spec: LaneSpec, context: Context) -> None:
-    """Check that the learner does the task and supports the policy (a training has no lane name).
-
-    Raises
-    ------
-    ExperimentError
-        With the catalogue's reason.
-    """
-    line = entry(spec.learner)
-    where = f"Lane {quote(spec.name)}: {line.title}" if spec.name else line.title
-    if context.task.kind not in line.tasks:
-        reason = line.why_not.get(context.task.kind, f"it does {' and '.join(line.tasks)} only.")
-        raise ExperimentError(f"{where} cannot do {context.task.kind}: {reason}")
-    if isinstance(spec.policy, OnlinePolicy) and not line.online:
-        reason = line.why_not.get("online", "it can only be trained all at once.")
-        raise ExperimentError(f"{where} cannot learn online: {reason}")
-    if (
-        context.experiment.training.mode == "chunks"
-        and (context.train_rows or isinstance(spec.policy, ScheduledPolicy))
-        and not line.chunks
-        and line.family != "baseline"
-    ):
-        reason = line.why_not.get("chunks", "it needs all rows at once.")
-        raise ExperimentError(
-            f"{where} cannot be trained out of core: {reason} Train it in memory on a sample, "
-            "or choose another learner."
-        )
-
-
-@dataclass
-class LaneState:
-    """What can be told of a lane at its present position."""
-
-    spec: LaneSpec
-    baseline: bool
-    position: int
-    status: str
-    error: float | None
-    cumulative: float | None
-    settings: dict[str, Scalar]
-    counters: dict[str, float]
-    model_bytes: int
-    cost: dict[str, float]
-    forgetting: float | None
-    rates: dict[str, Any] | None
-    metrics: Metrics | None = None
+_PIN = "pin "
 
 
 class LaneRunner:
@@ -109,6 +48,8 @@ class LaneRunner:
         Whether this is one of the baselines that are always there.
     journal
         Interventions known in advance for this lane (of an experiment file), in order.
+    pins
+        Positions at which the model is set aside, for rollbacks to come.
     """
 
     def __init__(
@@ -117,20 +58,24 @@ class LaneRunner:
         context: Context,
         *,
         baseline: bool = False,
-        journal: list[Intervention] | None = None,
+        journal: Sequence[Intervention] = (),
+        pins: Sequence[int] = (),
     ) -> None:
         check_lane(spec, context)
         self.spec = spec
         self.context = context
         self.baseline = baseline
         self.position = context.train_rows
-        self.journal = list(journal or [])
+        self.journal = list(journal)
+        self.pins = list(pins)
+        self.pinned: dict[int, bytes] = {}
         self.applied = 0
         self.events: list[PolicyEvent] = []
         self.status = ""
         learner: Learner = context.build(spec.learner)
-        around = LaneSurroundings(context, spec.learner)
-        self.policy = POLICIES[type(spec.policy)](spec.policy, learner, around)
+        around = LaneSurroundings(context, spec.learner, self._common)
+        self.policy = make(spec, learner, around)
+        self.watch = LaneWatch(context, spec, baseline=baseline)
         ev = context.experiment.evaluation
         self.scores = Scores(context.task, window=ev.window, fading=ev.fading)
         self.references = References(context.task)
@@ -152,15 +97,25 @@ class LaneRunner:
     def prepare(self, progress: Progress = no_progress) -> None:
         """Train the first model on the training window, offline."""
         with self.policy.counters.clock("fit"):
-            self.context.first_fit(self.spec.learner, self.learner, progress)
+            self.policy.prepare(progress)
         for start in range(0, self.context.train_rows, _PIECE):
             stop = min(start + _PIECE, self.context.train_rows)
-            self.references.learn(self.context.stream.labels(start, stop))
+            self.references.learn(self.context.stream.seen(start, stop))
         told = [*getattr(self.learner, "warnings", [])]
         if not self.policy.has_model and isinstance(self.spec.policy, StaticPolicy):
             told = ["There is no training window, so this lane has no model and gives no answer."]
         self.events += [PolicyEvent(self.position, "warning", sentence) for sentence in told]
+        self.events += self.policy.events
+        self.policy.events = []
         self._record_parameters()
+        self._pin()
+
+    def _common(self, start: int, stop: int) -> NDArray[Any]:
+        """Majority class or running mean for rows from the present one on."""
+        known = References(self.context.task)
+        known.load_state(self.references.state())
+        found = common_answers(self.context, known, self.position, stop)
+        return found[start - self.position :]
 
     def advance(self, stop: int, sink: Sink | None = None) -> None:
         """Replay rows up to `stop`, exclusive, journal entries included."""
@@ -177,6 +132,7 @@ class LaneRunner:
         ]
         if self.applied < len(self.journal):
             ends.append(self.journal[self.applied].position)
+        ends += [at for at in self.pins if at > self.position]
         if self._remembers:
             ends.append(self.forgetting.next_due(self.position + 1))
         return min(ends)
@@ -196,10 +152,16 @@ class LaneRunner:
         if sink is not None:
             sink(start, labels, prediction)
         self.position = stop
-        if self.policy.events:
-            self.events.extend(self.policy.events)
-            self.policy.events = []
+        self._tell(start, prediction, labels)
         self._sample()
+        self._pin()
+
+    def _tell(self, start: int, prediction: Prediction, labels: NDArray[Any]) -> None:
+        """Take what the policy did in a step, and what there is to note of it."""
+        told, self.policy.events = self.policy.events, []
+        alarms = self.watch.note(start, prediction, labels, self.policy, told)
+        # An alarm comes with the row that ends at its position; what a policy does there, after.
+        self.events += sorted([*alarms, *told], key=lambda e: e.position) if alarms else told
 
     def _references_right(
         self, start: int, stop: int, labels: NDArray[Any]
@@ -209,7 +171,7 @@ class LaneRunner:
             return None, None
         stream = self.context.stream
         upto = np.maximum(stream.label_upto(start, stop), self.references.known)
-        arrived = stream.labels(self.references.known, int(upto[-1]))
+        arrived = stream.seen(self.references.known, int(upto[-1]))
         return self.references.predict(upto, arrived).correct(labels)
 
     def _sample(self) -> None:
@@ -269,6 +231,9 @@ class LaneRunner:
                 )
 
     def _apply(self, entry_: Intervention) -> None:
+        if entry_.rollback is not None:
+            self._roll_back(entry_.rollback)
+            return
         before = self.settings()
         for name, value in entry_.set.items():
             self.policy.set(name, value)
@@ -288,8 +253,23 @@ class LaneRunner:
         LabError
             If a setting does not exist or a value is not allowed; then nothing is changed.
         """
+        return self._do(Intervention(self.position, self.spec.name, dict(changes)))
+
+    def roll_back(self, to: int, pin: bytes) -> Intervention:
+        """Make the model what it was at position `to` (`pin`: see `pinned`); return the entry.
+
+        Raises
+        ------
+        LabError
+            If the policy cannot take it over; then nothing is changed.
+        """
+        self.pinned[to] = pin
+        if to not in self.pins:
+            self.pins.append(to)
+        return self._do(Intervention(self.position, self.spec.name, rollback=to))
+
+    def _do(self, made: Intervention) -> Intervention:
         self._apply_journal()
-        made = Intervention(self.position, self.spec.name, dict(changes))
         saved = self.state()
         try:
             self._apply(made)
@@ -299,6 +279,19 @@ class LaneRunner:
         self.journal.insert(self.applied, made)
         self.applied += 1
         return made
+
+    def _pin(self) -> None:
+        """Set the model aside where a later rollback wants it: before anything is done here."""
+        if self.position in self.pins:
+            kept = {k: v for k, v in self.policy.state().items() if k != "cache"}
+            self.pinned[self.position] = pickle.dumps((self.learner_blob(), kept), protocol=5)
+
+    def _roll_back(self, to: int) -> None:
+        blob, kept = pickle.loads(self.pinned[to])
+        self.policy.roll_back(blob, kept)
+        text = f"You rolled the model back to what it was at row {to:,}"
+        self.events.append(PolicyEvent(self.position, "rollback", text, {"to": to}))
+        self.watch.pace.changed(self.position)
 
     def settings(self) -> dict[str, Scalar]:
         """Present values of what can be changed: of the policy and of the learner."""
@@ -314,7 +307,7 @@ class LaneRunner:
         """Tell the present state."""
         window, cumulative = self.scores.error(), self.scores.error("cumulative")
         rates = getattr(self.learner, "rates", None)
-        counters = dict(vars(self.policy.counters))
+        counters = self._counters()
         return LaneState(
             spec=self.spec,
             baseline=self.baseline,
@@ -330,12 +323,42 @@ class LaneRunner:
                     errors=(cumulative or 0.0) * self.scores.scored,
                     retrains=self.policy.counters.retrains,
                     cpu_seconds=sum(v for k, v in counters.items() if k.startswith("cpu")),
+                    downtime_seconds=counters["downtime_seconds"],
                 ),
-                self.context.experiment.prices,
+                self.context.prices,
             ),
             forgetting=self.forgetting.value,
             rates=rates() if callable(rates) else None,
             metrics=cast("Metrics", self.scores.values()) if metrics else None,
+            rows_stored=self.watch.pace.stored(self.position, self.policy),
+            staleness=self.watch.pace.mean(self.position, self.policy),
+            down=self.policy.down,
+        )
+
+    def _counters(self) -> dict[str, float]:
+        counters = dict(vars(self.policy.counters))
+        counters["alarms"] = len(self.watch.alarms)
+        counters["downtime_seconds"] = self.watch.down.seconds
+        return counters
+
+    def evidence(self) -> Evidence:
+        """Tell what a verdict needs to know."""
+        counters = self._counters()
+        clocks = {key[4:]: value for key, value in counters.items() if key.startswith("cpu_")}
+        seconds = counters.pop("downtime_seconds")
+        return Evidence(
+            name=self.spec.name,
+            spec=self.spec,
+            baseline=self.baseline,
+            losses=self.watch.losses.arrays(),
+            counters={k: int(v) for k, v in counters.items() if not k.startswith("cpu_")},
+            cpu=clocks,
+            bytes=self.model_bytes(),
+            rows_stored=self.watch.pace.stored(self.position, self.policy),
+            staleness=self.watch.pace.mean(self.position, self.policy),
+            forgetting=self.forgetting.value,
+            downtime_seconds=seconds,
+            alarms=list(self.watch.alarms),
         )
 
     def model_bytes(self) -> int:
@@ -353,7 +376,7 @@ class LaneRunner:
         return self._blob[1]
 
     def state(self) -> dict[str, bytes]:
-        """The whole lane as two blobs: the model, and all the rest."""
+        """The whole lane as blobs: the model, all the rest, and models set aside (`pinned`)."""
         rest = {
             "position": self.position,
             "applied": self.applied,
@@ -367,8 +390,10 @@ class LaneRunner:
             "samples": self.samples.state(),
             "parameters": self.parameters.state(),
             "forgetting": self.forgetting.state(),
+            "watch": self.watch.state(),
         }
-        return {"learner": self.learner_blob(), "rest": pickle.dumps(rest, protocol=5)}
+        blobs = {"learner": self.learner_blob(), "rest": pickle.dumps(rest, protocol=5)}
+        return blobs | {f"{_PIN}{at}": blob for at, blob in self.pinned.items()}
 
     def load_state(self, state: dict[str, bytes]) -> None:
         """Take over a state made by `state`.
@@ -376,10 +401,7 @@ class LaneRunner:
         It is a pickle: of this process or of our own cache, never of a file that somebody gave us.
         """
         rest = pickle.loads(state["rest"])
-        fresh = self.context.build(self.spec.learner)
-        fresh.load_state(state["learner"])
-        self.policy.learner = fresh
-        self.policy.load_state(rest["policy"])
+        self.policy.restore(state["learner"], rest["policy"])
         self.policy.events = []
         self.position = rest["position"]
         self.applied = rest["applied"]
@@ -392,9 +414,21 @@ class LaneRunner:
         self.samples.load_state(rest["samples"])
         self.parameters.load_state(rest["parameters"])
         self.forgetting.load_state(rest["forgetting"])
+        self.watch.load_state(rest["watch"])
+        self.pinned = pins_of(state)
+        self.rows_changed()
         self._blob = (self.policy.version, state["learner"])
         self._bytes = (-1, 0)
         self._shown_parameters = (-1, {})
+
+    def rows_changed(self) -> None:
+        """Rows from here on arrive otherwise than they did: predictions made ahead are void."""
+        self.policy.rows_changed(self.position)
+
+
+def pins_of(state: dict[str, bytes]) -> dict[int, bytes]:
+    """Models that were set aside in a lane's state, by position."""
+    return {int(key[len(_PIN) :]): blob for key, blob in state.items() if key.startswith(_PIN)}
 
 
 def _shown(value: Scalar | None) -> str:
@@ -405,3 +439,6 @@ def _shown(value: Scalar | None) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)
+
+
+__all__ = ["LaneRunner", "LaneState", "Metrics", "Sink", "check_lane", "pins_of"]

@@ -16,7 +16,7 @@ from modellab.experiment import Experiment, LaneSpec, LearnerSpec, StaticPolicy,
 from modellab.learners.base import Progress, no_progress
 from modellab.learners.catalogue import entry
 from modellab.replay.context import Context
-from modellab.replay.lane import check_lane
+from modellab.replay.lane_checks import check_lane
 from modellab.replay.protocol import TrainingResult
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import tracemalloc
 from pathlib import Path
@@ -31,6 +32,7 @@ from modellab.experiment import (
     StaticPolicy,
     replace,
 )
+from modellab.replay import lane_watch
 from modellab.replay.replay import Replay
 
 ROWS = 5000
@@ -340,8 +342,15 @@ def test_the_encoder_sees_the_training_window_only(csv: Path, store: Store, tmp_
     assert pickle.dumps(states[0]) == pickle.dumps(states[1])
 
 
-def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
-    """Once the caches and histories are full (70,000 rows), twice the rows take no more."""
+def test_memory_does_not_grow_with_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the caches and histories are full (70,000 rows), twice the rows take no more.
+
+    Single losses would go on being kept up to 131,072 rows: here fewer.
+    """
+    fewer = functools.partial(lane_watch.LossTrack, sample=16_384)
+    monkeypatch.setattr(lane_watch, "LossTrack", fewer)
     peaks = []
     lanes = [LANES[0], LANES[2]]
     store = import_dataset(

@@ -1,0 +1,94 @@
+"""What can be told of a lane at its present position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modellab.learners.base import Prediction
+
+if TYPE_CHECKING:
+    from modellab.evaluation.paired import LossArrays
+    from modellab.experiment import LaneSpec, Scalar
+
+Metrics = dict[str, dict[str, float | None]]
+
+Sink = Callable[[int, NDArray[Any], Prediction], None]
+"""Called with (first position, labels, predictions) of every piece, in order."""
+
+Snapshots = tuple[list[str], NDArray[np.int64], NDArray[np.float64]]
+"""Values by name at some positions: names, positions (m,), values (m, len(names))."""
+
+
+@dataclass
+class LaneState:
+    """The present state of a lane.
+
+    Attributes
+    ----------
+    counters
+        All of `policies.base.Counters` by name.
+    cost
+        By item and ``total``, at the present prices (see `evaluation.costs`).
+    rows_stored
+        Most rows that had to be kept for training at any time.
+    staleness
+        Mean number of rows from the newest row that the model had learned to the one it predicted;
+        None before the first row, and where there is no model.
+    regret
+        Total cost less that of the hindsight optimum's lane here; None without one.
+    down
+        Nothing serves now: the baseline answers.
+    """
+
+    spec: LaneSpec
+    baseline: bool
+    position: int
+    status: str
+    error: float | None
+    cumulative: float | None
+    settings: dict[str, Scalar]
+    counters: dict[str, float]
+    model_bytes: int
+    cost: dict[str, float]
+    forgetting: float | None
+    rates: dict[str, Any] | None
+    metrics: Metrics | None = None
+    rows_stored: int = 0
+    staleness: float | None = None
+    regret: float | None = None
+    down: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict needs to know of a lane: the fields of `verdict.evidence.LaneEvidence`.
+
+    Attributes
+    ----------
+    counters
+        `policies.base.Counters` by name, without the clocks.
+    cpu
+        CPU seconds by ``predict``, ``learn`` and ``fit``.
+    bytes
+        Size of the deployed model.
+    alarms
+        Positions of the drift alarms on the lane's error, in order.
+    """
+
+    name: str
+    spec: LaneSpec
+    baseline: bool
+    losses: LossArrays
+    counters: dict[str, int]
+    cpu: dict[str, float]
+    bytes: int
+    rows_stored: int
+    staleness: float | None
+    forgetting: float | None
+    downtime_seconds: float
+    alarms: list[int]
