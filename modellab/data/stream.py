@@ -8,11 +8,13 @@ rows of the training window.
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modellab.data.arrivals import Arrivals, RowArrivals, TimeArrivals
+from modellab.data.encoding import number_array
 from modellab.data.faults import Faults, check_faults
 from modellab.data.sparse import SparseRows, join_rows
 from modellab.errors import ExperimentError
@@ -94,6 +96,8 @@ class EncodedStream:
         self.faults: tuple[Fault, ...] = ()
         self._faults: Faults | None = None
         self._arrivals: Arrivals = self._usual
+        self._without: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.number_columns = tuple(n for n in dataset.features if dataset.kinds[n] == "number")
         if faults:
             self.set_faults(faults)
 
@@ -143,6 +147,29 @@ class EncodedStream:
             kinds = {name: self.dataset.kinds[name] for name in names}
             return self.dataset.store.read(start, stop, columns=names, kinds=kinds)
         return self._faults.table(start, stop, names)
+
+    def numbers(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Number features of rows [start, stop) as they arrive, before encoding.
+
+        Returns
+        -------
+        float64 (n, d), one column for each of `number_columns`, NaN where missing.
+        """
+        table = self.read(start, stop, self.number_columns)
+        out = np.empty((stop - start, len(self.number_columns)))
+        for k in range(len(self.number_columns)):
+            out[:, k] = number_array(table.column(k))
+        return out
+
+    @contextmanager
+    def without(self, positions: NDArray[np.int64]) -> Iterator[None]:
+        """Leave these rows (absolute positions in order) out of `matrix` and `chunks` meanwhile."""
+        before = self._without
+        self._without = positions
+        try:
+            yield
+        finally:
+            self._without = before
 
     def _source(self, start: int, stop: int) -> Any:
         """Rows [start, stop) as the encoder takes them."""
@@ -344,6 +371,9 @@ class EncodedStream:
         elif keep is not None:
             chosen[:] = False
             chosen[keep - start] = True
+        if len(self._without):
+            low, high = np.searchsorted(self._without, [start, stop]).tolist()
+            chosen[self._without[low:high] - start] = False
         y = self._answer(start, stop)
         chosen &= labelled(y)
         at = np.flatnonzero(chosen) + start
