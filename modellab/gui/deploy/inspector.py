@@ -36,6 +36,7 @@ class Inspector(Card):
 
     fork_wanted = Signal(str)
     edit_wanted = Signal(str)
+    rollback_wanted = Signal(str)
 
     def __init__(self, session: Session, *, parent: QWidget | None = None) -> None:
         super().__init__(margin=0, parent=parent)

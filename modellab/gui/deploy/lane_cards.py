@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from modellab.gui.deploy.rollback_dialog import why_no_rollback
 from modellab.gui.deploy.words import (
     chip_kind,
     difference_text,
@@ -84,7 +85,7 @@ class LaneCard(QFrame):
         self.more = IconButton(
             "dots-three-vertical",
             f"More for {lane.name}",
-            "Edit, duplicate, fork or remove this lane.",
+            "Edit, duplicate, fork, roll back or remove this lane.",
             size=24,
         )
         self.more.clicked.connect(lambda: self._ask_menu(self.more))
@@ -290,6 +291,7 @@ class LaneList(QWidget):
 
     edit_wanted = Signal(str)
     fork_wanted = Signal(str)
+    rollback_wanted = Signal(str)
     add_wanted = Signal()
 
     def __init__(self, session: Session, *, parent: QWidget | None = None) -> None:
@@ -420,6 +422,13 @@ class LaneList(QWidget):
                 "Begin a second lane here with this one's model, to try something else.",
                 lambda: self.fork_wanted.emit(name),
                 playing,
+            ),
+            (
+                "Roll back…",
+                "arrow-counter-clockwise",
+                "Make its model again what it was at an earlier row.",
+                lambda: self.rollback_wanted.emit(name),
+                why_no_rollback(self.session, name) or "",
             ),
             (
                 "Hide" if lane is None or not lane.hidden else "Show",

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QSizePolicy,
+    QSpacerItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from modellab.gui.kit import (
     ElidedLabel,
+    IconButton,
     Label,
     LogSlider,
     NumberField,
+    PlainButton,
     Rule,
     SegmentedControl,
     StatFigure,
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 72
 WIDE = 1400
+LEAST = 1070
 _RANGES = {"rows": (1.0, 100_000.0), "time": (1.0, 10_000_000.0)}
 
 
@@ -135,6 +145,8 @@ class Transport(QWidget):
     step_clicked = Signal()
     chunk_clicked = Signal()
     restart_clicked = Signal()
+    faults_clicked = Signal()
+    settings_clicked = Signal()
 
     def __init__(self, session: Session, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -196,6 +208,20 @@ class Transport(QWidget):
         self.date = ElidedLabel("", 12, 500, "second")
         self.speed = StatFigure("–", "actual speed", size=16, tip="Rows replayed each second, now.")
         self.left = StatFigure("–", "to the end", size=16, tip="At the actual speed.")
+        self.faults = PlainButton(
+            "What if",
+            "Let something go wrong: wrong labels, missing values, an outage, drift … from the "
+            "next row on, and see which lanes get over it.\nCtrl+I",
+            icon="lightning",
+            clicked=self.faults_clicked.emit,
+        )
+        self.settings = IconButton(
+            "sliders-horizontal",
+            "Settings of the replay",
+            "How drift is watched, when labels arrive, and what things cost.",
+            outlined=True,
+            clicked=self.settings_clicked.emit,
+        )
         self._build()
         self.show_state()
 
@@ -237,6 +263,10 @@ class Transport(QWidget):
         row.addWidget(self.speed)
         row.addSpacing(px(14))
         row.addWidget(self.left)
+        self._gap = QSpacerItem(px(10), 0)
+        row.addItem(self._gap)
+        row.addWidget(self.faults)
+        row.addWidget(self.settings)
         self.set_width(WIDE)
 
     def set_width(self, width: int) -> None:
@@ -245,7 +275,10 @@ class Transport(QWidget):
         self.speed.setVisible(wide)
         self._speed_label.setVisible(wide)
         for slider in self.sliders.values():
-            slider.setFixedWidth(px(170 if wide else 140))
+            slider.setFixedWidth(px(170 if wide else 110))
+        self._gap.changeSize(px(10 if wide else 0), 0)
+        # So narrow it can be, whatever it shows now: else no window could become narrow.
+        self.setMinimumWidth(px(LEAST))
 
     # ------------------------------------------------------------------ speed
 
@@ -312,6 +345,7 @@ class Transport(QWidget):
         self.play.setEnabled(ready and not finished)
         self.step.setEnabled(ready and not finished and not busy)
         self.chunk.setEnabled(ready and not finished and not busy)
+        self.faults.setEnabled(ready)
         self.restart.setEnabled(ready and live is not None and live.started and not busy)
         self.show_numbers()
 

@@ -9,9 +9,13 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from modellab.gui.deploy.events import EventsCard
+from modellab.gui.deploy.fault_dialog import FaultDialog
 from modellab.gui.deploy.inspector import Inspector
 from modellab.gui.deploy.lane_cards import LaneList
 from modellab.gui.deploy.lane_dialog import ForkDialog, LaneDialog
+from modellab.gui.deploy.rollback_dialog import RollbackDialog, why_no_rollback
+from modellab.gui.deploy.row_menu import row_menu
+from modellab.gui.deploy.settings_dialog import ReplaySettings
 from modellab.gui.deploy.side import STRIP, Side
 from modellab.gui.deploy.start import StartPanel
 from modellab.gui.deploy.timeline import Timeline
@@ -61,6 +65,7 @@ class DeployPage(Page):
         self._numbers.setInterval(NUMBERS_MS)
         self._numbers.timeout.connect(self._show_numbers)
         self._on_screen = False
+        self._faults: FaultDialog | None = None
         self._build()
         self._connect()
         self._structure()
@@ -140,13 +145,20 @@ class DeployPage(Page):
         bar.step_clicked.connect(self.step_row)
         bar.chunk_clicked.connect(self.step_chunk)
         bar.restart_clicked.connect(self.restart)
+        bar.faults_clicked.connect(self.open_faults)
+        bar.settings_clicked.connect(self.open_settings)
         self.timeline.seek_wanted.connect(lambda row: self.session.seek(int(row)))
         self.timeline.look_wanted.connect(self._look_at)
+        self.timeline.menu_wanted.connect(self._open_row_menu)
+        for plot in self.plots.plots:
+            plot.menu_wanted.connect(self._open_row_menu)
         self.events.row_chosen.connect(self._look_at)
         self.plots.view.listen(self._range_moved)
         self.lanes.add_wanted.connect(self.add_lane)
         self.lanes.edit_wanted.connect(self.edit_lane)
         self.lanes.fork_wanted.connect(self.fork_lane)
+        self.lanes.rollback_wanted.connect(self.roll_back_lane)
+        self.inspector.rollback_wanted.connect(self.roll_back_lane)
         self.inspector.fork_wanted.connect(self.fork_lane)
         self.inspector.edit_wanted.connect(self.edit_lane)
         self.progress.cancelled.connect(self._cancel)
@@ -200,6 +212,8 @@ class DeployPage(Page):
 
     def take_down(self) -> None:
         self.hidden()
+        if self._faults is not None:
+            self._faults.close()
         self.inspector.changes.flush()
         if self._watching:  # the first time
             theme_hub().theme_changed.disconnect(self._themed)
@@ -457,6 +471,40 @@ class DeployPage(Page):
         dialog.open()
         return dialog
 
+    def roll_back_lane(self, name: str) -> RollbackDialog | None:
+        """Ask to which row a lane goes back."""
+        if why_no_rollback(self.session, name) is not None:
+            return None
+        dialog = RollbackDialog(self.session, name, self.plots.view.pinned, parent=self)
+        dialog.accepted_row.connect(lambda row: self.session.roll_back(name, row))
+        dialog.open()
+        return dialog
+
+    def open_faults(self) -> FaultDialog:
+        """Open the window that lets faults loose, beside the stream."""
+        if self._faults is None:
+            self._faults = FaultDialog(self.session, parent=self)
+            self._faults.finished.connect(lambda _code: self._faults_closed())
+        self._faults.show()
+        self._faults.raise_()
+        self._faults.activateWindow()
+        return self._faults
+
+    def _faults_closed(self) -> None:
+        self._faults = None
+
+    def open_settings(self) -> ReplaySettings:
+        """Ask how drift is watched, when labels come, and what things cost."""
+        dialog = ReplaySettings(self.session, parent=self)
+        dialog.open()
+        return dialog
+
+    def _open_row_menu(self, row: object, at: object) -> None:
+        if self.session.deployment is not None:
+            menu = row_menu(self, int(row))  # type: ignore[call-overload]
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(at)  # type: ignore[arg-type]
+
     def selected_lane(self) -> str:
         """Name of the selected lane, or nothing."""
         live = self.session.deployment
@@ -512,6 +560,15 @@ class DeployPage(Page):
         if live is not None and name and live.lanes[name].fork_of is not None:
             return "A fork goes on from its parent: edit that one."
         return self.why_no_selected()
+
+    def why_no_rollback(self) -> str | None:
+        """Why the selected lane cannot be rolled back, or None."""
+        name = self.selected_lane()
+        return why_no_rollback(self.session, name) if name else self.why_no_selected()
+
+    def why_no_settings(self) -> str | None:
+        """Why the settings of the replay cannot be changed, or None."""
+        return None if self.session.experiment is not None else "Open data first."
 
     def why_no_continue(self) -> str | None:
         """Why there is nothing to continue, or None."""

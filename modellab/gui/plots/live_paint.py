@@ -163,8 +163,7 @@ def marks(plot: LivePlot, painter: QPainter) -> None:
         if mark.strong:
             painter.drawLine(QPointF(place, top), QPointF(place, area.bottom()))
         paint_mark(painter, mark.kind, QPointF(place, top), mark.colour, px(9))
-        if mark.kind != "drift":
-            texts.append((x, mark))
+        texts.append((x, mark))
     if plot.mark_texts:
         _mark_texts(plot, painter, texts)
 
