@@ -9,8 +9,8 @@ row. Tests that take rows as independent find differences where there are none. 
 - the *Diebold-Mariano* test (1995) divides the mean by an autocorrelation-consistent standard error
   (Newey and West 1987; Andrews and Monahan 1992) and corrects for small samples (Harvey, Leybourne
   and Newbold 1997);
-- *McNemar's* test on 0/1 errors of single rows, exact where few rows differ, is told beside them: it
-  takes rows as independent;
+- *McNemar's* test on 0/1 errors of single rows, exact where few rows differ, is told beside them:
+  it takes rows as independent;
 - over several lanes, p-values are corrected by *Holm's* step-down method (1979).
 """
 
@@ -135,7 +135,7 @@ def mcnemar(a: LossArrays, b: LossArrays) -> float | None:
         return 1.0
     if count < FEW_DISCORDANT:
         tail = sum(math.comb(count, k) for k in range(min(only_a, only_b) + 1)) / 2**count
-        return min(1.0, 2 * tail)
+        return min(1.0, 2.0 * float(tail))
     statistic = max(abs(only_a - only_b) - 1, 0) ** 2 / count
     return math.erfc(math.sqrt(statistic / 2))  # chi-square with one degree of freedom
 
@@ -242,7 +242,8 @@ def block_length(values: Floats) -> int:
     if density <= 0:
         return 1
     length = (1.5 * (curvature / density) ** 2 * n) ** (1 / 3)  # 2 g^2 / (4/3 density^2)
-    return max(1, min(math.ceil(length), math.ceil(min(3 * math.sqrt(n), n / 3))))
+    longest = math.ceil(min(3 * math.sqrt(n), n / 3))
+    return int(max(1, min(math.ceil(length), longest)))
 
 
 def standard_errors(values: Floats, length: int) -> list[tuple[float, float]]:
