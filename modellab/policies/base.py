@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -129,6 +129,14 @@ class Surroundings(Protocol):
 
     def baseline(self, start: int, stop: int) -> Prediction:
         """What answers while nothing serves: majority class or running mean, row by row."""
+        ...
+
+    def numbers(self, start: int, stop: int) -> tuple[tuple[str, ...], Floats]:
+        """Names of the number features, and their values (n, d) as they arrive; NaN is missing."""
+        ...
+
+    def without(self, positions: Ints) -> AbstractContextManager[None]:
+        """Leave these rows (in order) out of all fits that are done meanwhile."""
         ...
 
     def feature_alarms(self, position: int) -> int:
@@ -277,7 +285,7 @@ class Policy(ABC):
         self.down_spans: list[tuple[int, int]] = []
         self.version = 0
         self.cache = PieceCache()
-        self._trained_to = around.train_rows
+        self._trained_to = around.fit_rows
 
     @property
     def trained_to(self) -> int:
@@ -439,7 +447,7 @@ def pick(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
     """Return the rows where `mask` is true, for any view."""
     if mask.all():
         return rows
-    if isinstance(rows, np.ndarray):
+    if not isinstance(rows, list):
         return rows[mask]
     return [row for row, keep in zip(rows, mask, strict=True) if keep]
 

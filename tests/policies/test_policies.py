@@ -64,6 +64,7 @@ class Stream:
     def __init__(self, y: np.ndarray, train_rows: int, delay: int = 0) -> None:
         self.y, self.train_rows, self.delay, self.task = y, train_rows, delay, TASK
         self.n_rows = len(y)
+        self.fit_rows, self.test_rows = train_rows, 0
 
     def rows(self, view: str, start: int, stop: int) -> np.ndarray:
         return self.y[start:stop, None]
@@ -77,7 +78,7 @@ class Stream:
     def position_at(self, start: int, rows: int, span_ns: int) -> int:
         return start + rows if not span_ns else min(start + span_ns // 10**9, NEVER)
 
-    def build(self) -> MeanOfSeen:
+    def build(self, spec: Any = None) -> MeanOfSeen:
         return MeanOfSeen()
 
     def fit(self, learner: Any, start: int, stop: int) -> int:
