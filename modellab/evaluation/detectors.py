@@ -2,7 +2,8 @@
 
 ADWIN (Bifet and Gavalda 2007), DDM (Gama et al. 2004), EDDM (Baena-Garcia et al. 2006), HDDM-A and
 HDDM-W (Frias-Blanco et al. 2014), Page-Hinkley (Page 1954) and KSWIN (Raab et al. 2020), with the
-settings, the defaults and, to the row, the alarms of river's classes.
+settings, the defaults and, to the row, the alarms of river's classes (compiled loops:
+`modellab.evaluation.compiled`).
 
 What a detector says depends on the values and their order only, never on how they were cut into
 calls. KSWIN draws its samples from a generator that begins anew with every reset (as river's class
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from modellab.errors import ExperimentError, nearest, quote
+from modellab.evaluation.detectors_compiled import CompiledDetector
 from modellab.experiment_policies import DETECTOR_SETTINGS, DetectorName, check_detector
 
 if TYPE_CHECKING:
@@ -87,7 +89,10 @@ class Detector(Protocol):
 
     @property
     def estimate(self) -> float | None:
-        """Mean of the values as the detector sees it now; None before the first one."""
+        """Mean of the values as the detector sees it now.
+
+        None before the first one, and for EDDM on losses without a bound.
+        """
 
     def reset(self) -> None:
         """Forget all."""
@@ -121,7 +126,7 @@ def make_detector(
         another one.
     """
     settings = detector_settings(name, params)
-    detector: Detector = _RiverDetector(name, settings)
+    detector: Detector = CompiledDetector(name, settings)
     if bounded or name == "kswin":
         return detector
     return _Scaled(detector, binary=name == "eddm")
@@ -154,66 +159,6 @@ def detector_settings(name: str, params: Mapping[str, Scalar]) -> dict[str, floa
             f"stat_size, which is {settings['stat_size']:,}."
         )
     return settings
-
-
-class _RiverDetector:
-    """A detector of river, value by value."""
-
-    def __init__(self, name: str, settings: Mapping[str, float]) -> None:
-        self._name = name
-        self._settings = dict(settings)
-        self.reset()
-
-    def reset(self) -> None:
-        from river import drift
-
-        classes = {
-            "adwin": drift.ADWIN,
-            "ddm": drift.binary.DDM,
-            "eddm": drift.binary.EDDM,
-            "hddm_a": drift.binary.HDDMA,
-            "hddm_w": drift.binary.HDDMW,
-            "page_hinkley": drift.PageHinkley,
-            "kswin": drift.KSWIN,
-        }
-        seeded = {"seed": 0} if self._name == "kswin" else {}
-        self._inner = classes[self._name](**self._settings, **seeded)
-        self._seen = 0
-        self._sum = 0.0
-
-    def update(self, values: NDArray[np.float64]) -> int:
-        for i, value in enumerate(np.asarray(values, np.float64).tolist()):
-            if value != value:
-                continue
-            if self._inner.drift_detected:
-                self._seen, self._sum = 0, 0.0
-            self._inner.update(value)
-            self._seen += 1
-            self._sum += value
-            if self._inner.drift_detected:
-                return i
-        return -1
-
-    @property
-    def warning(self) -> bool:
-        return bool(getattr(self._inner, "warning_detected", False))
-
-    @property
-    def estimate(self) -> float | None:
-        if self._name == "adwin":
-            return float(self._inner.estimation) if self._inner.width else None
-        return self._sum / self._seen if self._seen else None
-
-    def state(self) -> dict[str, Any]:
-        import pickle
-
-        return {"inner": pickle.dumps(self._inner), "seen": self._seen, "sum": self._sum}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        import pickle
-
-        self._inner = pickle.loads(state["inner"])
-        self._seen, self._sum = state["seen"], state["sum"]
 
 
 class _Scaled:
@@ -271,11 +216,11 @@ class _Scaled:
 
     @property
     def estimate(self) -> float | None:
-        if self._scale < 0.0:
-            return float(self._first[: self._held].mean()) if self._held else None
-        inner = self._inner.estimate
-        if inner is None or self._binary:
+        if self._binary:
             return None
+        inner = self._inner.estimate if self._scale >= 0.0 else None
+        if inner is None:
+            return float(self._first[: self._held].mean()) if self._held else None
         return inner * (self._scale or 1.0)
 
     def state(self) -> dict[str, Any]:
