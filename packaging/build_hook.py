@@ -75,9 +75,7 @@ def build(root: Path, target: Path) -> dict[str, Path]:
         from setuptools import Distribution, Extension
         from setuptools.command.build_ext import build_ext
     except ImportError as error:
-        raise BuildFailed(
-            f"Compiling the loops needs Cython and setuptools: {error}."
-        ) from error
+        raise BuildFailed(f"Compiling the loops needs Cython and setuptools: {error}.") from error
 
     # Absolute before the working folder changes; the compiler runs in the root so that no
     # path of this machine gets into the modules.
