@@ -21,6 +21,7 @@ from modellab.gui.session_replay import Interrupted
 from modellab.gui.session_saving import Recoverable
 from modellab.gui.session_training import Training
 from modellab.gui.session_undo import UndoEntry
+from modellab.gui.session_verdict import VerdictState
 from modellab.replay.protocol import TrainingResult, TrainModel, WriteResults, Written
 
 if TYPE_CHECKING:
@@ -44,7 +45,13 @@ class Session(DataPart):
         Trainings so far, oldest first, and the one that Test shows and Deploy takes live.
     path
         The file that the experiment was opened from or saved as.
+    verdict_state
+        The verdict on the replay.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.verdict_state = VerdictState(self)
 
     @property
     def dirty(self) -> bool:

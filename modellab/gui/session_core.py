@@ -80,8 +80,8 @@ class SessionCore:
         """Call `callback` at every change of `topic`; returns what ends the subscription.
 
         Topics: ``data``, ``profile``, ``experiment``, ``trainings``, ``jobs``, ``deployment``
-        (structure), ``telemetry`` (numbers), ``engine``, ``message``. Callbacks take no argument,
-        those of ``message`` take a `Message`.
+        (structure), ``telemetry`` (numbers), ``verdict``, ``engine``, ``message``. Callbacks take
+        no argument, those of ``message`` take a `Message`.
         """
         return self.topics.subscribe(topic, callback)
 
@@ -262,7 +262,10 @@ class SessionCore:
 
     def _job_ack(self, number: int, ack: Ack) -> None:
         job = self.jobs.get(number)
-        if ack.error and job is not None and job.running:
+        if job is None:
+            return
+        job.position = ack.position
+        if ack.error and job.running:
             self._end_job(job, "failed", ack.error)
 
     def _end_job(self, job: Job, state: str, sentence: str = "", detail: str = "") -> None:

@@ -17,7 +17,8 @@ class Job:
     """One job.
 
     `kind` is ``open``, ``profile``, ``rows``, ``bad rows``, ``train``, ``deploy``, ``lane``,
-    ``seek`` or ``results``; `quiet` jobs are not shown.
+    ``seek``, ``results``, ``judge``, ``hindsight`` or ``sensitivity``; `quiet` jobs are not shown.
+    `position`: where the replay was when the engine took it.
     """
 
     id: int
@@ -30,6 +31,7 @@ class Job:
     state: JobState = "running"
     sentence: str = ""
     cancelling: bool = False
+    position: int = 0
     started: float = field(default_factory=time.monotonic)
     on_done: Callable[[dict[str, Any]], None] | None = None
     on_failed: Callable[[str, str, bool], None] | None = None

@@ -17,6 +17,7 @@ TOPICS = (
     "jobs",
     "deployment",
     "telemetry",
+    "verdict",
     "engine",
     "message",
 )

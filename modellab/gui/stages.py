@@ -63,6 +63,14 @@ PAGES = (
         f"{_ROOM}.deploy",
         "DeployPage",
     ),
+    PageSpec(
+        "decide",
+        "Decide",
+        "scales",
+        "Which way to keep the model alive, why, and how sure.",
+        f"{_ROOM}.decide",
+        "DecidePage",
+    ),
 )
 
 
@@ -75,4 +83,8 @@ def stage_done(session: Session, page_id: str) -> bool:
         return bool(session.trainings)
     if page_id == "test":
         return bool(session.trainings) and live is not None
+    if page_id == "decide":
+        state = session.verdict_state
+        over = live is not None and live.position >= live.stop
+        return over and state.verdict is not None and state.stale is None and not state.behind
     return live is not None and live.position >= live.stop
