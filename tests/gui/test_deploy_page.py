@@ -313,7 +313,7 @@ class TestLanes:
         assert isinstance(added.policy, OnlinePolicy)
         dialog = page.edit_lane("Bayes")
         assert not dialog.ok.isEnabled()
-        dialog.policy.every.set_number(5)
+        dialog.policy.grids["online"].fields["every"].set_number(5)
         dialog._check()
         dialog.accept_lane()
         bench.bench.settle()

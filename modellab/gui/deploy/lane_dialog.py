@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
@@ -16,31 +15,26 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modellab.errors import ExperimentError
+from modellab.errors import ExperimentError, LabError
 from modellab.experiment import (
     LaneSpec,
     LearnerSpec,
     OnlinePolicy,
     Policy,
-    ScheduledPolicy,
     StaticPolicy,
     check,
     replace,
 )
-from modellab.gui.deploy.setting_boxes import narrow
-from modellab.gui.deploy.settings_rows import SpanField
+from modellab.gui.deploy.policy_form import PolicyForm
 from modellab.gui.deploy.words import learner_words, task_of
 from modellab.gui.kit import (
     Banner,
     Card,
     Label,
     LabeledField,
-    NumberField,
     PlainButton,
     PrimaryButton,
     Rule,
-    SegmentedControl,
-    ToggleSwitch,
     describe,
 )
 from modellab.gui.pages.train_form import ParameterForm
@@ -51,171 +45,6 @@ from modellab.gui.theme import px, set_font, set_height
 if TYPE_CHECKING:
     from modellab.gui.session import Session
     from modellab.learners.base import CatalogueEntry
-
-_TIPS = {
-    "online": "Learns from rows as their labels come.",
-    "scheduled": "Is retrained from time to time on what is known, tested, and then serves.",
-    "static": "Is trained once, on the training window, and never changes.",
-}
-
-
-class PolicyForm(QWidget):
-    """When the lane's model changes."""
-
-    changed = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.kind = SegmentedControl(
-            "When the model changes",
-            [
-                ("online", "Learns online", _TIPS["online"]),
-                ("scheduled", "Retrained", _TIPS["scheduled"]),
-                ("static", "Static", _TIPS["static"]),
-            ],
-            current="static",
-            changed=lambda _key: self._chosen(),
-        )
-        self.story = Label(_TIPS["static"], 12, 400, "second", wrap=True)
-
-        def number(title: str, tip: str, value: float, **rest: Any) -> NumberField:
-            return NumberField(
-                title, tip, value=value, committed=lambda _v: self.changed.emit(), **rest
-            )
-
-        self.every = number(
-            "Update every", "Labelled rows between two updates.", 1, minimum=1, unit="rows"
-        )
-        self.batch = number(
-            "Mini-batch",
-            "Rows that one step of learning takes together.",
-            1,
-            minimum=1,
-            unit="rows",
-        )
-        self.frozen = ToggleSwitch(
-            "Begin frozen",
-            "Learn nothing until it is thawed in the inspector.",
-            toggled=lambda _on: self.changed.emit(),
-        )
-        self.interval = SpanField(
-            "Retrain every", "Rows, or a span of event time such as 12h, 7d or 4w."
-        )
-        self.keep = SpanField(
-            "Train on",
-            "All rows known by then, or so many of the newest: “all” or a number of rows.",
-            words="all",
-            spans=False,
-        )
-        self.delay = SpanField(
-            "Serve after", "Rows or a span of event time until the new model serves.", least=0
-        )
-        for field in (self.interval, self.keep, self.delay):
-            field.committed.connect(lambda _v: self.changed.emit())
-        self.test_rows = number(
-            "Test on newest", "Rows held out to compare new and old model.", 1000, unit="rows"
-        )
-        self.margin = number(
-            "Margin of error", "It serves unless it is worse by more.", 0.0, log=True
-        )
-        self._online = self._grid(
-            [
-                ("Update every", self.every),
-                ("Mini-batch", self.batch),
-                ("Begin frozen", self.frozen),
-            ]
-        )
-        self._scheduled = self._grid(
-            [
-                ("Retrain every", self.interval),
-                ("Train on", self.keep),
-                ("Test on newest", self.test_rows),
-                ("Margin of error", self.margin),
-                ("Serve after", self.delay),
-            ]
-        )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(px(8))
-        column.addWidget(self.kind, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.story)
-        column.addWidget(self._online)
-        column.addWidget(self._scheduled)
-        self.set_policy(StaticPolicy())
-
-    def _grid(self, fields: list[tuple[str, QWidget]]) -> QWidget:
-        holder = QWidget()
-        grid = QGridLayout(holder)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(px(10))
-        grid.setVerticalSpacing(px(8))
-        for at, (title, field) in enumerate(fields):
-            if not isinstance(field, ToggleSwitch):
-                narrow(field)
-            grid.addWidget(LabeledField(title, field), at // 3, at % 3)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
-        return holder
-
-    def set_policy(self, policy: Policy) -> None:
-        """Show a policy."""
-        usual = ScheduledPolicy()
-        scheduled = policy if isinstance(policy, ScheduledPolicy) else usual
-        online = policy if isinstance(policy, OnlinePolicy) else OnlinePolicy()
-        self.interval.set_value(scheduled.every)
-        self.keep.set_value(scheduled.keep)
-        self.delay.set_value(scheduled.delay)
-        self.test_rows.set_number(scheduled.test_rows)
-        self.margin.set_number(scheduled.margin)
-        self.every.set_number(online.every)
-        self.batch.set_number(online.batch)
-        self.frozen.setChecked(online.frozen)
-        key = "static"
-        if isinstance(policy, ScheduledPolicy):
-            key = "scheduled"
-        elif isinstance(policy, OnlinePolicy):
-            key = "online"
-        self.kind.set_current(key)
-        self._show_kind()
-
-    def policy(self) -> Policy:
-        """Return what is entered."""
-        key = self.kind.current()
-        if key == "online":
-            return OnlinePolicy(self.every.whole(), self.batch.whole(), self.frozen.isChecked())
-        if key == "scheduled":
-            return ScheduledPolicy(
-                self.interval.value(),
-                self.keep.value(),
-                self.test_rows.whole(),
-                self.margin.number(),
-                self.delay.value(),
-            )
-        return StaticPolicy()
-
-    def allow_online(self, why_not: str | None) -> None:
-        """Offer learning online, or say why the learner cannot."""
-        self.kind.set_reason("online", why_not, _TIPS["online"])
-        if why_not is not None and self.kind.current() == "online":
-            self.kind.set_current("static")
-        self._show_kind()
-        if why_not is not None:
-            self.story.setText(f"{_TIPS[self.kind.current()]} It cannot learn online: {why_not}")
-
-    def choose(self, key: str) -> None:
-        """Choose a kind of policy as if by hand."""
-        self.kind.set_current(key)
-        self._chosen()
-
-    def _chosen(self) -> None:
-        self._show_kind()
-        self.changed.emit()
-
-    def _show_kind(self) -> None:
-        key = self.kind.current()
-        self.story.setText(_TIPS[key])
-        self._online.setVisible(key == "online")
-        self._scheduled.setVisible(key == "scheduled")
 
 
 class LaneDialog(QDialog):
@@ -244,7 +73,7 @@ class LaneDialog(QDialog):
         self._entry: CatalogueEntry | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Add lane" if lane is None else f"Edit lane {lane.name}")
-        self.resize(px(860), px(600))
+        self.resize(px(900), px(640))
         self.learners = LearnerList()
         self.learners.chosen.connect(self._learner_chosen)
         self.form = ParameterForm(help_lines=False)
@@ -252,6 +81,7 @@ class LaneDialog(QDialog):
         self.story = Label("", 12, 400, "second", wrap=True)
         self.heading = Label("", 16, 600)
         self.policy = PolicyForm()
+        self.policy.why_not = self._why_no_policy
         self.policy.changed.connect(self._check)
         self.class_name = QLineEdit()
         describe(
@@ -335,12 +165,13 @@ class LaneDialog(QDialog):
             self.name.setText(lane.name)
         kind = self.learners.set_items(items_for(CATALOGUE.values(), task, chunks), start.kind)
         policy: Policy = lane.policy if lane is not None else OnlinePolicy()
-        self.policy.set_policy(policy)
+        self.policy.set_task(task)
+        self.policy.set_policy(StaticPolicy())
         if kind is not None:
             self._show_learner(kind)
-        if lane is None:
-            self.policy.set_policy(policy)
-            self._show_online()
+        self.policy.set_policy(policy)
+        self.policy.set_guard(lane.guard if lane is not None else None)
+        self.policy.refresh_reasons()
         self._check()
 
     def _learner_chosen(self, kind: str) -> None:
@@ -362,16 +193,22 @@ class LaneDialog(QDialog):
         self.story.setText(self._entry.story)
         shown = parameters_for(kind, task) if task in self._entry.tasks else ()
         self.form.set_parameters(shown, self._kept.get(kind, {}))
-        self._show_online()
+        self.policy.refresh_reasons()
         if not self._named:
             self.name.setText(self._free(learner_words(self._learner())))
 
-    def _show_online(self) -> None:
-        entry = self._entry
-        if entry is None:
-            return
-        usual = "It can only be trained all at once."
-        self.policy.allow_online(None if entry.online else entry.why_not.get("online", usual))
+    def _why_no_policy(self, policy: Policy) -> str | None:
+        """Why the chosen learner cannot go under a policy, as the catalogue says."""
+        entry, live = self._entry, self.session.deployment
+        if entry is None or live is None:
+            return None
+        from modellab.policies.make import why_not
+
+        task: Any = task_of(self.session)
+        try:
+            return why_not(policy, entry, task, live.train_rows > 0)
+        except LabError as error:
+            return error.sentence
 
     def _class_edited(self) -> None:
         if not self._named:
@@ -398,7 +235,8 @@ class LaneDialog(QDialog):
 
     def spec(self) -> LaneSpec:
         """Return what is entered."""
-        return LaneSpec(self.name.text().strip(), self.policy.policy(), self._learner())
+        name = self.name.text().strip()
+        return LaneSpec(name, self.policy.policy(), self._learner(), self.policy.guard())
 
     def why_not(self) -> str | None:
         """Return why this lane cannot be made, or None."""
@@ -414,6 +252,9 @@ class LaneDialog(QDialog):
             return "Name the class of the learner."
         if not spec.name:
             return "The lane needs a name."
+        reason = self._why_no_policy(spec.policy)
+        if reason is not None:
+            return f"{self._entry.title} {reason}"
         others = [n for n in live.lanes if self._lane is None or n != self._lane.name]
         if spec.name in others:
             return f"There is another lane called “{spec.name}”."

@@ -84,7 +84,7 @@ class SpanField(QLineEdit):
     Parameters
     ----------
     words
-        A word that is allowed instead, such as ``all``.
+        Words that are allowed instead, such as ``all``, with blanks between them.
     least
         The least number of rows.
     """
@@ -107,7 +107,7 @@ class SpanField(QLineEdit):
         describe(self, name, tip)
         set_font(self, 13)
         set_height(self, 30)
-        self._words, self._spans, self._least = words, spans, least
+        self._words, self._spans, self._least = words.split(), spans, least
         self._value: int | str = least
         self.editingFinished.connect(self._finish)
         self.textEdited.connect(lambda: self._mark(self.parsed(self.text()) is None))
@@ -135,8 +135,8 @@ class SpanField(QLineEdit):
     def parsed(self, text: str) -> int | str | None:
         """Return what a text means; None when it means nothing."""
         raw = text.strip().lower()
-        if self._words and raw == self._words:
-            return self._words
+        if raw in self._words:
+            return raw
         bare = raw.removesuffix("rows").removesuffix("row").strip()
         number = parse_number(bare) if bare else None
         if number is not None:

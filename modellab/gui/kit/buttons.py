@@ -10,7 +10,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QFrame,
-    QHBoxLayout,
+    QGridLayout,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -166,6 +166,8 @@ class SegmentedControl(QFrame):
         What is chosen, for screen readers.
     options
         ``(key, text, tip)`` of every segment, in order.
+    per_row
+        Segments in one row, where they need several; 0: all in one.
     """
 
     changed = Signal(str)
@@ -178,13 +180,15 @@ class SegmentedControl(QFrame):
         *,
         current: str | None = None,
         changed: Callable[[str], object] | None = None,
+        per_row: int = 0,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setProperty("kind", "segments")
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        layout = QHBoxLayout(self)
+        layout = QGridLayout(self)
+        per_row = per_row or len(options)
         layout.setContentsMargins(3, 3, 3, 3)
         layout.setSpacing(2)
         self._group = QButtonGroup(self)
@@ -199,8 +203,9 @@ class SegmentedControl(QFrame):
             describe(button, f"{name}: {text}", tip)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             self._group.addButton(button, len(self._keys))
+            at = len(self._keys)
             self._keys.append(key)
-            layout.addWidget(button)
+            layout.addWidget(button, at // per_row, at % per_row)
         self.set_current(current if current is not None else self._keys[0])
         self._group.idToggled.connect(self._toggled)
         if changed is not None:
