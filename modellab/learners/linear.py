@@ -21,6 +21,7 @@ from modellab.learners.base import (
     no_progress,
 )
 from modellab.learners.compiled.kernel import PENALTIES, SCALES, SCHEDULES, LinearKernel
+from modellab.learners.compiled.sparse_kernel import SparseKernel
 from modellab.learners.settings import (
     CLASSIFICATION_LOSSES,
     REGRESSION_LOSSES,
@@ -28,6 +29,7 @@ from modellab.learners.settings import (
     resolve,
     unknown_setting,
 )
+from modellab.learners.weights import MOST_WEIGHTS, largest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -206,8 +208,15 @@ class LinearLearner:
         self._centre, self._unit = 0.0, 1.0
         self.view: View = "raw" if values["scale"] == "online" else "scaled"
         classes = inputs.task.n_classes
+        outputs = classes if classes > 2 else 1
+        self._kernel: LinearKernel | SparseKernel
         with _told():
-            self._kernel = LinearKernel(len(inputs.names), classes if classes > 2 else 1, **values)
+            if inputs.sparse_from is None:
+                self._kernel = LinearKernel(len(inputs.names), outputs, **values)
+            else:
+                self._kernel = SparseKernel(
+                    len(inputs.names), outputs, inputs.sparse_from, **values
+                )
         self._compiled()
 
     # ------------------------------------------------------------------ training
@@ -299,6 +308,8 @@ class LinearLearner:
         With ``scale="online"`` the weights are those of the standardised columns.
         """
         found = self.coefficients
+        if len(found) > MOST_WEIGHTS:
+            found = largest(found)
         for prefix, value in zip(self._prefixes(), self._kernel.intercept.tolist(), strict=True):
             found[f"{prefix}intercept"] = value
         found["step size"] = self._kernel.step_size
@@ -396,13 +407,15 @@ class LinearLearner:
     def size_bytes(self) -> int:
         """Bytes that a deployed model needs: weights, intercepts, and the scaler, if any."""
         d, k = self._kernel.features, self._kernel.outputs
+        if isinstance(self._kernel, SparseKernel):  # weights that are 0 need no place
+            return 12 * int(np.count_nonzero(self._kernel.weights)) + 8 * k
         scaler = 2 * d + 1 if self._kernel.parameter("scale") == "online" else 0
         return 8 * (k * (d + 1) + scaler)
 
     @staticmethod
     def _compiled() -> Any:
         try:
-            from modellab.learners.compiled import _linear, _math  # noqa: F401
+            from modellab.learners.compiled import _linear, _math, _sparse  # noqa: F401
         except ImportError as error:
             raise LearnerError(
                 f"{TITLE} is compiled code that has not been built here. Install Model Lab again, "
@@ -483,4 +496,5 @@ ENTRY = CatalogueEntry(
     "interpreted one. Its learning rate can be moved while it runs.",
     parameters=PARAMETERS,
     build=build,
+    sparse=True,
 )

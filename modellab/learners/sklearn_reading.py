@@ -6,22 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.learners.weights import MOST_WEIGHTS, largest
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-
-MOST_WEIGHTS = 4096
-"""Of a model with more weights, as one of texts, only the `LARGEST` are told."""
-LARGEST = 200
-
-
-def largest(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return the `LARGEST` weights by absolute value, in the order of their columns."""
-    sizes = -np.abs(np.fromiter(weights.values(), float, len(weights)))
-    chosen = set(np.argsort(sizes, kind="stable")[:LARGEST].tolist())
-    return {name: w for k, (name, w) in enumerate(weights.items()) if k in chosen}
 
 
 def parameters(estimator: Any, names: Sequence[str], classes: Sequence[object]) -> dict[str, float]:

@@ -175,7 +175,7 @@ class LinearKernel:
             "scale": scale,
             "track_rates": track_rates,
         }
-        self._parameters = _checked(self._parameters, outputs)
+        self._parameters = checked_parameters(self._parameters, outputs)
         self._core: Core | None = None
         self._arrays: dict[str, NDArray[Any]] = {}
         self.reset()
@@ -206,6 +206,21 @@ class LinearKernel:
             self._arrays["mean"][:d].copy(),
             self._arrays["variance"][:d].copy(),
         )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Copy of all settings."""
+        return dict(self._parameters)
+
+    @property
+    def choices(self) -> Ints:
+        """Words and switches among the settings, as the compiled loops take them."""
+        return self._arrays["choices"].copy()
+
+    @property
+    def settings(self) -> Floats:
+        """Numbers among the settings, as the compiled loops take them."""
+        return self._arrays["settings"].copy()
 
     @property
     def steps(self) -> int:
@@ -259,7 +274,7 @@ class LinearKernel:
         if name in _FIXED:
             raise ValueError(f"{name} cannot change once weights have been learned")
         before = self._parameters
-        self._parameters = _checked({**before, name: value}, self.outputs)
+        self._parameters = checked_parameters({**before, name: value}, self.outputs)
         if self._carried(before) != self._carried(self._parameters):
             self._make_rates(from_weights=True)
         self._write_settings()
@@ -437,7 +452,7 @@ class LinearKernel:
         ValueError
             If the state is of a model of another shape, loss or scaling.
         """
-        parameters = _checked({**self._parameters, **state["parameters"]}, self.outputs)
+        parameters = checked_parameters({**self._parameters, **state["parameters"]}, self.outputs)
         same = all(parameters[name] == self._parameters[name] for name in _FIXED)
         if not same or (state["features"], state["outputs"]) != (self.features, self.outputs):
             raise ValueError("the state is of another model")
@@ -563,8 +578,8 @@ class LinearKernel:
         self._core = None
 
 
-def _checked(parameters: Mapping[str, Any], outputs: int) -> dict[str, Any]:
-    """Settings in their own types, or ValueError with the name of the one that is wrong."""
+def checked_parameters(parameters: Mapping[str, Any], outputs: int) -> dict[str, Any]:
+    """Return settings in their own types; raise ValueError with the name of a wrong one."""
     checked = dict(parameters)
     for name, words in _WORDS.items():
         if checked[name] not in words:
