@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modellab.evaluation.paired import LossArrays
     from modellab.experiment import LaneSpec
 
@@ -23,9 +25,9 @@ class LaneEvidence:
     counters
         ``updates retrains redeploys rejected rollbacks downtime_rows alarms quarantined``; what is
         left out is 0.
-    cpu_seconds
-        By ``predict``, ``learn`` and ``fit``.
-    model_bytes, rows_stored
+    cpu
+        CPU seconds by ``predict``, ``learn`` and ``fit``.
+    bytes, rows_stored
         Present size of the deployed model; most rows kept for later training at any time.
     staleness
         Mean number of rows from the newest row that the model had learned to the one it predicted;
@@ -42,9 +44,9 @@ class LaneEvidence:
     spec: LaneSpec
     baseline: bool
     losses: LossArrays
-    counters: dict[str, float] = field(default_factory=dict)
-    cpu_seconds: dict[str, float] = field(default_factory=dict)
-    model_bytes: int = 0
+    counters: Mapping[str, float] = field(default_factory=dict)
+    cpu: Mapping[str, float] = field(default_factory=dict)
+    bytes: int = 0
     rows_stored: int = 0
     staleness: float | None = None
     forgetting: float | None = None

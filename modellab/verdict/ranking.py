@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from modellab.evaluation.evidence import LaneEvidence
     from modellab.experiment import PriceSpec
+    from modellab.verdict.values import Interval
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -54,6 +55,7 @@ class Comparisons:
 
     def __init__(self, lanes: Sequence[LaneEvidence], level: float, seed: int) -> None:
         self.lanes, self.level, self.seed = list(lanes), level, seed
+        self.means: dict[int, Interval | None] = {}
         self._pairs: dict[tuple[int, int], Comparison | None] = {}
 
     def pair(self, a: int, b: int) -> Comparison | None:
@@ -114,7 +116,7 @@ class Ranking:
         self.comparisons = comparisons
         self.members = list(members)
         lanes = [comparisons.lanes[k] for k in self.members]
-        self.usage = usage(lanes)
+        self.usage = usage(comparisons.lanes)[self.members]
         self._ranks = np.array([upkeep_rank(lane.spec) for lane in lanes])
         self._slack: dict[int, Floats] = {}
 
@@ -212,7 +214,7 @@ def usage(lanes: Sequence[LaneEvidence]) -> Floats:
         found[k] = (
             errors,
             lane.counters.get("retrains", 0),
-            sum(lane.cpu_seconds.values()) / 3600.0,
+            sum(lane.cpu.values()) / 3600.0,
             lane.downtime_seconds / 3600.0,
         )
     return found

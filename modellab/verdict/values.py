@@ -124,7 +124,28 @@ class HindsightPoint(msgspec.Struct):
 class Hindsight(msgspec.Struct):
     """The hindsight optimum of one learner on a grid, and the best for each number of retrains.
 
-    `grid`: possible positions of retrains. `fits_seconds`: CPU seconds of the fits that it took.
+    Attributes
+    ----------
+    learner
+        Its name.
+    grid
+        Possible positions of retrains.
+    at, total
+        The positions that cost least, and what that costs in all.
+    stop
+        End of the rows that it was found on.
+    points
+        The best for each number of retrains.
+    fit_seconds
+        CPU seconds of the fits that it took to find it.
+    losses, fit_cpu, predict_cpu
+        What other prices need: entry [k][s], s >= k, is the sum of losses of model k on segment s
+        (model 0 is there from the start, model k is trained at ``grid[k - 1]``); CPU seconds of the
+        training of each model; CPU seconds of all predictions of one model.
+    failed
+        Models that could not be trained.
+    rows
+        Rows that were scored.
     """
 
     learner: str
@@ -134,6 +155,11 @@ class Hindsight(msgspec.Struct):
     stop: int
     points: list[HindsightPoint] = []
     fit_seconds: float = 0.0
+    losses: list[list[float]] = []
+    fit_cpu: list[float] = []
+    predict_cpu: float = 0.0
+    failed: list[int] = []
+    rows: int = 0
 
 
 class Verdict(msgspec.Struct):

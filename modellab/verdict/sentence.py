@@ -1,0 +1,111 @@
+"""The answer in a sentence or two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modellab.verdict import words
+
+if TYPE_CHECKING:
+    from modellab.verdict.values import LaneRow, Verdict
+
+
+def row_named(verdict: Verdict, name: str | None) -> LaneRow | None:
+    """Return the line of a lane."""
+    return next((row for row in verdict.lanes if row.name == name), None)
+
+
+def best_baseline(verdict: Verdict) -> LaneRow | None:
+    """Return the baseline with the least loss."""
+    there = [row for row in verdict.lanes if row.baseline and row.error is not None]
+    return min(there, key=lambda row: row.error.value if row.error else 0.0, default=None)
+
+
+def fewer(verdict: Verdict, mine: LaneRow, other: LaneRow, *, capital: bool = False) -> str:
+    """How many errors `mine` made against `other`, as ``609 fewer errors than Retrained``.
+
+    For regression: ``a mean absolute error lower by 1.2 than that of Retrained``.
+    """
+    del capital
+    name = words.name(other.name)
+    less = _difference(mine, other)
+    if verdict.unit == "error rate":
+        count = round(abs(less) * min(mine.rows, other.rows))
+        if count == 0:
+            return f"as many errors as {name}"
+        noun = "error" if count == 1 else "errors"
+        return f"{count:,} {'fewer' if less > 0 else 'more'} {noun} than {name}"
+    if less == 0:
+        return f"the same mean absolute error as {name}"
+    way = "lower" if less > 0 else "higher"
+    return f"a mean absolute error {words.number(abs(less))} {way} than {name}"
+
+
+def _difference(mine: LaneRow, other: LaneRow) -> float:
+    """Mean loss of `other` less that of `mine`."""
+    if other.difference is not None and mine.outcome == "best":
+        return other.difference.value
+    if mine.error is None or other.error is None:
+        return 0.0
+    return other.error.value - mine.error.value
+
+
+def verb(verdict: Verdict) -> str:
+    """Return what a lane does to its errors."""
+    return "made" if verdict.unit == "error rate" else "had"
+
+
+def sentence(verdict: Verdict, tied: list[str]) -> str:
+    """Say which lane to deploy, and the one fact that decides it."""
+    best = row_named(verdict, verdict.recommended)
+    assert best is not None
+    better = [row for row in verdict.lanes if row.baseline and row.outcome == "better"]
+    head = f"Deploy {words.name(best.name)}."
+    rows = f"the same {words.rows(verdict.rows)}"
+    if better:
+        base = min(better, key=lambda row: row.error.value if row.error else 0.0)
+        name = words.baseline(base.name, base.learner)
+        mine = words.name(best.name)
+        did = fewer(verdict, base, best)
+        return (
+            f"No lane is better than {name}: it {verb(verdict)} {did} on {rows}, without a model. "
+            f"Of the lanes, {mine} is the one to take."
+        )
+    if tied:
+        return f"{head} {_tie(verdict, best, tied)}"
+    other = row_named(verdict, verdict.runner_up)
+    if other is None:
+        base_row = best_baseline(verdict)
+        if base_row is None:
+            return f"{head} It is the only lane that could be deployed."
+        return (
+            f"{head} It is the only lane that could be deployed; it {verb(verdict)} "
+            f"{fewer(verdict, best, base_row)} on {rows}."
+        )
+    compute = words.compute(sum(best.cpu_seconds.values()), sum(other.cpu_seconds.values()))
+    did = f"It {verb(verdict)} {fewer(verdict, best, other)}, on {rows}"
+    if verdict.sure == "likely" and other.outcome != "worse":
+        saved = other.cost["total"] - best.cost["total"]
+        did = (
+            f"It costs {words.number(saved)} less than {words.name(other.name)} on {rows}, "
+            f"with {fewer(verdict, best, other).replace(' than ' + words.name(other.name), '')}"
+        )
+    return f"{head} {did}, {compute}." if compute else f"{head} {did}."
+
+
+def _tie(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
+    """The lanes that tie, and why this one of them."""
+    others = words.listed(tied)
+    rows = words.rows(verdict.rows)
+    simplest = _simplest(verdict, best, tied)
+    costs = "costs less" if len(tied) == 1 else "costs least"
+    why = "needs the least upkeep of them" if simplest else f"{costs}, and is as simple to keep"
+    return (
+        f"It ties with {others}: on {rows} their difference is within chance, and "
+        f"{words.name(best.name)} {why}."
+    )
+
+
+def _simplest(verdict: Verdict, best: LaneRow, tied: list[str]) -> bool:
+    """Whether the kinds of policy tell the recommended lane from those that it ties with."""
+    return all(row.policy != best.policy for row in verdict.lanes if row.name in tied)
