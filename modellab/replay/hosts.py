@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from modellab.data.store import Store
+    from modellab.evaluation.evidence import LaneEvidence
     from modellab.evaluation.history import SeriesArrays, SeriesDelta
     from modellab.evaluation.parameter_history import ParameterDelta
     from modellab.experiment import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         Scalar,
     )
     from modellab.policies.base import PolicyEvent
-    from modellab.replay.lane_state import Evidence, LaneState, Snapshots
+    from modellab.replay.lane_state import LaneState, Snapshots
 
 Pieces = list[tuple[int, NDArray[Any], Prediction]]
 
@@ -45,6 +46,7 @@ class LaneHost:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.lanes: dict[str, LaneRunner] = {}
+        self._shadow: LaneRunner | None = None
 
     def add(
         self,
@@ -108,22 +110,26 @@ class LaneHost:
             lane.applied = 0
         return lane
 
-    def replayed(
+    def shadow(
         self,
         state: dict[str, bytes],
         spec: LaneSpec,
         journal: list[Intervention],
         whole: bool,
         pins: Sequence[int],
-        stop: int,
-        settled: int = 0,
-    ) -> dict[str, bytes]:
-        """State of a lane that goes on from `state` to `stop`, beside the lanes that are here.
+    ) -> None:
+        """Begin to replay a lane again from `state`, beside the lanes that are here."""
+        self._shadow = self._loaded(state, spec, journal, whole, pins)
 
-        `settled`: so many journal entries have been applied there.
-        """
-        lane = self._loaded(state, spec, journal, whole, pins)
-        lane.advance(stop)
+    def shadow_to(self, stop: int) -> None:
+        """Replay the shadow up to `stop`."""
+        assert self._shadow is not None
+        self._shadow.advance(stop)
+
+    def shadow_state(self, settled: int) -> dict[str, bytes]:
+        """State of the shadow once `settled` journal entries were applied; it is gone then."""
+        lane, self._shadow = self._shadow, None
+        assert lane is not None
         lane.settle(settled)
         return lane.state()
 
@@ -141,7 +147,7 @@ class LaneHost:
         """Count costs at these prices."""
         self.context.prices = prices
 
-    def evidence(self) -> dict[str, Evidence]:
+    def evidence(self) -> dict[str, LaneEvidence]:
         """Tell what a verdict needs to know of all lanes."""
         return {name: lane.evidence() for name, lane in self.lanes.items()}
 

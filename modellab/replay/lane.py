@@ -10,6 +10,7 @@ import numpy as np
 from modellab.data.stream import BLOCK
 from modellab.errors import LabError
 from modellab.evaluation.costs import Spent, cost
+from modellab.evaluation.evidence import LaneEvidence
 from modellab.evaluation.forgetting import Forgetting, choose_memory_set, score
 from modellab.evaluation.history import Series
 from modellab.evaluation.metrics import Scores
@@ -20,8 +21,9 @@ from modellab.learners.base import Learner, Prediction, Progress, no_progress
 from modellab.policies.base import PolicyEvent, block_end
 from modellab.policies.make import make
 from modellab.replay.lane_checks import check_lane
-from modellab.replay.lane_state import Evidence, LaneState, Metrics, Sink
+from modellab.replay.lane_state import LaneState, Metrics, Sink
 from modellab.replay.lane_watch import LaneWatch
+from modellab.replay.pins import pack_pin, pin_key, pins_of, unpack_pin
 from modellab.replay.surroundings import LaneSurroundings, common_answers
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from modellab.replay.context import Context
 
 _PIECE = 65_536
-_PIN = "pin "
 
 
 class LaneRunner:
@@ -283,11 +284,10 @@ class LaneRunner:
     def _pin(self) -> None:
         """Set the model aside where a later rollback wants it: before anything is done here."""
         if self.position in self.pins:
-            kept = {k: v for k, v in self.policy.state().items() if k != "cache"}
-            self.pinned[self.position] = pickle.dumps((self.learner_blob(), kept), protocol=5)
+            self.pinned[self.position] = pack_pin(self.learner_blob(), self.policy.state())
 
     def _roll_back(self, to: int) -> None:
-        blob, kept = pickle.loads(self.pinned[to])
+        blob, kept = unpack_pin(self.pinned[to])
         self.policy.roll_back(blob, kept)
         text = f"You rolled the model back to what it was at row {to:,}"
         self.events.append(PolicyEvent(self.position, "rollback", text, {"to": to}))
@@ -331,9 +331,12 @@ class LaneRunner:
             rates=rates() if callable(rates) else None,
             metrics=cast("Metrics", self.scores.values()) if metrics else None,
             rows_stored=self.watch.pace.stored(self.position, self.policy),
-            staleness=self.watch.pace.mean(self.position, self.policy),
+            staleness=self._staleness(),
             down=self.policy.down,
         )
+
+    def _staleness(self) -> float | None:
+        return None if self.baseline else self.watch.pace.mean(self.position, self.policy)
 
     def _counters(self) -> dict[str, float]:
         counters = dict(vars(self.policy.counters))
@@ -341,21 +344,21 @@ class LaneRunner:
         counters["downtime_seconds"] = self.watch.down.seconds
         return counters
 
-    def evidence(self) -> Evidence:
+    def evidence(self) -> LaneEvidence:
         """Tell what a verdict needs to know."""
         counters = self._counters()
         clocks = {key[4:]: value for key, value in counters.items() if key.startswith("cpu_")}
         seconds = counters.pop("downtime_seconds")
-        return Evidence(
+        return LaneEvidence(
             name=self.spec.name,
             spec=self.spec,
             baseline=self.baseline,
             losses=self.watch.losses.arrays(),
-            counters={k: int(v) for k, v in counters.items() if not k.startswith("cpu_")},
+            counters={k: v for k, v in counters.items() if not k.startswith("cpu_")},
             cpu=clocks,
             bytes=self.model_bytes(),
             rows_stored=self.watch.pace.stored(self.position, self.policy),
-            staleness=self.watch.pace.mean(self.position, self.policy),
+            staleness=self._staleness(),
             forgetting=self.forgetting.value,
             downtime_seconds=seconds,
             alarms=list(self.watch.alarms),
@@ -393,7 +396,7 @@ class LaneRunner:
             "watch": self.watch.state(),
         }
         blobs = {"learner": self.learner_blob(), "rest": pickle.dumps(rest, protocol=5)}
-        return blobs | {f"{_PIN}{at}": blob for at, blob in self.pinned.items()}
+        return blobs | {pin_key(at): blob for at, blob in self.pinned.items()}
 
     def load_state(self, state: dict[str, bytes]) -> None:
         """Take over a state made by `state`.
@@ -426,11 +429,6 @@ class LaneRunner:
         self.policy.rows_changed(self.position)
 
 
-def pins_of(state: dict[str, bytes]) -> dict[int, bytes]:
-    """Models that were set aside in a lane's state, by position."""
-    return {int(key[len(_PIN) :]): blob for key, blob in state.items() if key.startswith(_PIN)}
-
-
 def _shown(value: Scalar | None) -> str:
     if value is None:
         return "(unset)"
@@ -441,4 +439,4 @@ def _shown(value: Scalar | None) -> str:
     return str(value)
 
 
-__all__ = ["LaneRunner", "LaneState", "Metrics", "Sink", "check_lane", "pins_of"]
+__all__ = ["LaneRunner", "LaneState", "Metrics", "Sink", "check_lane"]

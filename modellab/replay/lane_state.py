@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from modellab.learners.base import Prediction
 
 if TYPE_CHECKING:
-    from modellab.evaluation.paired import LossArrays
     from modellab.experiment import LaneSpec, Scalar
 
 Metrics = dict[str, dict[str, float | None]]
@@ -62,33 +61,3 @@ class LaneState:
     staleness: float | None = None
     regret: float | None = None
     down: bool = False
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a verdict needs to know of a lane: the fields of `verdict.evidence.LaneEvidence`.
-
-    Attributes
-    ----------
-    counters
-        `policies.base.Counters` by name, without the clocks.
-    cpu
-        CPU seconds by ``predict``, ``learn`` and ``fit``.
-    bytes
-        Size of the deployed model.
-    alarms
-        Positions of the drift alarms on the lane's error, in order.
-    """
-
-    name: str
-    spec: LaneSpec
-    baseline: bool
-    losses: LossArrays
-    counters: dict[str, int]
-    cpu: dict[str, float]
-    bytes: int
-    rows_stored: int
-    staleness: float | None
-    forgetting: float | None
-    downtime_seconds: float
-    alarms: list[int]

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from modellab.errors import ExperimentError, LabError, quote
+from modellab.errors import ExperimentError, quote
 from modellab.experiment import (
     Experiment,
+    Fault,
     Intervention,
     LaneSpec,
+    PriceSpec,
     Scalar,
     check,
     replace,
@@ -20,14 +22,21 @@ from modellab.learners.base import Progress, no_progress
 from modellab.policies.base import PolicyEvent
 from modellab.replay.checkpoints import CheckpointStore
 from modellab.replay.context import build_context
+from modellab.replay.fault_events import fault_events
+from modellab.replay.faulting import inject, remove_fault
+from modellab.replay.hindsight_lanes import FindHindsight, tell_regret, with_positions
 from modellab.replay.hosts import Host, LaneHost, Pieces, RemoteHost
-from modellab.replay.lane import LaneRunner, LaneState, check_lane
+from modellab.replay.journal_checks import check_journal
+from modellab.replay.lane_checks import check_lane
 from modellab.replay.placing import SharedProgress, place, weight
+from modellab.replay.rollbacks import complete, pin_at, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from modellab.data.store import Store
+    from modellab.evaluation.evidence import LaneEvidence
+    from modellab.replay.lane_state import LaneState
 
 Collect = Callable[[dict[str, Pieces]], None]
 
@@ -47,6 +56,8 @@ class Replay:
         Folder for checkpoints; None keeps them in memory.
     checkpoints
         Whether to keep any (a headless run that never seeks needs none).
+    find
+        Finds the hindsight optimum, for lanes of it whose positions are not given.
 
     Raises
     ------
@@ -63,10 +74,12 @@ class Replay:
         session_dir: Path | None = None,
         checkpoints: bool = True,
         progress: Progress = no_progress,
+        find: FindHindsight | None = None,
     ) -> None:
         self.store = store
         self.context = build_context(experiment, store, progress=progress)
-        self.experiment = self.context.experiment
+        self.experiment = with_positions(self.context.experiment, self.context, find, progress)
+        self.context.experiment = self.experiment
         self.journal: list[Intervention] = list(self.experiment.intervention)
         self.checkpoints = CheckpointStore(session_dir) if checkpoints else None
         self.baselines: list[str] = []
@@ -81,34 +94,13 @@ class Replay:
             check_lane(spec, self.context)
         if not experiment.lane:
             check(self.experiment)  # once more: now the default lanes are known
-        self._check_journal()
+        check_journal(self.journal, self.experiment, self.context)
         self.position = self.context.train_rows
         self.home: dict[str, int] = {}
         self.forked: dict[str, Intervention] = {}
         self.hosts: list[Host] = [LaneHost(self.context)]
         self._workers = max(1, workers)
         self._prepared = False
-
-    def _check_journal(self) -> None:
-        """Refuse a journal that could not be followed, before anything is trained."""
-        learners = {spec.name: spec for spec in self.experiment.lane}
-        tried: dict[str, LaneRunner] = {}
-        for made in self.journal:
-            if made.lane not in learners:
-                continue  # of a lane that is added later
-            if made.fork is not None:
-                learners[made.fork] = learners[made.lane]
-                continue
-            if made.lane not in tried:
-                tried[made.lane] = LaneRunner(learners[made.lane], self.context)
-            for name, value in made.set.items():
-                try:
-                    tried[made.lane].policy.set(name, value)
-                except LabError as error:
-                    raise ExperimentError(
-                        f"The intervention at row {made.position:,} in lane {quote(made.lane)} "
-                        f"cannot be done: {error.sentence}"
-                    ) from error
 
     # -- facts
 
@@ -144,14 +136,18 @@ class Replay:
         self._start_hosts()
         resume = resume and self.checkpoints is not None and self.checkpoints.load_index()
         for spec, baseline in self.order:
-            self._call(spec.name, "add", spec, baseline, self._entries(spec.name))
+            self._add(spec, baseline)
         if resume and self._resume():
             self._prepared = True
             return
         self._train_all(progress)
         self._prepared = True
+        self._save_checkpoint()  # before forks: what is saved is as on arrival
         self._fork_due()
-        self._save_checkpoint()
+
+    def _add(self, spec: LaneSpec, baseline: bool) -> None:
+        name = spec.name
+        self._call(name, "add", spec, baseline, self._entries(name), wanted(self.journal, name))
 
     def _start_hosts(self) -> None:
         self.home = place([spec for spec, _ in self.order], self._workers)
@@ -184,7 +180,7 @@ class Replay:
         assert self.checkpoints is not None
         if self.checkpoints.holding(self.stop, [s.name for s, _ in self.order]) is None:
             return False
-        self._restore(self.stop)
+        self.restore(self.stop)
         return True
 
     # -- playing
@@ -198,9 +194,9 @@ class Replay:
                 end = min(end, self.checkpoints.next_due(self.position))
             self._advance_all(end, collect)
             self.position = end
-            self._fork_due()
             if self.checkpoints is not None and self.checkpoints.due(end, self.train_rows):
                 self._save_checkpoint()
+            self._fork_due()
 
     def _advance_all(self, end: int, collect: Collect | None) -> None:
         busy = [h for i, h in enumerate(self.hosts) if i in self.home.values()]
@@ -233,17 +229,27 @@ class Replay:
                 self._make_fork(made)
 
     def _make_fork(self, made: Intervention) -> None:
-        index = next(i for i, e in enumerate(self.journal) if e is made)
-        before = sum(1 for e in self.journal[:index] if e.lane == made.lane and e.fork is None)
-        self._call(made.lane, "settle", made.lane, before)
-        self._add_fork(made, self._call(made.lane, "state", made.lane), whole=False)
+        self._call(made.lane, "settle", made.lane, self.entries_before(made))
+        self._add_fork(made, self._call(made.lane, "state", made.lane))
 
-    def _add_fork(self, made: Intervention, state: dict[str, bytes], *, whole: bool) -> None:
+    def _add_fork(
+        self, made: Intervention, state: dict[str, bytes], saved_at: int | None = None
+    ) -> None:
+        """Add a fork with its parent's state, or with its own of a checkpoint at `saved_at`."""
         assert made.fork is not None
         spec = replace(self._spec(made.lane), name=made.fork)
         self.home[made.fork] = self.home[made.lane]
         self.forked[made.fork] = made
-        self._call(made.fork, "fork", state, spec, self._entries(made.fork), whole)
+        whole = saved_at is not None
+        if saved_at is not None:
+            state = complete(self, made.fork, state, saved_at)
+        pins = wanted(self.journal, made.fork)
+        self._call(made.fork, "fork", state, spec, self._entries(made.fork), whole, pins)
+
+    def entries_before(self, made: Intervention) -> int:
+        """How many entries its parent lane has in the journal before a fork."""
+        index = next(i for i, e in enumerate(self.journal) if e is made)
+        return sum(1 for e in self.journal[:index] if e.lane == made.lane and e.fork is None)
 
     # -- what a person does
 
@@ -257,6 +263,25 @@ class Replay:
         """
         self._changeable(lane)
         made: Intervention = self._call(lane, "intervene", lane, changes)
+        self._insert(made)
+        return made
+
+    def rollback(self, lane: str, to: int, progress: Progress = no_progress) -> Intervention:
+        """Make the model of a lane again what it was at `to`; return the journal entry.
+
+        Raises
+        ------
+        LabError
+            If there is no such lane, or `to` is not before the present position.
+        """
+        self._changeable(lane)
+        if not self.train_rows <= to < self.position:
+            raise ExperimentError(
+                f"A model can be rolled back to a row from {self.train_rows:,} on and before the "
+                f"present row, {self.position:,}; not to row {to:,}."
+            )
+        pin = pin_at(self, lane, to, progress)
+        made: Intervention = self._call(lane, "roll_back", lane, to, pin)
         self._insert(made)
         return made
 
@@ -283,7 +308,7 @@ class Replay:
         check_lane(spec, self.context)
         self.home[spec.name] = self._least_busy() if weight(spec.learner) else 0
         try:
-            self._call(spec.name, "add", spec, False, self._entries(spec.name))
+            self._add(spec, False)
             self._train(spec.name, progress)
             if self.checkpoints is not None:
                 blobs = self._call(spec.name, "state", spec.name)
@@ -340,6 +365,59 @@ class Replay:
         if self.checkpoints is not None:
             self.checkpoints.forget_lane(name)
 
+    # -- faults and prices
+
+    def inject(self, fault: Fault) -> Fault:
+        """Let a fault happen from the present position on (or later); return it as it was added.
+
+        Raises
+        ------
+        ExperimentError
+            If it does not fit the data, or would be over before the present position.
+        """
+        return inject(self, fault)
+
+    def remove_fault(
+        self,
+        index: int,
+        progress: Progress = no_progress,
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take back a fault; where it has begun, go back to its start and come here again.
+
+        Parameters
+        ----------
+        index
+            Its number in the experiment.
+        progress
+            Of coming back; when it is given up, the replay stays where it is by then.
+        told
+            Called once the fault is gone, before coming back: to write it down.
+
+        Raises
+        ------
+        ExperimentError
+            If there is no such fault, or no checkpoint to go back to.
+        """
+        remove_fault(self, index, progress, told)
+
+    def set_prices(self, prices: PriceSpec) -> None:
+        """Count costs at these prices; what policies decide by stays as it was deployed."""
+        for host in self.hosts:
+            host.call("set_prices", prices)
+
+    @property
+    def prices(self) -> PriceSpec:
+        """Prices that costs are counted at."""
+        return self.context.prices
+
+    def as_replayed(self) -> Experiment:
+        """The experiment with all that was done to it since it was deployed."""
+        found: Experiment = replace(
+            self.experiment, intervention=list(self.journal), prices=self.prices
+        )
+        return found
+
     # -- time travel
 
     def seek(self, position: int, progress: Progress = no_progress) -> None:
@@ -348,27 +426,31 @@ class Replay:
             raise ExperimentError("This replay keeps no checkpoints, so it can't go back.")
         position = min(max(position, self.train_rows), self.stop)
         if position < self.position:
-            self._restore(position)
+            self.restore(position, progress)
         begin = self.position
         while self.position < position:
             self.advance(min(self.position + 4096, position))
             progress(self.position - begin, position - begin, "Replaying")
 
-    def _restore(self, position: int) -> None:
+    def restore(self, position: int, progress: Progress = no_progress) -> None:
         """Load the newest checkpoint at or before `position` that holds every lane."""
         assert self.checkpoints is not None
         plain = [n for n in self.home if n not in self.forked]
         point = self.checkpoints.holding(position, plain)
         if point is None:
             raise ExperimentError("There is no checkpoint to go back to.")
+        at = point.position
+        blobs = {n: self.checkpoints.blobs(point, n) for n in plain}
+        blobs = {n: complete(self, n, found, at, progress) for n, found in blobs.items()}
         for name in list(self.forked):
             self._call(name, "remove", name)
             del self.home[name], self.forked[name]
         for name in plain:
-            self._call(name, "load", name, self.checkpoints.blobs(point, name), self._entries(name))
+            pins = wanted(self.journal, name)
+            self._call(name, "load", name, blobs[name], self._entries(name), pins)
         for made in self.journal:
             if made.fork and made.fork in point.lanes:
-                self._add_fork(made, self.checkpoints.blobs(point, made.fork), whole=True)
+                self._add_fork(made, self.checkpoints.blobs(point, made.fork), at)
         self.position = point.position
         self._fork_due()
 
@@ -389,7 +471,16 @@ class Replay:
         found: dict[str, LaneState] = {}
         for host in self.hosts:
             found.update(host.call("describe", metrics, size))
-        return {name: found[name] for name in self.home}
+        lanes = {name: found[name] for name in self.home}
+        tell_regret(lanes)
+        return lanes
+
+    def evidence(self) -> list[LaneEvidence]:
+        """What a verdict needs to know of all lanes, in order."""
+        found: dict[str, LaneEvidence] = {}
+        for host in self.hosts:
+            found.update(host.call("evidence"))
+        return [found[name] for name in self.home]
 
     def curves(self, since: dict[str, dict[str, int]]) -> dict[str, dict[str, Any]]:
         """News of all lanes' curves since the versions given."""
@@ -404,16 +495,21 @@ class Replay:
         return self._call(name, method, name, *args)
 
     def events(self, start: dict[str, int] | None = None) -> list[tuple[str, PolicyEvent]]:
-        """Events of all lanes in order of position, with the lane's name."""
-        found: list[tuple[str, PolicyEvent]] = []
+        """Events of all lanes in order of position, with the lane's name.
+
+        `start`: for each lane the number of its events to leave out. What faults do concerns all
+        lanes: that is told of the lane ``""``.
+        """
+        known = start or {}
+        faults = fault_events(self.experiment.fault, self.train_rows, self.position)
+        found = [("", event) for event in faults[known.get("", 0) :]]
         for name in self.home:
-            first = (start or {}).get(name, 0)
-            found += [(name, e) for e in self._call(name, "events", name, first)]
+            found += [(name, e) for e in self._call(name, "events", name, known.get(name, 0))]
         for name, made in self.forked.items():
-            if not start or name not in start:
+            if name not in known:
                 text = f"You forked {made.lane}"
                 found.append((name, PolicyEvent(made.position, "fork", text)))
-        order = list(self.home)
+        order = ["", *self.home]
         return sorted(found, key=lambda p: (p[1].position, order.index(p[0])))
 
     def close(self) -> None:
@@ -450,6 +546,15 @@ class Replay:
                 f"{quote(name)} is a baseline: it stays as it is, so that lanes can be compared "
                 "with it."
             )
+
+    def ask_host(self, lane: str, method: str, *args: Any) -> Any:
+        """Ask the host of a lane."""
+        return self._call(lane, method, *args)
+
+    def shadow(self, lane: str, state: dict[str, bytes], *, whole: bool) -> None:
+        """Begin to replay a lane again from `state`, beside the others (see `LaneHost.shadow`)."""
+        pins = wanted(self.journal, lane)
+        self._call(lane, "shadow", state, self._spec(lane), self._entries(lane), whole, pins)
 
     def _call(self, lane: str, method: str, *args: Any) -> Any:
         return self.hosts[self.home[lane]].call(method, *args)

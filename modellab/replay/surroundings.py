@@ -20,6 +20,7 @@ from modellab.policies.base import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -122,6 +123,15 @@ class LaneSurroundings:
     def baseline(self, start: int, stop: int) -> Prediction:
         """What answers while nothing serves: majority class or running mean of labels known."""
         return Prediction(self._common(start, stop))
+
+    def numbers(self, start: int, stop: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Names of the number features, and their values (n, d) as they arrive; NaN is missing."""
+        stream = self.context.stream
+        return stream.number_columns, stream.numbers(start, stop)
+
+    def without(self, positions: Ints) -> AbstractContextManager[None]:
+        """Leave these rows (in order) out of all fits that are done meanwhile."""
+        return self.context.stream.without(positions)
 
     def feature_alarms(self, position: int) -> int:
         """Feature columns in alarm at the last check at or before `position`."""

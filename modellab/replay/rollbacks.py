@@ -1,0 +1,103 @@
+"""Models of earlier positions, for rollbacks by hand.
+
+What a model was at a position is what it was on arrival there: before journal entries of that
+position, and before its row was predicted. A replay that knows of a rollback in advance sets the
+model aside when it passes (`LaneRunner.pins`); else the lane is replayed up to there once more,
+beside the others, from the newest checkpoint.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modellab.errors import ExperimentError
+from modellab.learners.base import Progress, no_progress
+from modellab.replay.pins import pack_pin, pin_key, pins_of, policy_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modellab.experiment import Intervention
+    from modellab.replay.replay import Replay
+
+_PIECE = 4096
+
+
+def wanted(journal: Sequence[Intervention], lane: str) -> list[int]:
+    """Positions at which a lane's model must be set aside: for its rollbacks and its forks'.
+
+    A fork's past up to where it was forked is its parent's.
+    """
+    found = {e.rollback for e in journal if e.lane == lane and e.rollback is not None}
+    for made in journal:
+        if made.lane == lane and made.fork is not None:
+            found.update(to for to in wanted(journal, made.fork) if to <= made.position)
+    return sorted(found)
+
+
+def pin_at(replay: Replay, lane: str, to: int, progress: Progress = no_progress) -> bytes:
+    """Give the model that `lane` had when it came to `to` (see `LaneRunner.roll_back`).
+
+    Raises
+    ------
+    ExperimentError
+        If there is no checkpoint before `to`.
+    """
+    state = _state_at(replay, lane, to, 0, progress)
+    return pack_pin(state["learner"], policy_of(state))
+
+
+def complete(
+    replay: Replay, lane: str, blobs: dict[str, bytes], at: int, progress: Progress = no_progress
+) -> dict[str, bytes]:
+    """Add to a checkpoint of `lane` at position `at` what later rollbacks to before it want."""
+    there = pins_of(blobs)
+    for to in wanted(replay.journal, lane):
+        if to < at and to not in there and _needed(replay, lane, to, at):
+            blobs = {**blobs, pin_key(to): pin_at(replay, lane, to, progress)}
+    return blobs
+
+
+def _needed(replay: Replay, lane: str, to: int, at: int) -> bool:
+    """Whether a rollback to `to` comes at `at` or later, in the lane or in a fork made later."""
+    for made in replay.journal:
+        if made.lane != lane or made.position < at:
+            continue
+        if made.rollback == to:
+            return True
+        if made.fork is not None and to in wanted(replay.journal, made.fork):
+            return True
+    return False
+
+
+def _state_at(
+    replay: Replay, lane: str, to: int, settled: int, progress: Progress
+) -> dict[str, bytes]:
+    """State of a lane on arrival at `to`, with its first `settled` journal entries applied."""
+    made = replay.forked.get(lane)
+    if made is not None and to <= made.position and not settled:
+        return _state_at(replay, made.lane, to, 0, progress)
+    store = replay.checkpoints
+    if store is None:
+        raise ExperimentError("This replay keeps no checkpoints, so it can't go back.")
+    point = store.holding(to - 1 if to > replay.train_rows else to, [lane])
+    if point is not None:
+        at, whole = point.position, True
+        blobs = complete(replay, lane, store.blobs(point, lane), at, progress)
+    elif made is not None:
+        at, whole = made.position, False
+        before = replay.entries_before(made)
+        blobs = _state_at(replay, made.lane, at, before, progress)
+    else:
+        raise ExperimentError("There is no checkpoint to go back to.")
+    replay.shadow(lane, blobs, whole=whole)
+    begin = at
+    while at < to:
+        at = min(at + _PIECE, to)
+        replay.ask_host(lane, "shadow_to", at)
+        progress(at - begin, to - begin, f"Replaying {lane} up to row {to:,}")
+    found: dict[str, bytes] = replay.ask_host(lane, "shadow_state", settled)
+    return found
+
+
+__all__ = ["complete", "pin_at", "wanted"]
