@@ -14,7 +14,7 @@ from modellab.experiment import rows_or_span
 from modellab.learners.base import Learner, Prediction, join
 from modellab.policies.base import Policy, PolicyEvent, Surroundings, labelled, no_answer
 from modellab.policies.online import Online
-from modellab.policies.serving import Still, hand_over, learned_to
+from modellab.policies.serving import Still, hand_over
 
 if TYPE_CHECKING:
     from modellab.evaluation.detectors import Detector
@@ -95,7 +95,7 @@ class Cycle(Policy):
     @property
     def trained_to(self) -> int:
         """Exclusive end of the newest row that the deployed model learned from."""
-        return learned_to(self.inner)
+        return self.inner.trained_to
 
     @trained_to.setter
     def trained_to(self, position: int) -> None:
@@ -162,6 +162,8 @@ class Cycle(Policy):
         if self._needs_errors():
             own = self._own_errors()
             self._observe(part, own.peek(at, self._own(at, part)))
+        else:
+            self.errors = self._adwin = None
         return part
 
     def _answer(self, at: int, end: int) -> Prediction:

@@ -62,8 +62,3 @@ def hand_over(inner: Policy, learner: Learner, learned_to: int) -> None:
         inner.waiting = 0
     elif isinstance(inner, Still):
         inner.present = True
-
-
-def learned_to(inner: Policy) -> int:
-    """Exclusive end of the newest row that has been learned, or passed over, by what serves."""
-    return inner.next_row if isinstance(inner, Online) else inner.trained_to

@@ -1,0 +1,173 @@
+"""Acts when conditions hold: drift, error, new rows, features; any, all or so many of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modellab.experiment import LearnerSpec, OnlinePolicy, TriggeredPolicy, rows_or_span
+from modellab.learners.base import Prediction, Progress, no_progress
+from modellab.learners.catalogue import entry
+from modellab.policies.base import Policy, PolicyEvent, Surroundings
+from modellab.policies.conditions import Conditions
+from modellab.policies.online import Online
+from modellab.policies.serving import Still, hand_over, serve
+from modellab.policies.watched import Watched
+
+if TYPE_CHECKING:
+    from modellab.learners.base import Learner
+    from modellab.policies.own_errors import Arrived
+
+
+class Triggered(Watched):
+    """Acts when its conditions are met, from the row on at which that is known.
+
+    ``retrain``: the cycle (see `Cycle`); no other one begins while a model waits. ``alert``: an
+    event when they begin to be met. ``reset``: an untrained model takes over and learns the labels
+    that arrive from then on. ``switch``: the challenger, which has learned alongside if it can,
+    takes over, and the other becomes the challenger. Never sooner than `warmup` after the
+    deployment and `cooldown` after the last action. Detectors and the window error see the errors
+    of the present model only; an action uses up what called for it.
+    """
+
+    live = frozenset(
+        {"combine", "within", "cooldown", "keep", "test_rows", "margin", "delay", "downtime"}
+    )
+
+    def __init__(self, spec: TriggeredPolicy, learner: Learner, around: Surroundings) -> None:
+        inner = Online(OnlinePolicy(), learner, around) if spec.learn else Still(learner, around)
+        self.conditions = Conditions(spec, around)
+        self._has_detector = self.conditions.has_detector
+        self._changes_model = spec.action != "alert"
+        self.shadow: Policy | None = None
+        self.switched = False  # the challenger serves, the lane's own learner shadows
+        if spec.challenger is not None and spec.action == "switch":
+            challenger = around.build(spec.challenger)
+            self.shadow = serve(spec.challenger, challenger, around, learn=spec.learn)
+        super().__init__(spec, learner, around, inner)
+        if self.shadow is not None:
+            self.shadow.counters = self.counters
+        self._warm = self._warm_at()
+
+    def _warm_at(self) -> int:
+        rows, span = rows_or_span(self.spec.warmup, "The warm-up")
+        return self.around.position_at(self.around.train_rows, rows, span)
+
+    def prepare(self, progress: Progress = no_progress) -> None:
+        """Train the first model, and the challenger if there is one."""
+        super().prepare(progress)
+        if self.shadow is not None:
+            self.around.first_fit(self.shadow.learner, self.spec.challenger, progress)
+        self.conditions.prepare()
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to answer with."""
+        return self.inner.has_model
+
+    def rows_stored(self, position: int) -> int:
+        """Rows that are kept at `position` for the next retrain."""
+        return super().rows_stored(position) if self.spec.action == "retrain" else 0
+
+    def rows_changed(self, position: int) -> None:
+        """Compute again what was computed ahead."""
+        super().rows_changed(position)
+        if self.shadow is not None:
+            self.shadow.rows_changed(position)
+
+    def learner_spec(self, saved: dict[str, Any] | None = None) -> LearnerSpec | None:
+        """Which learner is deployed now, or in a `saved` state; None for the lane's own."""
+        switched = self.switched if saved is None else saved["switched"]
+        return self.spec.challenger if switched else None
+
+    # -- acting
+
+    def _armed_from(self) -> int:
+        return max(super()._armed_from(), self._warm)
+
+    def _watch(self, arrived: Arrived, armed: int) -> int | None:
+        hit = self.conditions.watch(arrived, self.spec, armed)
+        for alarm in self.conditions.take_alarms():
+            self.counters.alarms += 1
+            self._alarmed(alarm.row)
+            self.events.append(
+                PolicyEvent(
+                    alarm.position,
+                    "drift",
+                    f"{alarm.detector}: drift alarm",
+                    {"detector": alarm.detector, "row": alarm.row, "estimate": alarm.estimate},
+                )
+            )
+        return hit
+
+    def _action(self, at: int) -> None:
+        spec = self.spec
+        cause = self.conditions.words(at, spec.within)
+        self.conditions.acted(at)
+        if spec.action == "alert":
+            self.events.append(PolicyEvent(at, "warning", f"Alert: {cause}", {"cause": cause}))
+        elif spec.action == "reset":
+            self._reset(at, cause)
+        elif spec.action == "switch":
+            self._switch(at, cause)
+        else:
+            self._retrain(at, cause)
+
+    def _reset(self, at: int, cause: str) -> None:
+        hand_over(self.inner, self.around.build(), self.known_before(at))
+        self.version += 1
+        self.events.append(
+            PolicyEvent(at, "reset", f"Learns from nothing: {cause}", {"cause": cause})
+        )
+        self._model_changed(at)
+
+    def _switch(self, at: int, cause: str) -> None:
+        assert self.shadow is not None
+        self.inner, self.shadow = self.shadow, self.inner
+        self.switched = not self.switched
+        self.version += 1
+        title = entry(self.learner_spec() or self.around.spec).title
+        text = f"{title} takes over: {cause}"
+        self.events.append(PolicyEvent(at, "switch", text, {"cause": cause, "to": title}))
+        self._model_changed(at)
+
+    def _model_changed(self, at: int, error: float = np.nan) -> None:
+        super()._model_changed(at, error)
+        self.conditions.restart(error)
+
+    def _run(self, at: int, end: int) -> Prediction:
+        part = super()._run(at, end)
+        if isinstance(self.shadow, Online):
+            self.shadow.step(at, at + len(part))
+        return part
+
+    # -- state
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the learner."""
+        own: dict[str, Any] = {
+            "conditions": self.conditions.state(),
+            "switched": self.switched,
+            "shadow": None,
+        }
+        if self.shadow is not None:
+            own["shadow"] = (self.shadow.learner.state(), self.shadow.state())
+        return {**super().state(), **own}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state made by `state`."""
+        if self.shadow is not None and state["switched"] != self.switched:
+            learner = self.inner.learner  # put there for the model that serves in `state`
+            self.inner, self.shadow = self.shadow, self.inner
+            self.inner.learner = learner
+            self.switched = state["switched"]
+        super().load_state(state)
+        self.conditions.load_state(state["conditions"])
+        if self.shadow is not None:
+            blob, rest = state["shadow"]
+            other = None if self.switched else self.spec.challenger
+            self.shadow.learner = self.around.build(other)
+            self.shadow.learner.load_state(blob)
+            self.shadow.load_state(rest)
+            self.shadow.counters = self.counters
