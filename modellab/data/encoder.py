@@ -21,7 +21,7 @@ from modellab.data.encoding import (
 )
 from modellab.data.fitting import BooleanTally, CategoryTally, NumberTally, TimeTally
 from modellab.data.sparse import SparseRows, beside
-from modellab.data.text import TextColumn, TextTally
+from modellab.data.text import TextColumn, TextForm, TextTally
 from modellab.experiment import TextSpec, stream_rng
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ _COLD: dict[str, Callable[[str], ColumnEncoder]] = {
     "boolean": BooleanColumn,
     "category": HashedColumn,
     "time": TimeColumn,
+    "text": TextForm,
 }
 
 
@@ -70,7 +71,7 @@ class Encoder:
     def __init__(self, columns: Sequence[ColumnEncoder], kinds: Mapping[str, Kind]) -> None:
         self._columns = tuple(columns)
         self._texts = tuple(c for c in self._columns if isinstance(c, TextColumn))
-        self.columns: tuple[str, ...] = tuple(c.name for c in self._columns)
+        self.columns: tuple[str, ...] = tuple(dict.fromkeys(c.name for c in self._columns))
         """Source columns that are read, in order."""
         self.kinds: dict[str, Kind] = {name: kinds[name] for name in self.columns}
         """The kind of each source column."""
@@ -107,10 +108,8 @@ class Encoder:
         how = dataset.text or TextSpec()
         words = (how.words, how.characters, how.columns, how.tfidf)
         if start >= stop:
-            cold: list[ColumnEncoder] = [
-                TextColumn(name, *words) if kind == "text" else _COLD[kind](name)
-                for name, kind in kinds.items()
-            ]
+            cold: list[ColumnEncoder] = [_COLD[kind](name) for name, kind in kinds.items()]
+            cold += [TextColumn(name, *words) for name, kind in kinds.items() if kind == "text"]
             return cls(cold, kinds)
         tallies: list[Tally] = [
             TextTally(name, *words) if kind == "text" else _TALLIES[kind](name)
@@ -139,7 +138,9 @@ class Encoder:
                 for number in numbers:
                     number.second(table.column(number.name))
                 tell(at + table.num_rows - start + stop - start)
-        return cls([tally.encoder() for tally in tallies], kinds)
+        texts = [tally for tally in tallies if isinstance(tally, TextTally)]
+        fitted = [t.form() if isinstance(t, TextTally) else t.encoder() for t in tallies]
+        return cls([*fitted, *(text.encoder() for text in texts)], kinds)
 
     def names(self, view: View) -> tuple[str, ...]:
         """Names of the encoded columns in order (for ``dict``: the keys), each only once."""
@@ -155,11 +156,22 @@ class Encoder:
         return self._names[view]
 
     def groups(self, view: View) -> dict[str, slice]:
-        """Which encoded columns each source column became: slices of `names(view)`."""
-        found, at = {}, 0
+        """Which encoded columns each source column became: slices of `names(view)`.
+
+        A text is there twice: with its words, and as ``"… (form)"`` with what it looks like.
+        """
+        found = {}
+        for column, part in zip(self._columns, self._parts(view), strict=True):
+            form = isinstance(column, TextForm)
+            found[f"{column.name} (form)" if form else column.name] = part
+        return found
+
+    def _parts(self, view: View) -> list[slice]:
+        """Encoded columns of each column encoder."""
+        found, at = [], 0
         for column in self._columns:
             width = len(column.names(view))
-            found[column.name] = slice(at, at + width)
+            found.append(slice(at, at + width))
             at += width
         return found
 
@@ -183,15 +195,11 @@ class Encoder:
         """
         if view == "dict":
             return self._dicts(table)
-        groups = self.groups(view)
-        dense = self._columns
-        width = len(self.names(view))
-        if self.sparse(view):
-            dense = tuple(c for c in dense if not isinstance(c, TextColumn))
-            width = groups[self._texts[0].name].start
-        out = np.zeros((table.num_rows, width))
-        for column in dense:
-            column.fill(table.column(column.name), view, out[:, groups[column.name]])
+        width = self.sparse_from(view)
+        out = np.zeros((table.num_rows, len(self.names(view)) if width is None else width))
+        for column, part in zip(self._columns, self._parts(view), strict=True):
+            if not isinstance(column, TextColumn):
+                column.fill(table.column(column.name), view, out[:, part])
         if not self.sparse(view):
             return out
         return beside(out, [c.sparse(table.column(c.name)) for c in self._texts])
@@ -208,7 +216,7 @@ class Encoder:
         return {
             column.name: column.unseen(table.column(column.name))
             for column in self._columns
-            if self.kinds[column.name] in ("category", "text")
+            if self.kinds[column.name] == "category" or isinstance(column, TextColumn)
         }
 
     def state(self) -> dict[str, Any]:

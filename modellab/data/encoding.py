@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from modellab.data.categories import CategoryColumn, HashedColumn
-from modellab.data.text import TextColumn
+from modellab.data.text import TextColumn, TextForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -287,7 +287,15 @@ def _circle(steps: int) -> Floats:
 
 _KINDS: dict[str, Callable[..., Any]] = {
     c.kind: c
-    for c in (NumberColumn, BooleanColumn, CategoryColumn, HashedColumn, TimeColumn, TextColumn)
+    for c in (
+        NumberColumn,
+        BooleanColumn,
+        CategoryColumn,
+        HashedColumn,
+        TimeColumn,
+        TextColumn,
+        TextForm,
+    )
 }
 
 

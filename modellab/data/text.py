@@ -5,10 +5,11 @@ MurmurHash3; Weinberger et al. 2009) into one of `TextSpec.columns` columns that
 times ``log((1 + rows) / (1 + rows with it)) + 1`` of the training window (TF-IDF; Salton and
 Buckley 1988), and every row is divided by its length (L2). The columns are sparse.
 
-Views for trees (``ordinal``, ``dict``): a few numbers that trees can use: how long the text is, and
-how much of it is digits, capitals and punctuation.
+Every view has a few numbers beside the words (`TextForm`; views for trees have these only): how
+long the text is, and how much of it is digits, capitals and punctuation.
 
-The methods are those of `modellab.data.encoding.ColumnEncoder`, and `sparse`.
+The methods are those of `modellab.data.encoding.ColumnEncoder`; `TextColumn` has `sparse` in place
+of `fill`.
 """
 
 from __future__ import annotations
@@ -45,8 +46,70 @@ def texts_of(column: pa.ChunkedArray[Any]) -> list[str]:
     return [(text or "")[:LONGEST] for text in values.to_pylist()]
 
 
+class TextForm:
+    """What a text looks like: five numbers, standardised in the ``scaled`` view.
+
+    Parameters
+    ----------
+    name
+        The column.
+    means, stds
+        Of the training window, for each of `SUMMARY`; a cold start has 0 and 1.
+    missing
+        Whether a value was missing in the training window.
+    """
+
+    kind = "text form"
+
+    def __init__(
+        self,
+        name: str,
+        means: Sequence[float] = (0.0,) * 5,
+        stds: Sequence[float] = (1.0,) * 5,
+        missing: bool = False,
+    ) -> None:
+        self.name, self.missing = name, missing
+        self.means, self.stds = tuple(means), tuple(stds)
+
+    def names(self, view: View) -> list[str]:
+        """Return the names, the same in all views."""
+        names = [f"{self.name}: {part}" for part in SUMMARY]
+        return [*names, f"{self.name} missing"] if self.missing else names
+
+    def fill(self, column: pa.ChunkedArray[Any], view: View, out: Floats) -> None:
+        """Write the rows."""
+        for at, numbers in enumerate(self.values(column)):
+            out[:, at] = numbers
+        if view == "scaled":
+            out[:, : len(SUMMARY)] -= self.means
+            out[:, : len(SUMMARY)] /= self.stds
+
+    def values(self, column: pa.ChunkedArray[Any]) -> list[list[Any]]:
+        """Return one list for each number."""
+        rows = [_summary(text) for text in texts_of(column)]
+        found: list[list[Any]] = [list(part) for part in zip(*rows, strict=True)]
+        found = found or [[] for _ in SUMMARY]
+        if self.missing:
+            found.append(column.is_null().to_pylist())
+        return found
+
+    def unseen(self, column: pa.ChunkedArray[Any]) -> int:
+        """Return 0."""
+        return 0
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "means": list(self.means),
+            "stds": list(self.stds),
+            "missing": self.missing,
+        }
+
+
 class TextColumn:
-    """A text, see the module's docstring.
+    """The words of a text, see the module's docstring.
 
     Parameters
     ----------
@@ -64,8 +127,6 @@ class TextColumn:
         Hashed columns that the training window filled, in increasing order, and in how many rows.
     tokens
         Names for hashed columns: column and the word.
-    missing
-        Whether a value was missing in the training window.
     """
 
     kind = "text"
@@ -80,9 +141,8 @@ class TextColumn:
         rows: int = 0,
         seen: tuple[Any, Any] = ((), ()),
         tokens: Sequence[tuple[int, str]] = (),
-        missing: bool = False,
     ) -> None:
-        self.name, self.missing, self.rows = name, missing, rows
+        self.name, self.rows = name, rows
         self.words, self.characters, self.columns, self.tfidf = words, characters, columns, tfidf
         self.tokens = [(int(k), str(token)) for k, token in tokens]
         self._seen = np.asarray(seen[0], np.int64), np.asarray(seen[1], np.int64)
@@ -94,20 +154,15 @@ class TextColumn:
             weights = np.log((1.0 + rows) / (1.0 + self._seen[1])) + 1.0
             self._weights[self._seen[0]] = np.round(weights, 12)
 
-    # -- names
-
     def names(self, view: View) -> list[str]:
-        """Return the names in a view."""
+        """Return the names of the hashed columns; none in the views of trees."""
         if view in ("ordinal", "dict"):
-            names = [f"{self.name}: {part}" for part in SUMMARY]
-            return [*names, f"{self.name} missing"] if self.missing else names
+            return []
         named = dict(self.tokens)
         return [
             f"{self.name}: {named[k]}" if k in named else f"{self.name} #{k}"
             for k in range(self.columns)
         ]
-
-    # -- the linear views
 
     @cached_property
     def analyse(self) -> Callable[[str], list[str]]:
@@ -143,21 +198,12 @@ class TextColumn:
         found.data *= self._weights[found.indices]
         return normalize(found, copy=False) if found.shape[0] else found
 
-    # -- the views of trees
-
     def fill(self, column: pa.ChunkedArray[Any], view: View, out: Floats) -> None:
-        """Write the summary of each text (the views of trees)."""
-        for at, numbers in enumerate(self.values(column)):
-            out[:, at] = numbers
+        """Write nothing: a view of arrays has no words."""
 
     def values(self, column: pa.ChunkedArray[Any]) -> list[list[Any]]:
-        """Return the summary of each text as one list for each key."""
-        rows = [_summary(text) for text in texts_of(column)]
-        found: list[list[Any]] = [list(part) for part in zip(*rows, strict=True)]
-        found = found or [[] for _ in SUMMARY]
-        if self.missing:
-            found.append(column.is_null().to_pylist())
-        return found
+        """Return nothing, likewise."""
+        return []
 
     def unseen(self, column: pa.ChunkedArray[Any]) -> int:
         """Count texts with a word, or run of words, that the training window did not hold."""
@@ -183,7 +229,6 @@ class TextColumn:
             "rows": self.rows,
             "seen": [self._seen[0].tolist(), self._seen[1].tolist()],
             "tokens": [list(pair) for pair in self.tokens],
-            "missing": self.missing,
         }
 
 
@@ -201,6 +246,8 @@ class TextTally:
         self._missing = 0
         self._with = np.zeros(columns, np.int64)
         self._tokens: dict[str, int] = {}
+        self._sums = np.zeros(len(SUMMARY))
+        self._squares = np.zeros(len(SUMMARY))
 
     def first(self, column: pa.ChunkedArray[Any], keep: NDArray[np.bool_] | None) -> None:
         """Take a chunk."""
@@ -211,6 +258,9 @@ class TextTally:
         self._with += np.bincount(found.indices, minlength=len(self._with))
         self._rows += len(texts)
         self._missing += column.null_count
+        form = np.array([_summary(text) for text in texts]).reshape(-1, len(SUMMARY))
+        self._sums += form.sum(axis=0)
+        self._squares += (form * form).sum(axis=0)
         for row in tokens:
             for token in row:
                 if token in self._tokens:
@@ -227,8 +277,15 @@ class TextTally:
             rows=self._rows,
             seen=(seen, self._with[seen]),
             tokens=self._named(),
-            missing=self._missing > 0,
         )
+
+    def form(self) -> TextForm:
+        """Return the fitted encoder of what the texts look like."""
+        rows = max(1, self._rows)
+        means = self._sums / rows
+        variances = np.maximum(self._squares / rows - means * means, 0.0)
+        stds = np.sqrt(np.where(variances > 1e-12 * (1.0 + means * means), variances, 1.0))
+        return TextForm(self.name, means.tolist(), stds.tolist(), self._missing > 0)
 
     def _named(self) -> list[tuple[int, str]]:
         """Name columns by their most frequent word, most frequent words first."""

@@ -60,7 +60,7 @@ def test_words_weigh_as_in_scikit_learn() -> None:
     encoder = Encoder.fit(given_, 0, 5, 0)
     rows = encoder.transform(given_.store.table, "scaled")
     assert isinstance(rows, SparseRows)
-    assert rows.dense == 1
+    assert rows.dense == 7
     hasher = HashingVectorizer(
         ngram_range=(1, 2), norm=None, alternate_sign=False, n_features=2**16
     )
@@ -68,7 +68,9 @@ def test_words_weigh_as_in_scikit_learn() -> None:
     usual = TfidfTransformer().fit(hasher.transform(texts[:5]))
     wanted = usual.transform(hasher.transform(texts)).toarray()
     got = rows.csr().toarray()
-    np.testing.assert_allclose(got[:, 1:], wanted, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(got[:, 7:], wanted, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(got[:5, 1:6].mean(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(got[:5, 1:6].std(axis=0), 1.0)
     np.testing.assert_allclose(got[:, 0], (np.array(NUMBERS) - 3.0) / np.sqrt(2.0))
 
 
@@ -77,13 +79,17 @@ def test_columns_are_named_by_their_words() -> None:
     encoder = Encoder.fit(given_, 0, 8, 0)
     names = encoder.names("scaled")
     assert names[0] == "x"
-    assert len(names) == 1 + 65_536
+    assert len(names) == 1 + len(SUMMARY) + 1 + 65_536
     assert "words: free" in names
     assert "words: free prize" in names
     row = encoder.transform(given_.store.table.slice(7, 1), "scaled")
-    told = {names[k] for k in row.columns.tolist()}
-    assert told == {"x", "words: free", "words: free free"}
-    assert encoder.groups("scaled") == {"x": slice(0, 1), "words": slice(1, 65_537)}
+    told = {names[k] for k in row.columns.tolist() if k >= row.dense}
+    assert told == {"words: free", "words: free free"}
+    assert encoder.groups("scaled") == {
+        "x": slice(0, 1),
+        "words (form)": slice(1, 7),
+        "words": slice(7, 7 + 65_536),
+    }
 
 
 def test_trees_get_numbers() -> None:
