@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from modellab.data.stream import BLOCK
 from modellab.learners.base import Learner, Prediction, PrequentialLearner, join
 from modellab.policies.base import Policy, Surroundings, labelled, pick
 
 if TYPE_CHECKING:
     from modellab.experiment import OnlinePolicy
+    from modellab.policies.guard_judge import Judge
+
+_LEAST_REACH = 16
 
 
 class Online(Policy):
@@ -19,7 +23,8 @@ class Online(Policy):
 
     Labels are taken in order of arrival. `next_row` is the first row whose label has not been taken
     yet, `waiting` how many taken rows wait for the next update (they start at `first_waiting`).
-    While frozen, labels that arrive are passed over for good.
+    While frozen, labels that arrive are passed over for good. Rows that a `guard` leaves out are
+    passed over, too.
     """
 
     live = frozenset({"every", "batch", "frozen"})
@@ -29,10 +34,14 @@ class Online(Policy):
         self.next_row = around.train_rows
         self.first_waiting = around.train_rows
         self.waiting = 0
+        self.guard: Judge | None = None
+        self._reach = _LEAST_REACH  # rows run ahead with a guard; no result depends on it
 
     def step(self, start: int, stop: int) -> Prediction:
         """Test, then train, row by row."""
         if isinstance(self.learner, PrequentialLearner):
+            if self.guard is not None:
+                return self._step_guarded(start, stop, self.guard)
             return self._step_compiled(start, stop)
         return self._step_plain(start, stop)
 
@@ -40,9 +49,60 @@ class Online(Policy):
         """Labels that arrive during [start, stop): mask over rows from `next_row`, counts, end."""
         upto = self.around.label_upto(start, stop)
         end = max(int(upto[-1]), self.next_row)
-        mask = labelled(self.around.task, self.around.labels(self.next_row, end))
+        mask = self._learnable(self.next_row, end)
         counts = np.concatenate([[0], np.cumsum(mask)])
         return mask, counts[np.maximum(upto - self.next_row, 0)], end
+
+    def _learnable(self, start: int, stop: int) -> np.ndarray:
+        """Rows of [start, stop) with a label that are not left out, as far as that is decided."""
+        mask = labelled(self.around.task, self.around.labels(start, stop))
+        if self.guard is not None:
+            mask = mask & ~self.guard.mask(start, stop)
+        return mask
+
+    def _step_guarded(self, start: int, stop: int, guard: Judge) -> Prediction:
+        """Run ahead as if no loss were too large; where one is, go back and run up to there.
+
+        A loss is known once its row was predicted and its label has arrived. So a run is right up
+        to the arrival of the first row that is to be left out.
+        """
+        if not guard.by_loss or guard.blind or self.spec.frozen:
+            prediction = self._step_compiled(start, stop)
+            guard.record(start, prediction)
+            guard.settle(self.next_row, learning=not self.spec.frozen)
+            return prediction
+        parts = []
+        at = start
+        while at < stop:
+            end = min(stop, at + self._reach)
+            upto = self.around.label_upto(at, end)
+            known = max(int(upto[-1]), guard.judged)
+            blob, own = self.learner.state(), self._bookmark()
+            prediction = self._step_compiled(at, end)
+            guard.record(at, prediction)
+            over = guard.refused(known) & ~guard.barred(guard.judged, known)
+            over &= labelled(self.around.task, self.around.labels(guard.judged, known))
+            if not over.any():
+                guard.settle(known)
+                self._reach = min(2 * self._reach, BLOCK)
+            else:
+                first = guard.judged + int(np.argmax(over))
+                done = int(np.searchsorted(upto, first, side="right")) + 1
+                end = at + done
+                guard.settle(max(int(upto[done - 1]), guard.judged))
+                self.learner.load_state(blob)
+                self._go_back(own)
+                prediction = self._step_compiled(at, end)
+                self._reach = max(_LEAST_REACH, min(2 * done, BLOCK))
+            parts.append(prediction)
+            at = end
+        return join(parts)
+
+    def _bookmark(self) -> tuple[int, int, int, int]:
+        return self.next_row, self.counters.updates, self.waiting, self.trained_to
+
+    def _go_back(self, own: tuple[int, int, int, int]) -> None:
+        self.next_row, self.counters.updates, self.waiting, self.trained_to = own
 
     def _step_compiled(self, start: int, stop: int) -> Prediction:
         learner: Any = self.learner
@@ -64,10 +124,24 @@ class Online(Policy):
                 spec.batch,
                 spec.frozen,
             )
+        self._note_learned(mask)
         self.next_row = end
         self.counters.updates += updates
         self.version += 1
         return prediction
+
+    def _note_learned(self, mask: np.ndarray) -> None:
+        """How many of the rows that arrived (from `next_row` on) still wait in the learner."""
+        at = np.flatnonzero(mask)
+        if self.spec.frozen:
+            self.waiting = 0 if len(at) else self.waiting
+            return
+        first = max(1, self.spec.every - self.waiting)  # so many arrive before the first update
+        if len(at) < first:
+            self.waiting += len(at)
+            return
+        self.waiting = (len(at) - first) % self.spec.every
+        self.trained_to = self.next_row + int(at[len(at) - 1 - self.waiting]) + 1
 
     def _step_plain(self, start: int, stop: int) -> Prediction:
         if self._row_by_row(start, stop):
@@ -77,7 +151,13 @@ class Online(Policy):
         while at < stop:
             update = self._next_update(at)
             piece_end = min(stop, update)
+            if self.guard is not None and self.cache.start <= at < self.cache.stop:
+                # Where the next update falls is known later than where a piece was begun: it ends
+                # where it did then, wherever this step began.
+                piece_end = min(piece_end, self.cache.stop)
             parts.append(self.predict_piece(at, piece_end, update))
+            if self.guard is not None:
+                self.guard.record(at, parts[-1])
             self._take_until(piece_end)
             at = piece_end
         return join(parts)
@@ -85,6 +165,8 @@ class Online(Policy):
     def _row_by_row(self, start: int, stop: int) -> bool:
         """Each row's own label arrives at once and is learned at once: no look-ahead is needed."""
         if self.spec.every != 1 or self.spec.frozen or self.waiting or self.next_row != start:
+            return False
+        if self.guard is not None and self.guard.by_loss:
             return False
         if self.cache.get(start, stop) is not None:
             return False
@@ -106,9 +188,11 @@ class Online(Policy):
             self.counters.updates += learn(row, labels[i : i + 1], batch)
             self.counters.cpu_predict += between - begin
             self.counters.cpu_learn += clock() - between
-        self.next_row = self.first_waiting = stop
+        self.next_row = self.first_waiting = self.trained_to = stop
         self.version += 1
         self.cache.forget()
+        if self.guard is not None:
+            self.guard.settle(stop)
         return join(parts)
 
     def _next_update(self, at: int) -> int:
@@ -123,9 +207,11 @@ class Online(Policy):
     def _take_until(self, position: int) -> None:
         """Take the labels known once row `position - 1` was predicted, and learn what is due."""
         end = max(int(self.around.label_upto(position - 1, position)[-1]), self.next_row)
+        if self.guard is not None:
+            self.guard.settle(end, learning=not self.spec.frozen)
         if end == self.next_row:
             return
-        mask = labelled(self.around.task, self.around.labels(self.next_row, end))
+        mask = self._learnable(self.next_row, end)
         if self.spec.frozen:
             self.next_row = self.first_waiting = end
             self.waiting = 0
@@ -138,7 +224,7 @@ class Online(Policy):
     def _learn(self, count: int) -> None:
         """Learn the first `count` waiting rows."""
         labels = self.around.labels(self.first_waiting, self.next_row)
-        known = np.flatnonzero(labelled(self.around.task, labels))[:count]
+        known = np.flatnonzero(self._learnable(self.first_waiting, self.next_row))[:count]
         stop = self.first_waiting + int(known[-1]) + 1
         rows = self.around.rows(self.learner.view, self.first_waiting, stop)
         mask = np.zeros(stop - self.first_waiting, dtype=bool)
@@ -147,14 +233,21 @@ class Online(Policy):
             self.counters.updates += self.learner.learn(
                 pick(rows, mask), labels[known], self.spec.batch
             )
-        self.first_waiting = stop
+        self.first_waiting = self.trained_to = stop
         self.waiting -= count
         self.version += 1
         self.cache.forget()
 
+    def rows_changed(self, position: int) -> None:
+        """Compute again what was computed ahead."""
+        super().rows_changed(position)
+        if self.guard is not None:
+            self.guard.rows_changed()
+
     def state(self) -> dict[str, Any]:
         """Everything but the learner."""
         own = {
+            "guard": None if self.guard is None else self.guard.state(),
             "next_row": self.next_row,
             "first_waiting": self.first_waiting,
             "waiting": self.waiting,
@@ -167,3 +260,5 @@ class Online(Policy):
         self.next_row = state["next_row"]
         self.first_waiting = state["first_waiting"]
         self.waiting = state["waiting"]
+        if self.guard is not None and state["guard"] is not None:
+            self.guard.load_state(state["guard"])
