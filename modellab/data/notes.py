@@ -223,13 +223,15 @@ def _columns(store: Store, profiles: Sequence[ColumnProfile], data: DataSpec) ->
         yield Note(
             "text",
             "info",
-            f"{_count(len(texts), 'text column')} not used",
-            f"{_names(names)}: models here take numbers, categories, booleans and times.",
+            f"{_count(len(texts), 'text column')}, read by words",
+            f"{_names(names)}: linear learners and neighbours read the words, trees how long a "
+            "text is and how much of it is digits, capitals and punctuation.",
             names,
             [
-                Remedy("kind", f"Use {quote(p.name)} as a category",
-                       {"column": p.name, "kind": "category"})
-                for p in few[:3]
+                *(Remedy("kind", f"Use {quote(p.name)} as a category",
+                         {"column": p.name, "kind": "category"})
+                  for p in few[:3]),
+                _ignore(names),
             ],
         )  # fmt: skip
     names = [p.name for p in used if _is_identifier(store, p)]

@@ -384,7 +384,7 @@ class TrainPage(LazyPage):
         names = [
             c.name
             for c in data.columns
-            if c.name != spec.target and c.name not in spec.ignore and c.kind != "text"
+            if c.name != spec.target and c.name not in spec.ignore
         ]
         many = "column" if len(names) == 1 else "columns"
         self.facts.set("columns", f"{count_text(len(names))} {many}")
