@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from modellab.experiment_policies import DETECTOR_SETTINGS
 from modellab.gui.deploy.setting_boxes import narrow
 from modellab.gui.deploy.words import DETECTOR_TITLES
-from modellab.gui.kit import Label, LabeledField, NumberField
+from modellab.gui.kit import Label, LabeledField, NumberField, PlainButton
 from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.theme import px
 
@@ -107,12 +107,24 @@ class DetectorForm(QWidget):
         self._grid.setVerticalSpacing(px(8))
         for column in range(columns):
             self._grid.setColumnStretch(column, 1)
+        self.more = PlainButton("Its settings", "Settings of the detector; usual ones will do.")
+        self.more.setProperty("kind", "quiet")
+        self.more.set_icon("caret-right")
+        self.more.clicked.connect(lambda: self._open(self._inner.isHidden()))
+        self._inner = QWidget()
+        self._inner.setLayout(self._grid)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        top = QHBoxLayout()
+        top.setSpacing(px(8))
+        top.addWidget(self.choice, 1)
+        top.addWidget(self.more)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(px(6))
-        outer.addWidget(self.choice)
+        outer.addLayout(top)
         outer.addWidget(self.story)
-        outer.addLayout(self._grid)
+        outer.addWidget(self._inner)
+        self._inner.hide()
         self.set_detector("adwin", {})
 
     def detector(self) -> str:
@@ -134,6 +146,11 @@ class DetectorForm(QWidget):
         self.choice.set_current(name)
         self._kept[name] = dict(params)
         self._show()
+        self._open(bool(params))
+
+    def _open(self, opened: bool) -> None:
+        self._inner.setVisible(opened and self.detector() != "none")
+        self.more.set_icon("caret-down" if opened else "caret-right")
 
     def _chosen(self) -> None:
         self._show()
@@ -147,6 +164,7 @@ class DetectorForm(QWidget):
         self._fields = {}
         name = self.detector()
         self.story.setText(STORIES.get(name, ""))
+        self.more.setVisible(name != "none")
         params = self._kept.get(name, {})
         for at, (key, usual) in enumerate(USUAL.get(name, {}).items()):
             title, tip = _WORDS[key]

@@ -95,7 +95,9 @@ class FaultList(QWidget):
         row.setSpacing(px(8))
         row.addWidget(FaultSign())
         last = live.stop if live is not None else 0
-        words = ElidedLabel(f"{fault_title(fault)}: {fault_text(fault)}", 13, 500)
+        title, text = fault_title(fault), fault_text(fault)
+        named = text if title.lower() in text.lower() else f"{title}: {text}"
+        words = ElidedLabel(named[:1].upper() + named[1:], 13, 500)
         row.addWidget(words, 3)
         row.addWidget(ElidedLabel(f"{fault_span(fault, last)} · {state}", 12, 400, "second"), 2)
         remove = IconButton(

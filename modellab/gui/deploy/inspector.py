@@ -13,7 +13,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modellab.experiment import OnlinePolicy, ScheduledPolicy
+from modellab.experiment import HindsightPolicy, ScheduledPolicy, StaticPolicy
+from modellab.gui.deploy.policy_box import POLICY_SETTINGS, GuardBox, PolicyBox
+from modellab.gui.deploy.rollback_dialog import why_no_rollback
 from modellab.gui.deploy.setting_boxes import MoreBox, OnlineBox, RateBox, ScheduleBox
 from modellab.gui.deploy.settings_rows import Sender
 from modellab.gui.deploy.words import chip_kind, lane_style, learner_words, policy_title
@@ -31,12 +33,19 @@ if TYPE_CHECKING:
     from modellab.gui.session_deployment import LaneView
 
 
+BACK_TIP = (
+    "Make this lane's model again what it was at an earlier row; the stream goes on. Also in the "
+    "menu of a row, in plots and timeline."
+)
+
+
 class Inspector(Card):
     """The card of the selected lane."""
 
     fork_wanted = Signal(str)
     edit_wanted = Signal(str)
     rollback_wanted = Signal(str)
+    quarantine_wanted = Signal(str)
 
     def __init__(self, session: Session, *, parent: QWidget | None = None) -> None:
         super().__init__(margin=0, parent=parent)
@@ -52,6 +61,9 @@ class Inspector(Card):
         self.rate = RateBox(self.changes)
         self.online = OnlineBox(self.changes)
         self.schedule = ScheduleBox(self.changes)
+        self.policy = PolicyBox(self.changes)
+        self.guard = GuardBox(session, self.changes)
+        self.guard.rows_wanted.connect(lambda: self._ask(self.quarantine_wanted))
         self.more = MoreBox(self.changes)
         self.more_button = PlainButton(
             "More settings", "Further settings of the learner that can be changed in flight."
@@ -61,7 +73,7 @@ class Inspector(Card):
         self.more_button.clicked.connect(lambda: self._open_more(self._more_closed))
         self.note = Label("", 12, 400, "second", wrap=True)
         self.fork = PlainButton(
-            "Fork here",
+            "Fork",
             "Begin a second lane here with this one's model, to try other settings beside it.",
             icon="git-branch",
             clicked=lambda: self._ask(self.fork_wanted),
@@ -71,6 +83,12 @@ class Inspector(Card):
             "Change learner, policy or name; the lane is replayed anew from the deployment point.",
             icon="pencil-simple",
             clicked=lambda: self._ask(self.edit_wanted),
+        )
+        self.back = PlainButton(
+            "Roll back",
+            BACK_TIP,
+            icon="arrow-counter-clockwise",
+            clicked=lambda: self._ask(self.rollback_wanted),
         )
         self._build()
         self.show_lane()
@@ -89,7 +107,7 @@ class Inspector(Card):
         words.addLayout(head)
         words.addWidget(self.learner)
         column.addLayout(words)
-        for box in (self.rate, self.online, self.schedule):
+        for box in (self.rate, self.online, self.schedule, self.policy, self.guard):
             column.addWidget(box)
         column.addWidget(self.note)
         column.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
@@ -97,6 +115,7 @@ class Inspector(Card):
         row = QHBoxLayout()
         row.setSpacing(px(8))
         row.addWidget(self.fork, 1)
+        row.addWidget(self.back, 1)
         row.addWidget(self.edit, 1)
         column.addLayout(row)
         column.addStretch(1)
@@ -111,6 +130,9 @@ class Inspector(Card):
         self.area = scroll
         self.inside = inside
         self.body.addWidget(scroll)
+
+    def _boxes(self) -> tuple[QWidget, ...]:
+        return (self.rate, self.online, self.schedule, self.policy, self.guard, self.more)
 
     def _ask(self, signal: SignalInstance) -> None:
         if self._lane is not None:
@@ -136,43 +158,52 @@ class Inspector(Card):
         if live is None or lane is None:
             self.heading.setText("No lane")
             self.learner.setText("Choose one at the left.")
-            for box in (self.rate, self.online, self.schedule, self.more, self.more_button):
+            for box in self._boxes():
                 box.hide()
-            self.fork.setEnabled(False)
-            self.edit.setEnabled(False)
+            self.more_button.hide()
+            for button in (self.fork, self.back, self.edit):
+                button.setEnabled(False)
             return
         colour, _ = lane_style(lane)
         self._show_head(lane, colour)
         settings = lane.news.settings if lane.news is not None else {}
-        online = isinstance(lane.spec.policy, OnlinePolicy)
-        self.rate.setVisible(online and "learning_rate" in settings)
-        self.online.setVisible(online)
-        self.schedule.setVisible(isinstance(lane.spec.policy, ScheduledPolicy))
-        more = online and any(
-            k not in self.more.SHOWN_ABOVE and k not in ("every", "batch", "frozen")
-            for k in settings
+        policy = lane.spec.policy
+        learns = "frozen" in settings
+        self.rate.setVisible(learns and "learning_rate" in settings)
+        self.online.setVisible(learns)
+        self.schedule.setVisible(isinstance(policy, ScheduledPolicy))
+        more = learns and any(
+            k not in self.more.SHOWN_ABOVE and k not in POLICY_SETTINGS for k in settings
         )
         self.more_button.setVisible(more)
-        if online:
+        if learns:
             self.rate.show_lane(lane, colour)
             self.online.show_lane(lane, colour)
         self.schedule.show_lane(lane)
+        self.policy.show_lane(lane, colour)
+        self.guard.show_lane(lane, colour)
         if more and not self._more_closed:
             self.more.show_lane(lane)
         else:
             self.more.hide()
         note = ""
-        if not online and not isinstance(lane.spec.policy, ScheduledPolicy):
+        if isinstance(policy, StaticPolicy):
             note = (
                 "This lane was trained once, before the stream, and never changes: it shows what "
                 "happens when nobody looks after a model."
+            )
+        elif isinstance(policy, HindsightPolicy):
+            note = (
+                "This lane knows the whole stream beforehand: nobody can deploy it. It is the "
+                "yardstick for all the others (regret)."
             )
         if live.lost:
             note = "The engine that ran this replay is gone: what is shown is the past."
         self.note.setText(note)
         self.note.setVisible(bool(note))
-        for widget in (self.rate, self.online, self.schedule, self.more):
+        for widget in self._boxes():
             widget.setEnabled(not live.lost)
+        self.back.set_reason(why_no_rollback(self.session, lane.name), BACK_TIP)
         self.fork.setEnabled(not live.lost)
         self.edit.set_reason(
             "A fork goes on from its parent: edit that one." if lane.fork_of is not None else None,

@@ -1,4 +1,4 @@
-"""The three live plots in one card: error, parameters of the selected lane, and what it costs."""
+"""The live plots in one card: error, parameters of the selected lane, feature drift, costs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from modellab.gui.kit import (
     number_text,
     short_number,
 )
+from modellab.gui.plots.drift_map import DriftMap, ScaleKey
 from modellab.gui.plots.live import LivePlot
 from modellab.gui.plots.row_axis import RowAxis
 from modellab.gui.plots.series import AutoRange
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 FRAME_MS = 16
 SLOW_FRAME_MS = 12.0
-HEIGHTS = (33, 25, 19)
+HEIGHTS = (33, 22, 17, 17)
 NARROW = 640
 ROOM = 0.012
 _PINNED = ("push-pin", "push-pin-fill")
@@ -151,7 +152,21 @@ class PlotStack(QFrame):
             axis_range=AutoRange(floor=0.0),
         )
         self.cost_panel = PlotPanel("Cost so far", self.cost_plot, [self.quantities])
-        self.panels = (self.error_panel, self.parameter_panel, self.cost_panel)
+        self.drift_plot = DriftMap(
+            "Feature drift",
+            "How far every column has moved from the training window. Arrows move the crosshair, "
+            "Up and Down choose a column.",
+            self.view,
+            date_of=self.date_of,
+            words=lambda v: f"{short_number(v, 2)}×",
+        )
+        self.drift_panel = PlotPanel("Feature drift", self.drift_plot, [ScaleKey()])
+        self.panels = (
+            self.error_panel,
+            self.parameter_panel,
+            self.drift_panel,
+            self.cost_panel,
+        )
         self.plots = tuple(panel.plot for panel in self.panels)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
@@ -161,6 +176,8 @@ class PlotStack(QFrame):
             panel.setMinimumHeight(px(HEAD + 60))
             panel.plot.readout_wanted.connect(self._readout_here)
             panel.folded_changed.connect(self._folded_by_hand)
+        # So low it can be: what has no room is folded, by `fold_for_height`.
+        self.setMinimumHeight(px(4 * HEAD + 2 * 60 + 46))
         self.axis = RowAxis(self.view, self._axis_date)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 2, 1, 6)
@@ -274,17 +291,35 @@ class PlotStack(QFrame):
 
     def _folded_by_hand(self) -> None:
         self._auto_folded.clear()
+        self._make_room(self.sender())
         self.request()
 
+    def _make_room(self, opened: object) -> None:
+        """Fold the lesser plots where one that was unfolded leaves them no room."""
+        room = self.splitter.height()
+        for panel in (self.cost_panel, self.drift_panel, self.parameter_panel):
+            needed = sum(px(HEAD if p.folded else HEAD + 60) + 1 for p in self.panels)
+            if needed <= room:
+                return
+            if panel is not opened and not panel.folded:
+                panel.set_folded(True)
+
     def fold_for_height(self, height: int) -> None:
-        """Fold cost, then parameters, where the height is short; unfold what was folded so."""
+        """Fold cost, drift, then parameters where it is low; unfold what was folded so."""
         wanted: set[str] = set()
         room = height - px(36) - 10
-        if room < 3 * px(HEAD + 100):
+        if room < 4 * px(HEAD + 96):
             wanted.add("cost")
-        if room < px(HEAD) + 2 * px(HEAD + 96):
+        if room < px(HEAD) + 3 * px(HEAD + 96):
+            wanted.add("drift")
+        if room < 2 * px(HEAD) + 2 * px(HEAD + 76):
             wanted.add("parameters")
-        for key, panel in (("cost", self.cost_panel), ("parameters", self.parameter_panel)):
+        panels = {
+            "cost": self.cost_panel,
+            "drift": self.drift_panel,
+            "parameters": self.parameter_panel,
+        }
+        for key, panel in panels.items():
             if key in wanted and not panel.folded:
                 panel.set_folded(True)
                 self._auto_folded.add(key)
@@ -332,7 +367,23 @@ class PlotStack(QFrame):
             if live.started
             else "The parameters of the selected lane appear as the stream runs."
         )
+        self._say_drift(live)
         self._say_cost(live)
+
+    def _say_drift(self, live: Deployment) -> None:
+        spec = live.experiment.drift
+        self.drift_panel.set_title(
+            "Feature drift",
+            f"columns against the training window · last {count_text(spec.window)} rows · one "
+            f"false alarm per {count_text(spec.false_alarm_every)} rows",
+        )
+        if not spec.features:
+            words = "The columns are not watched: switch it on in the settings of the replay."
+        elif not live.train_rows:
+            words = "Without a training window there is nothing to compare the columns with."
+        else:
+            words = f"The columns are compared first after {count_text(spec.window)} rows."
+        self.drift_plot.empty_text = words
 
     def _parameter_subtitle(self, name: str) -> str:
         live = self._live
@@ -407,6 +458,8 @@ class PlotStack(QFrame):
         if not self.parameter_panel.folded:
             self._set_parameters(live)
             self.parameter_plot.marks = of_selected
+        if not self.drift_panel.folded:
+            self.drift_plot.show_drift(live.feature_drift)
         if not self.cost_panel.folded:
             self._say_cost(live)
             found = made.cost_lines(live, self.recorder, self.quantity) if live.started else []

@@ -19,7 +19,14 @@ from modellab.gui.kit.text import count_text, number_text, short_number
 from modellab.gui.theme import theme
 
 if TYPE_CHECKING:
-    from modellab.experiment import Condition, LaneSpec, LearnerSpec, Policy, Scalar
+    from modellab.experiment import (
+        Condition,
+        GuardSpec,
+        LaneSpec,
+        LearnerSpec,
+        Policy,
+        Scalar,
+    )
     from modellab.gui.session import Session
     from modellab.gui.session_deployment import LaneView
     from modellab.gui.theme.tokens import Dash
@@ -172,6 +179,24 @@ def conditions_words(policy: TriggeredPolicy) -> str:
     if policy.combine == "any" or policy.combine == 1:
         return " or ".join(words)
     return f"{policy.combine} of: {', '.join(words)}"
+
+
+def guard_words(guard: GuardSpec) -> str:
+    """Return what a guard does in a sentence."""
+    parts = []
+    if guard.range is not None:
+        parts.append(f"skips rows beyond {short_number(guard.range, 3)} × the training range")
+    if guard.loss is not None:
+        share = short_number((1 - guard.loss) * 100, 3)
+        parts.append(f"skips the {share} % of rows with the greatest loss")
+    if guard.rollback is not None:
+        margin = short_number(guard.rollback, 3)
+        parts.append(f"rolls back when the error is {margin} above its best")
+    if guard.clip is not None:
+        parts.append(f"limits one step to {short_number(guard.clip, 3)}")
+    if not parts:
+        return "Guarded, with nothing switched on."
+    return f"Guarded: it {', '.join(parts)}."
 
 
 def lane_words(lane: LaneView) -> str:

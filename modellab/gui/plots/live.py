@@ -217,9 +217,11 @@ class LivePlot(pg.GraphicsView):
         area = self.area()
         wide = max(1, int(area.width()))
         reduced = [
-            (line, *decimate(line.x, line.y, low, high, wide)) for line in self.lines if line.shown
+            (line, *decimate(line.x, line.y, low, high, wide))
+            for line in self.lines
+            if line.shown and self.heat is None
         ]
-        if self.manual is None:
+        if self.manual is None and self.heat is None:
             visible = [y for _, _, y in reduced]
             self.axis_range.update(visible, time.monotonic())
         bottom, top = self.y_range()
@@ -230,7 +232,7 @@ class LivePlot(pg.GraphicsView):
         drawn = set()
         seen = QRectF(low, bottom, high - low, top - bottom)
         rich = sum(len(x) for _, x, _ in reduced) <= RICH_POINTS
-        for line, x, y in reduced if self.heat is None else ():
+        for line, x, y in reduced:
             curve = self._curves.get(line.key)
             if curve is None:
                 curve = self._curves[line.key] = _Curve(self.box)
@@ -321,19 +323,27 @@ class LivePlot(pg.GraphicsView):
             shades.paint_words(self, painter)
         live_paint.head(self, painter)
         live_paint.cursors(self, painter)
-        if self.heat is None:
-            live_paint.labels(self, painter)
-        else:
-            live_paint.heat_labels(self, self.heat, painter)
+        self.paint_labels(painter)
         if self.shows_readout and self.view.hover is not None:
-            live_paint.readout(self, painter)
-        if self.empty_text and not self.lines:
+            self.paint_readout(painter)
+        if self.empty_text and not self.lines and self.heat is None:
             live_paint.empty(self, painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(theme().link), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1), 4, 4)
         painter.restore()
+
+    def paint_labels(self, painter: QPainter) -> None:
+        """Paint the names at the right end of lines or of rows of cells."""
+        if self.heat is None:
+            live_paint.labels(self, painter)
+        else:
+            live_paint.heat_labels(self, self.heat, painter)
+
+    def paint_readout(self, painter: QPainter) -> None:
+        """Paint the values at the crosshair."""
+        live_paint.readout(self, painter)
 
     # ------------------------------------------------------------------ by mouse
 

@@ -176,28 +176,28 @@ def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark
     edge = area.right() - 4
     most = 0.42 * area.width()
     top = area.top() + px(8)
-    for x, mark in reversed(texts):
-        if not mark.text:
-            edge = min(edge, x - 8)
-            continue
-        left = x + px(8)
-        text = elided(mark.text, metrics, min(most, max(px(90), edge - left)))
-        wide = metrics.horizontalAdvance(text)
-        if left + wide > edge:
-            # Left of its line, where the right is taken.
-            text = elided(mark.text, metrics, most)
-            wide = metrics.horizontalAdvance(text)
-            left = x - px(8) - wide
-            if left < area.left() or x > edge:
-                edge = min(edge, x - 8)
+    sign = px(9)
+    for number in range(len(texts) - 1, -1, -1):
+        x, mark = texts[number]
+        if mark.text:
+            # Right of its sign, or left of it where there is more room; never over another sign.
+            before = texts[number - 1][0] + sign if number else area.left()
+            right, left = edge - x - sign, x - sign - before
+            wanted = min(most, metrics.horizontalAdvance(mark.text))
+            room = right if right >= min(wanted, max(left, px(60))) else left
+            if room >= min(wanted, px(60)):
+                text = elided(mark.text, metrics, min(most, room))
+                wide = metrics.horizontalAdvance(text)
+                begin = x + sign if room == right else x - sign - wide
+                box = QRectF(begin, top - px(8), wide + 2, px(16))
+                ground = QColor(theme().surface)
+                ground.setAlphaF(0.8)
+                painter.fillRect(box, ground)
+                painter.setPen(QColor(theme().second))
+                painter.drawText(box, int(_LEFT), text)
+                edge = min(begin, x) - 8
                 continue
-        box = QRectF(left, top - px(8), wide + 2, px(16))
-        ground = QColor(theme().surface)
-        ground.setAlphaF(0.8)
-        painter.fillRect(box, ground)
-        painter.setPen(QColor(theme().second))
-        painter.drawText(box, int(_LEFT), text)
-        edge = min(left, x) - 8
+        edge = min(edge, x - sign)
 
 
 def shown_lines(plot: LivePlot) -> list[LiveLine]:
@@ -454,7 +454,7 @@ class HeatPicture:
         at = np.searchsorted(heat.positions, rows, side="right") - 1
         known = (at >= 0) & (rows <= view.head)
         shown = np.where(known[:, None], heat.values[np.maximum(at, 0)], np.nan)
-        pixels = np.ascontiguousarray(diverging(shown, heat.limit).T)
+        pixels = np.ascontiguousarray((heat.colours or diverging)(shown, heat.limit).T)
         self._pixels = pixels  # QImage does not own it
         self._image = QImage(
             pixels.data, wide, len(heat.names), wide * 4, QImage.Format.Format_ARGB32

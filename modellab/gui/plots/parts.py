@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -14,6 +14,8 @@ from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPixmap, QPolygonF
 from modellab.gui.theme import paint_icon, theme
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from modellab.gui.theme.tokens import Dash
@@ -126,7 +128,8 @@ class Shade:
 class HeatMap:
     """Values as colours: one row of cells for each name, over positions.
 
-    `values` is (len(positions), len(names)); the colours diverge around 0, up to `limit`.
+    `values` is (len(positions), len(names)); the colours diverge around 0, up to `limit`, unless
+    `colours(values, limit)` tells others (uint32 ARGB).
     """
 
     names: list[str]
@@ -134,7 +137,7 @@ class HeatMap:
     values: Floats
     limit: float = 1.0
     version: object = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    colours: Callable[[Floats, float], NDArray[np.uint32]] | None = None
 
 
 def paint_mark(painter: QPainter, kind: MarkKind, at: QPointF, colour: str, size: float) -> None:

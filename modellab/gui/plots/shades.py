@@ -64,7 +64,10 @@ def paint(plot: LivePlot, painter: QPainter) -> None:
         if right - left < 0.5:
             continue
         box = QRectF(left, area.top(), right - left, area.height())
-        if shade.strip:
+        if plot.heat is not None:
+            # Cells are colours already: only a strip over them.
+            box.setBottom(area.top() + px(STRIP))
+        elif shade.strip:
             box.setTop(area.bottom() - px(STRIP))
         paint_shade(painter, box, shade)
 
