@@ -230,6 +230,8 @@ class VerdictState:
             Judge(prices=prices), "judge", "Judging", quiet=True, on_done=done, on_failed=failed
         )
         self._job = job if job.running else None
+        if self.verdict is None:
+            self.session.topics.publish("verdict")
 
     def _answer(self) -> None:
         self._answered = self._clock()

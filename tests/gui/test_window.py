@@ -76,7 +76,7 @@ def opened(window, gui_bench, qtbot, tmp_path):
 def test_it_opens_on_the_start_page_and_makes_the_others_afterwards(window, qtbot):
     assert window.current_page == "welcome"
     assert not window.rail.isVisible()
-    qtbot.waitUntil(lambda: len(window._pages) == 5)
+    qtbot.waitUntil(lambda: len(window._pages) == len(PAGES) + 1)
     assert window.windowTitle() == "Model Lab"
     assert window.header.document() == ("", "")
 

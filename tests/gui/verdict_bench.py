@@ -46,9 +46,9 @@ def interval(value: float, half: float) -> Interval:
 
 
 def lane_row(
-    name: str, best: str = "Online", prices: PriceSpec | None = None, **rest: Any
+    like: str, best: str = "Online", prices: PriceSpec | None = None, **rest: Any
 ) -> LaneRow:
-    policy, error, updates, retrains, cpu, size, stale, forgot = USUAL.get(name, USUAL["Online"])
+    policy, error, updates, retrains, cpu, size, stale, forgot = USUAL[like]
     prices = prices or PriceSpec(error=0.5, retrain=25, cpu_hour=0.4, downtime_hour=60)
     down = 1800.0 if retrains else 0.0
     cost = {
@@ -59,17 +59,17 @@ def lane_row(
     }
     gap = error - USUAL[best][1]
     values: dict[str, Any] = {
-        "name": name,
+        "name": like,
         "policy": policy,
         "learner": "Logistic regression",
-        "baseline": name in BASELINES,
-        "deployable": name not in BASELINES,
+        "baseline": like in BASELINES,
+        "deployable": like not in BASELINES,
         "rows": ROWS,
         "error": interval(error, 0.005),
-        "difference": None if name == best else interval(gap, 0.004),
-        "p_value": None if name == best else 0.0004,
-        "mcnemar_p": None if name == best else 1e-9,
-        "outcome": "best" if name == best else "worse" if gap > 0 else "better",
+        "difference": None if like == best else interval(gap, 0.004),
+        "p_value": None if like == best else 0.0004,
+        "mcnemar_p": None if like == best else 1e-9,
+        "outcome": "best" if like == best else "worse" if gap > 0 else "better",
         "updates": updates,
         "retrains": retrains,
         "redeploys": retrains - 1 if retrains else 0,
@@ -84,16 +84,14 @@ def lane_row(
         "cost": cost,
         "upkeep": cost["retrains"] + cost["cpu"] + cost["downtime"],
         "regret": sum(cost.values()) - 2600,
-        "pareto": name == best,
+        "pareto": like == best,
     }
     return LaneRow(**{**values, **rest})
 
 
 def hindsight() -> Hindsight:
     points = [
-        HindsightPoint(
-            n, 0.146 + 0.071 * 0.62**n, 25.0 * n + 0.8, 2200 + 1200 * 0.6**n, [300] * n
-        )
+        HindsightPoint(n, 0.146 + 0.071 * 0.62**n, 25.0 * n + 0.8, 2200 + 1200 * 0.6**n, [300] * n)
         for n in (*range(7), 8, 10, 12, 15, 18)
     ]
     return Hindsight("Logistic regression", list(range(200, 1000, 67)), [300, 500], 2600.0,

@@ -91,7 +91,7 @@ def _cpu(row: LaneRow) -> float:
 
 
 def _cpu_detail(row: LaneRow, _verdict: Verdict) -> str:
-    parts = [f"{k} {words.cpu_text(v)}" for k, v in row.cpu_seconds.items() if k != "total"]
+    parts = [f"{k} {words.span_text(v)}" for k, v in row.cpu_seconds.items() if k != "total"]
     return f"{row.name}: {', '.join(parts) or 'no CPU time'}."
 
 
@@ -220,7 +220,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "cpu", "CPU", "", ("cpu",), 84, 5,
-        lambda row, _v: words.cpu_text(_cpu(row)), lambda row, _v: _cpu(row), detail=_cpu_detail,
+        lambda row, _v: words.span_text(_cpu(row)), lambda row, _v: _cpu(row), detail=_cpu_detail,
     ),
     Column(
         "memory", "Memory", "model", ("memory",), 84, 8,

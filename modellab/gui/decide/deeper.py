@@ -29,16 +29,17 @@ class _Work(QWidget):
         start: Callable[[], object],
     ) -> None:
         super().__init__()
-        self.session, self.kind, self._tip = session, kind, tip
+        self.session, self.kind = session, kind
+        self._text, self._tip = text, tip
         self.button = PlainButton(text, tip, icon=icon, clicked=start)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.progress = ProgressLine()
         self.progress.cancelled.connect(self._cancel)
-        self.told = Label("", 12, 400, "second", wrap=True)
+        self.told = Label("", 12, 400, "alarm", wrap=True)
         self._job: Job | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
+        column.setSpacing(3)
         column.addWidget(self.button)
         column.addWidget(self.progress)
         column.addWidget(self.told)
@@ -49,8 +50,8 @@ class _Work(QWidget):
         if job is not None:
             self.session.cancel(job)
 
-    def show_state(self, why: str | None, told: str, problem: str) -> None:
-        """Show whether it runs, can run, and what came of it."""
+    def show_state(self, why: str | None, known: bool, problem: str) -> None:
+        """Show whether it runs, can run, has been done, and what went wrong."""
         job = self.session.job_of(self.kind)
         if job is None and self.progress.active():
             self.progress.finish()
@@ -60,10 +61,10 @@ class _Work(QWidget):
             self.progress.set_progress(job.fraction, job.text or job.title)
         self._job = job
         self.button.setVisible(job is None)
+        self.button.setText(f"{self._text} again" if known else self._text)
         self.button.set_reason(why, self._tip)
-        self.told.setText(problem or told)
-        self.told.set_tone("alarm" if problem else "second")
-        self.told.setVisible(job is None and bool(problem or told))
+        self.told.setText(problem)
+        self.told.setVisible(job is None and bool(problem))
 
 
 class DeeperCard(Card):
@@ -89,7 +90,7 @@ class DeeperCard(Card):
             "bug",
             state.measure_sensitivity,
         )
-        self.body.setSpacing(12)
+        self.body.setSpacing(8)
         self.body.addWidget(self.hindsight)
         self.body.addWidget(self.sensitivity)
         self.body.addStretch(1)
@@ -98,21 +99,7 @@ class DeeperCard(Card):
         """Show how far both are."""
         state = self.session.verdict_state
         verdict = state.verdict
-        told = ""
-        if verdict is not None and verdict.hindsight is not None:
-            found = verdict.hindsight
-            count = len(found.at)
-            told = (
-                f"Known: {count} retrain{'s' if count != 1 else ''} at the best of "
-                f"{len(found.grid)} dates. The column Regret compares every lane with it."
-            )
-        else:
-            told = "The best retraining dates, had one known the future: the yardstick for regret."
-        self.hindsight.show_state(state.why_no_hindsight, told, state.hindsight_problem)
+        known = verdict is not None and verdict.hindsight is not None
+        self.hindsight.show_state(state.why_no_hindsight, known, state.hindsight_problem)
         measured = verdict is not None and any(row.sensitivity for row in verdict.lanes)
-        told = (
-            "Measured: see the column Bad data."
-            if measured
-            else "Replays a part of the stream with flipped labels, missing values, a wrong unit."
-        )
-        self.sensitivity.show_state(state.why_no_sensitivity, told, state.sensitivity_problem)
+        self.sensitivity.show_state(state.why_no_sensitivity, measured, state.sensitivity_problem)

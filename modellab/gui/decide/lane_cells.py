@@ -71,7 +71,10 @@ class LaneCell(QStyledItemDelegate):
         painter.setFont(index.data(Qt.ItemDataRole.FontRole))
         painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole))
         side = Qt.AlignmentFlag(index.data(Qt.ItemDataRole.TextAlignmentRole))
-        painter.drawText(box, side, text)
+        shown = painter.fontMetrics().elidedText(
+            text, Qt.TextElideMode.ElideRight, round(box.width()) + 1
+        )
+        painter.drawText(box, side, shown)
 
 
 class NameCell(LaneCell):
@@ -190,7 +193,7 @@ class AgainstCell(LaneCell):
     ) -> None:
         assert row.difference is not None
         first, last = zero + row.difference.low * step, zero + row.difference.high * step
-        painter.setPen(QPen(QColor(colour), 1.8))
+        painter.setPen(QPen(QColor(colour), 2.2))
         painter.drawLine(QPointF(first, middle), QPointF(last, middle))
         self._dot(
             painter,
@@ -206,7 +209,7 @@ class AgainstCell(LaneCell):
         tokens = theme()
         painter.setPen(QPen(QColor(colour if hollow else tokens.surface), 1.5))
         painter.setBrush(QColor(tokens.surface if hollow else colour))
-        painter.drawEllipse(QPointF(x, y), px(4), px(4))
+        painter.drawEllipse(QPointF(x, y), px(3.2), px(3.2))
 
 
 class CostCell(LaneCell):

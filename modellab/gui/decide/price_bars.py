@@ -53,7 +53,7 @@ class PriceBarRow(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        set_height(self, 40)
+        set_height(self, 36)
         describe(self, self._title(), TIP)
         self.setToolTip("")
 
@@ -81,10 +81,10 @@ class PriceBarRow(QWidget):
         self.setToolTip("")
 
     def sizeHint(self) -> QSize:
-        return QSize(px(300), px(40))
+        return QSize(px(300), px(36))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(px(200), px(40))
+        return QSize(px(200), px(36))
 
     # ------------------------------------------------------------------ the handle
 
@@ -239,7 +239,7 @@ class PriceBarsCard(Card):
     """The person moved a handle: price and value."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Would another price change it?", spacing=4, parent=parent)
+        super().__init__("Would another price change it?", spacing=2, parent=parent)
         self.rows: dict[str, PriceBarRow] = {}
         for price in words.PRICE_WORDS:
             row = PriceBarRow(price)

@@ -13,7 +13,7 @@ from modellab.gui.decide import words
 from modellab.gui.decide.looks import Looks, look_of
 from modellab.gui.decide.terms import explain
 from modellab.gui.kit import describe, one_line, tip_text
-from modellab.gui.kit.text import count_text, duration_text
+from modellab.gui.kit.text import count_text
 from modellab.gui.plots.ticks import number_ticks, tick_texts
 from modellab.gui.theme import font, mix, paint_icon, px, theme
 
@@ -150,7 +150,7 @@ class ScatterPlot(QWidget):
 
     def _x_text(self, value: float) -> str:
         if self.across == "cpu":
-            return duration_text(value)
+            return words.span_text(value)
         return words.money_text(value) if self.across == "upkeep" else count_text(value)
 
     def _y_text(self, value: float) -> str:
@@ -164,7 +164,7 @@ class ScatterPlot(QWidget):
         return QSize(px(560), px(330))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(px(320), px(240))
+        return QSize(px(320), px(220))
 
     def _frame(self) -> tuple[QRectF, tuple[float, float], tuple[float, float]]:
         """Return the rectangle of the plane and the ranges across and upwards."""
@@ -240,8 +240,8 @@ class ScatterPlot(QWidget):
             painter.setOpacity(0.55)
         taken = [_around(self._place(frame, d.x, d.y)) for d in dots]
         painter.setClipRect(QRectF(frame[0]).adjusted(-px(8), -px(12), px(20), px(1)))
-        self._front(painter, frame, front_of(dots))
         self._curve(painter, frame, curve_of(verdict, self.across, self.up), taken)
+        self._front(painter, frame, front_of(dots), taken)
         for dot in dots:
             self._dot(painter, frame, dot, dot.row.name == verdict.recommended)
         painter.setClipping(False)
@@ -292,6 +292,7 @@ class ScatterPlot(QWidget):
         painter: QPainter,
         frame: tuple[QRectF, tuple[float, float], tuple[float, float]],
         steps: list[tuple[float, float]],
+        taken: list[QRectF],
     ) -> None:
         if not steps:
             return
@@ -306,6 +307,14 @@ class ScatterPlot(QWidget):
         pen.setDashPattern([4.0, 3.0])
         painter.setPen(pen)
         painter.drawPolyline(QPolygonF(points))
+        painter.setFont(font(11))
+        painter.setPen(QColor(theme().third))
+        word = QRectF(area.left(), points[-1].y() - px(16), area.width() - px(4), px(14))
+        wide = painter.fontMetrics().horizontalAdvance("Pareto front")
+        box = word.adjusted(word.width() - wide, 0, 0, 0)
+        if not any(box.adjusted(-px(4), 0, px(4), 0).intersects(other) for other in taken):
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight, "Pareto front")
+            taken.append(box)
 
     def _curve(
         self,

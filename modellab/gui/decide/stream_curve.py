@@ -58,11 +58,11 @@ class StreamCurve(QWidget):
         self._courses = []
         if live is not None and verdict is not None:
             order = sorted(
-                (row for row in verdict.lanes if row.error is not None and row.name in live.lanes),
+                (row for row in verdict.lanes if row.name in live.lanes),
                 key=lambda row: (
                     row.name != verdict.recommended,
                     row.baseline,
-                    row.error.value if row.error else 0.0,
+                    row.error.value if row.error else 1e300,
                 ),
             )
             for row in order[:MOST]:
@@ -88,7 +88,7 @@ class StreamCurve(QWidget):
         return [course.name for course in self._courses]
 
     def sizeHint(self) -> QSize:
-        return QSize(px(380), px(150))
+        return QSize(px(380), px(128))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(px(220), px(110))
@@ -101,6 +101,9 @@ class StreamCurve(QWidget):
         painter.setPen(QColor(tokens.second))
         painter.drawText(QRectF(0, 0, self.width(), px(18)), Qt.AlignmentFlag.AlignLeft, NAME)
         if not self._courses:
+            painter.setFont(font(12))
+            painter.setPen(QColor(tokens.third))
+            painter.drawText(QRectF(0, px(22), self.width(), px(18)), 0, "No curve is known yet.")
             return
         painter.setFont(font(12, 600))
         metrics = painter.fontMetrics()

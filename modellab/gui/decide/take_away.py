@@ -73,14 +73,14 @@ class TakeAwayCard(Card):
         self.results = TakeButton(
             "folder-open",
             "Results folder",
-            "tables, curves, events, verdict",
+            "tables and curves",
             "Write the results of the replay so far into a folder: open formats, and what "
             "“modellab verdict” needs.",
         )
         self.experiment = TakeButton(
             "flask",
             "Experiment file",
-            "open and replay, to the same bits",
+            "opens and replays",
             "Save everything as one .mlab file: the experiment with its journal, trainings, "
             "results and a picture.",
         )

@@ -83,7 +83,8 @@ TERMS: dict[str, Term] = {
         "How much more it errs than the recommended lane, on the same rows. When the bar touches "
         "the line, the difference may be chance.",
         "Mean of the paired differences of losses with its 95 % interval (moving-block bootstrap, "
-        "because neighbouring rows resemble each other).",
+        "because neighbouring rows resemble each other). A hollow dot: not beyond chance once "
+        "Holm's correction is made.",
     ),
     "dm": Term(
         "Diebold-Mariano test",

@@ -15,7 +15,6 @@ from modellab.gui.decide.terms import explain
 from modellab.gui.kit import (
     Banner,
     Card,
-    ElidedLabel,
     Label,
     LinkButton,
     Pill,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from modellab.verdict.values import Verdict
 
 FIRST_WARNINGS = 2
+WHY = "Show all the evidence behind the recommendation, or hide it."
 NARROW = 900
 """Below this width (at 100 % text) the course goes under the words."""
 
@@ -40,42 +40,48 @@ class VerdictCard(Card):
     """Shows a verdict; faint when it is stale."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(margin=20, parent=parent)
+        super().__init__(margin=16, parent=parent)
         self.setAccessibleName("Verdict")
         self.pill = Pill("Judging", "neutral")
-        self.sure = ElidedLabel("", 12, 400, "second")
+        self.sure = Label("", 12, 400, "second")
         self.sentence = Label("", 28, 600, wrap=True, tabular=False)
-        self.reasons = Label("", 14, 400, "second", wrap=True)
+        self.rest = Label("", 14, 400, "second", wrap=True)
+        self.reasons = Label("", 13, 400, "second", wrap=True)
+        self.why = LinkButton("Why?", WHY)
+        self._why_open = False
         self.curve = StreamCurve()
         self.warning = Banner("warning", "")
         self.warning.hide()
-        self.more = LinkButton("", "Show all warnings, or only the first ones.")
+        self.more = LinkButton("More", "Show all warnings, or only the first ones.")
         self.more.hide()
         self._figures: list[StatFigure] = []
         self._figure_box = QWidget()
-        self._flow = FlowLayout(gap=44, line_gap=10)
+        self._flow = FlowLayout(gap=32, line_gap=10)
         self._figure_box.setLayout(self._flow)
         self._colour = ""
         self._warnings: list[str] = []
         self._all = False
         self.more.clicked.connect(self._toggle)
+        self.why.clicked.connect(self._toggle_why)
         self._build()
 
     def _build(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(px(12))
         head.addWidget(self.pill)
-        head.addWidget(self.sure, 1)
+        head.addWidget(self.sure)
+        head.addWidget(self.why)
+        head.addStretch(1)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(px(8), 0, 0, 0)
-        column.setSpacing(px(8))
+        column.setSpacing(px(6))
         column.addLayout(head)
         column.addWidget(self.sentence)
+        column.addWidget(self.rest)
         column.addWidget(self.reasons)
-        column.addSpacing(px(4))
-        column.addWidget(self._figure_box)
         column.addStretch(1)
+        column.addWidget(self._figure_box)
         right = QWidget()
         side = QVBoxLayout(right)
         side.setContentsMargins(0, 0, 0, 0)
@@ -97,7 +103,7 @@ class VerdictCard(Card):
     ) -> None:
         """Show another verdict, or that there is none yet."""
         self.curve.show_courses(live, verdict, looks)
-        for widget in (self.sentence, self.reasons):
+        for widget in (self.sentence, self.rest, self.reasons):
             widget.setEnabled(not faint)
         self._figure_box.setEnabled(not faint)
         if verdict is None:
@@ -111,8 +117,8 @@ class VerdictCard(Card):
         meaning = explain(verdict.sure)
         self.pill.setToolTip(tip_text(meaning))
         self.sure.setText(told)
-        self.sure.set_tip(meaning)
-        self._say(verdict.sentence, " ".join(verdict.reasons))
+        self.sure.setToolTip(tip_text(meaning))
+        self._say(*words.headline(verdict), verdict.reasons)
         self._colour = look_of(looks, verdict.recommended).colour if verdict.recommended else ""
         self._show_figures(words.key_figures(verdict))
         self._warnings = list(verdict.warnings)
@@ -123,18 +129,29 @@ class VerdictCard(Card):
         self.pill.setText("Judging")
         self.pill.set_tone("neutral")
         self.sure.setText("the lanes are being compared")
-        self._say("The verdict is being made.", "")
+        self._say("The verdict is being made.", "", [])
         self._colour = ""
         self._show_figures([])
         self._warnings = []
         self._show_warnings()
         self.update()
 
-    def _say(self, sentence: str, reasons: str) -> None:
+    def _say(self, sentence: str, rest: str, reasons: list[str]) -> None:
         self.sentence.setText(sentence)
         set_font(self.sentence, words.title_size(sentence), 600, tabular=False)
-        self.reasons.setText(reasons)
-        self.reasons.setVisible(bool(reasons))
+        self.rest.setText(rest)
+        self.rest.setVisible(bool(rest))
+        self.reasons.setText("\n".join(f"\N{BULLET} {reason}" for reason in reasons))
+        self.why.setVisible(bool(reasons))
+        self._show_reasons()
+
+    def _show_reasons(self) -> None:
+        self.reasons.setVisible(self._why_open and bool(self.reasons.text()))
+        self.why.set_text("Hide the reasons" if self._why_open else "Why?")
+
+    def _toggle_why(self) -> None:
+        self._why_open = not self._why_open
+        self._show_reasons()
 
     def _show_figures(self, figures: list[tuple[str, str, str]]) -> None:
         while len(self._figures) < len(figures):

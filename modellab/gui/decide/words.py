@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from modellab.gui.deploy import words as deploy_words
-from modellab.gui.kit.text import MINUS, count_text, duration_text, number_text, short_number
+from modellab.gui.kit.text import MINUS, count_text, number_text, short_number
+from modellab.verdict.words import name as shown_name
 
 if TYPE_CHECKING:
     from modellab.verdict.values import Interval, LaneRow, Verdict
@@ -106,17 +107,24 @@ def rows_text(value: float) -> str:
     return "1 row" if whole == 1 else f"{count_text(whole)} rows"
 
 
-def cpu_text(seconds: float) -> str:
-    """Return CPU seconds."""
+def span_text(seconds: float) -> str:
+    """Return a span of time in one unit, as a narrow column has room for: ``356 s``, ``30 min``."""
     if seconds <= 0:
         return "0"
-    return "< 0.1 s" if seconds < 0.05 else duration_text(seconds)
+    if seconds < 0.05:
+        return "< 0.1 s"
+    for limit, unit, name in ((600, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            value = seconds / unit
+            return f"{value:.1f} {name}" if value < 9.95 else f"{count_text(value)} {name}"
+    days = seconds / 86_400
+    return f"{days:.1f} d" if days < 9.95 else f"{count_text(days)} d"
 
 
 def downtime_text(row: LaneRow) -> str:
     """Return how long nothing served: event time if it is known, else rows."""
     if row.downtime_seconds > 0:
-        return duration_text(row.downtime_seconds)
+        return span_text(row.downtime_seconds)
     return rows_text(row.downtime_rows) if row.downtime_rows else "0"
 
 
@@ -156,7 +164,20 @@ def signed_money(value: float) -> str:
 
 def title_size(sentence: str) -> int:
     """Return the text size of the recommendation: long sentences are set smaller."""
-    return next((s for limit, s in ((64, 28), (110, 22), (190, 18)) if len(sentence) <= limit), 16)
+    return next((s for limit, s in ((60, 28), (110, 22), (190, 18)) if len(sentence) <= limit), 16)
+
+
+def headline(verdict: Verdict) -> tuple[str, str]:
+    """Return the verdict's sentence in two parts: what to do, and the rest of it.
+
+    A lane's name may contain anything, so that the first full stop says nothing.
+    """
+    sentence = verdict.sentence
+    if verdict.recommended is not None:
+        head = f"Deploy {shown_name(verdict.recommended)}."
+        if sentence.startswith(head):
+            return head, sentence[len(head) :].strip()
+    return sentence, ""
 
 
 def row_of(verdict: Verdict, name: str | None) -> LaneRow | None:
@@ -184,15 +205,15 @@ def key_figures(verdict: Verdict) -> list[tuple[str, str, str]]:
         found = f"{row.drift.detected} of {row.drift.known}"
         figures.append((found, "known drifts found", "drift"))
     total = total_cost(row)
-    caption = "total cost"
+    caption = "cost in all"
     second = row_of(verdict, verdict.runner_up)
     if second is not None:
         gap = total_cost(second) - total
         side = "below" if gap >= 0 else "above"
-        caption = f"total cost, {money_text(abs(gap))} {side} next"
+        caption = f"cost in all, {money_text(abs(gap))} {side} next"
     figures.append((money_text(total), caption, "cost"))
     if row.regret is not None:
-        figures.append((signed_money(row.regret), "regret against hindsight", "regret"))
+        figures.append((signed_money(row.regret), "regret to hindsight", "regret"))
     return figures
 
 

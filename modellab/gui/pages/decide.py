@@ -96,7 +96,7 @@ class DecidePage(Page):
         )
         inner = QWidget()
         column = QVBoxLayout(inner)
-        column.setContentsMargins(px(24), px(14), px(16), px(14))
+        column.setContentsMargins(px(24), px(12), px(16), px(12))
         column.setSpacing(px(GAP))
         column.addWidget(self.banner)
         column.addWidget(self.verdict)
@@ -106,7 +106,7 @@ class DecidePage(Page):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(px(GAP))
         column.addWidget(lower, 1)
-        self.scatter_card.setMinimumHeight(px(330))
+        self.scatter_card.setMinimumHeight(px(300))
         self.area = scrolled(inner)
         self.area.setAccessibleName("Verdict and evidence")
         self.stack = QStackedWidget()
@@ -137,7 +137,7 @@ class DecidePage(Page):
             grid.addWidget(self.prices, 0, 2)
             grid.addWidget(self.deeper, 1, 1)
             grid.addWidget(self.take, 1, 2)
-            for at, share in enumerate((50, 26, 24)):
+            for at, share in enumerate((48, 26, 26)):
                 grid.setColumnStretch(at, share)
         else:
             grid.addWidget(self.scatter_card, 0, 0, 2, 1)
