@@ -76,11 +76,11 @@ def measure(
             raise ExperimentError(f"There is no fault called {quote(kind)}.{hint}")
     plain = _shortened(experiment, store, rows)
     trials = [(kind, fault) for kind in wanted for fault in _faults(kind, plain, store)]
-    total = float(len(trials) + 1)
+    parts = float(len(trials) + 1)
 
     def part(index: int, text: str) -> Progress:
-        def told(done: float, of: float, _: str = "") -> None:
-            progress(index + (done / of if of else 0.0), total, text)
+        def told(done: float, total: float, text: str = text) -> None:
+            progress(index + (done / total if total else 0.0), parts, text)
 
         return told
 
