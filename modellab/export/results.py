@@ -3,7 +3,7 @@
 All files of two runs of one experiment are equal byte for byte, but for what was measured with a
 clock or is memory: in ``summary.json`` the keys of `MEASURED`, of each lane the keys of
 `LANE_MEASURED` (the bytes that a Python object takes when written vary a little), and its ``cost``
-where CPU time has a price.
+where CPU time has a price. Events are written without what was measured (the seconds of a fit).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from modellab import __version__
 from modellab.errors import LabError, quote
 from modellab.experiment_file import learner_value, policy_value
+from modellab.policies.base import MEASURED as MEASURED_VALUES
 from modellab.replay.run import peak_memory_mb
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _events(result: RunResult) -> bytes:
             "lane": lane,
             "kind": event.kind,
             "text": event.text,
-            "values": event.values,
+            "values": {k: v for k, v in event.values.items() if k not in MEASURED_VALUES},
         }
         lines.append(msgspec.json.encode(told, enc_hook=_plain) + b"\n")
     return b"".join(lines)
