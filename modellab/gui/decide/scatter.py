@@ -161,7 +161,7 @@ class ScatterPlot(QWidget):
     # ------------------------------------------------------------------ places
 
     def sizeHint(self) -> QSize:
-        return QSize(px(560), px(330))
+        return QSize(px(560), px(296))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(px(320), px(220))

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from modellab.gui.decide.offer import VerdictOffer
 from modellab.gui.deploy.events import EventsCard
 from modellab.gui.deploy.fault_dialog import FaultDialog
 from modellab.gui.deploy.inspector import Inspector
 from modellab.gui.deploy.lane_cards import LaneList
 from modellab.gui.deploy.lane_dialog import ForkDialog, LaneDialog
+from modellab.gui.deploy.quarantine_dialog import QuarantineDialog
 from modellab.gui.deploy.rollback_dialog import RollbackDialog, why_no_rollback
 from modellab.gui.deploy.row_menu import row_menu
 from modellab.gui.deploy.settings_dialog import ReplaySettings
@@ -60,6 +62,7 @@ class DeployPage(Page):
         self.events = EventsCard(session)
         self.banner = Banner("warning", "")
         self.progress = ProgressLine()
+        self.offer = VerdictOffer(session)
         self._numbers = QTimer(self)
         self._numbers.setSingleShot(True)
         self._numbers.setInterval(NUMBERS_MS)
@@ -103,6 +106,7 @@ class DeployPage(Page):
         whole.addWidget(self.transport)
         whole.addWidget(self.banner)
         whole.addWidget(self.progress)
+        whole.addWidget(self.offer)
         whole.addWidget(self.timeline)
         whole.addWidget(self.middle, 1)
         self.banner.hide()
@@ -159,9 +163,11 @@ class DeployPage(Page):
         self.lanes.fork_wanted.connect(self.fork_lane)
         self.lanes.rollback_wanted.connect(self.roll_back_lane)
         self.inspector.rollback_wanted.connect(self.roll_back_lane)
+        self.inspector.quarantine_wanted.connect(self.show_quarantine)
         self.inspector.fork_wanted.connect(self.fork_lane)
         self.inspector.edit_wanted.connect(self.edit_lane)
         self.progress.cancelled.connect(self._cancel)
+        self.offer.wanted.connect(lambda: self.go_to.emit("decide"))
         self.left.folded_changed.connect(lambda _on: self._sides_changed())
         self.right.folded_changed.connect(lambda _on: self._sides_changed())
         self.middle.splitterMoved.connect(lambda _at, _which: self._splitter_moved())
@@ -245,6 +251,7 @@ class DeployPage(Page):
         self.left.set_least(240 if wide else 232)
         rest = self.height() - px(72 + 92 + 3 * 10 + 14)
         rest -= self.banner.height() if self.banner.isVisibleTo(self) else 0
+        rest -= self.offer.sizeHint().height() if self.offer.isVisibleTo(self) else 0
         self.plots.fold_for_height(rest)
         self._split_right()
 
@@ -317,6 +324,7 @@ class DeployPage(Page):
             self.start.refresh()
             return
         self.transport.show_state()
+        self.offer.refresh()
         self._say()
 
     def _say(self) -> None:
@@ -492,6 +500,12 @@ class DeployPage(Page):
 
     def _faults_closed(self) -> None:
         self._faults = None
+
+    def show_quarantine(self, name: str) -> QuarantineDialog:
+        """Show the rows that a lane's guard kept back."""
+        dialog = QuarantineDialog(self.session, name, parent=self)
+        dialog.open()
+        return dialog
 
     def open_settings(self) -> ReplaySettings:
         """Ask how drift is watched, when labels come, and what things cost."""
