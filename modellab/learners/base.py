@@ -43,12 +43,16 @@ class Inputs:
     sparse_from
         Rows come as `modellab.data.sparse.SparseRows`, and the columns from here on are words of
         texts; None: rows come as arrays (or dicts).
+    codes
+        In the ordinal view, for each column 0 (a number) or how many codes its category has; empty
+        where all columns are numbers.
     """
 
     names: tuple[str, ...]
     task: Task
     seed: int = 0
     sparse_from: int | None = None
+    codes: tuple[int, ...] = ()
 
 
 @dataclass

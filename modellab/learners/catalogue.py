@@ -19,6 +19,7 @@ from modellab.learners.baselines import (
     NoChange,
     RunningMean,
 )
+from modellab.learners.compiled_entries import COMPILED_ENTRIES
 from modellab.learners.linear import ENTRY as LINEAR_ENTRY
 from modellab.learners.linear import view_of as linear_view
 from modellab.learners.river_entries import RIVER_ENTRIES
@@ -65,6 +66,7 @@ def _baseline(
 
 _ENTRIES = (
     LINEAR_ENTRY,
+    *COMPILED_ENTRIES,
     *SKLEARN_ENTRIES,
     *RIVER_ENTRIES,
     _baseline(

@@ -254,14 +254,14 @@ def _build_generic(inputs: Inputs, params: Mapping[str, Any]) -> Learner:
 RIVER_ENTRIES = (
     _entry(
         "hoeffding_adaptive_tree",
-        "Hoeffding adaptive tree",
+        "Hoeffding adaptive tree (river)",
         "A tree that grows row by row and replaces branches whose errors rise. Made for data that "
         "drift.",
         (_GRACE, _DELTA, _TAU, _DEPTH, _CRITERION, _DRIFT_ROWS, _SWITCH),
     ),
     _entry(
         "hoeffding_tree",
-        "Hoeffding tree",
+        "Hoeffding tree (river)",
         "A tree that grows row by row, splitting when sure enough. It never unlearns a split.",
         (_GRACE, _DELTA, _TAU, _DEPTH, _CRITERION),
     ),

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from modellab.data.arrivals import TimeArrivals
+from modellab.data.codes import category_codes
 from modellab.data.dataset import Dataset
 from modellab.data.encoder import Encoder
 from modellab.data.stream import BLOCK, EncodedStream
@@ -113,7 +114,8 @@ class Context:
     def inputs(self, view: View) -> Inputs:
         """Return the columns that a learner sees in `view`."""
         names, words = self.encoder.names(view), self.encoder.sparse_from(view)
-        return Inputs(tuple(names), self.task, self.seed, words)
+        codes = category_codes(self.encoder) if view == "ordinal" else ()
+        return Inputs(tuple(names), self.task, self.seed, words, codes)
 
     def build(self, spec: LearnerSpec) -> Learner:
         """Build a new, untrained learner."""
@@ -345,10 +347,7 @@ class Context:
         return self._drift
 
     def _watch_features(self) -> FeatureDrift | None:
-        try:
-            from modellab.evaluation.feature_drift import FeatureDrift
-        except ImportError:  # TEMP
-            return None
+        from modellab.evaluation.feature_drift import FeatureDrift
 
         kinds = {name: self.dataset.kinds[name] for name in self.dataset.features}
         return FeatureDrift.fit(

@@ -1,0 +1,174 @@
+# A tree made from settings, and its state in and out as plain values.
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc
+from libc.string cimport memcpy, memset
+
+from modellab.learners.compiled._adwin cimport Adwin
+from modellab.learners.compiled._math cimport log_
+from modellab.learners.compiled._tree cimport *
+from modellab.learners.compiled._tree_leaf cimport open_leaf
+
+
+cdef inline void begin(Tree *t) except *:
+    # Nothing learned: one leaf. Keeps the memory of the pools.
+    cdef Py_ssize_t i
+    for i in range(LARGEST_GROUP + 1):
+        t.free_group[i] = -1
+    t.n_nodes = t.n_leaves = t.n_blocks = t.n_watches = 0
+    t.free_leaf = t.free_block = t.free_watch = -1
+    t.used_nodes = t.used_leaves = t.used_blocks = t.used_watches = 0
+    t.rows = t.opened = t.splits = t.spares = t.switches = t.failed = 0
+    t.hand = NULL
+    t.root = take_group(t, 1)
+    if t.root < 0 or open_leaf(t, t.root, NULL) < 0:
+        raise MemoryError
+
+
+cdef inline void configure(Tree *t, dict settings) except *:
+    t.criterion = settings["criterion"]
+    t.answer = settings["answer"]
+    t.deepest = min(<int64_t>settings["max_depth"], DEEPEST)
+    t.binary = settings["binary"]
+    t.adaptive = settings["adaptive"]
+    t.bootstrap = settings["bootstrap"]
+    t.grace = settings["grace_period"]
+    t.doubt = -log_(settings["delta"])
+    t.tie = settings["tau"]
+    t.watch_delta = settings["watch_delta"]
+    t.switch_doubt = log_(2.0 / <double>settings["switch_significance"])
+    t.switch_rows = settings["switch_rows"]
+    t.most_bytes = settings["most_bytes"]
+    t.seed = settings["seed"]
+    t.stream = settings["stream"]
+
+
+cdef inline void make(Tree *t, const int32_t[::1] slots, Py_ssize_t classes, dict settings) except *:
+    cdef Py_ssize_t d = slots.shape[0], j, n = 0
+    memset(t, 0, sizeof(Tree))
+    t.d = d
+    t.k = classes
+    t.subset = settings["subset"]
+    configure(t, settings)
+    t.columns = <int32_t *>calloc(d, sizeof(int32_t))
+    t.slots = <int32_t *>calloc(d, sizeof(int32_t))
+    t.offset = <int32_t *>calloc(d, sizeof(int32_t))
+    t.z = <double *>calloc(d, sizeof(double))
+    t.slot = <int32_t *>calloc(d, sizeof(int32_t))
+    t.score = <double *>calloc(classes, sizeof(double))
+    t.left = <double *>calloc(classes, sizeof(double))
+    t.right = <double *>calloc(classes, sizeof(double))
+    t.parts = <double *>calloc(LARGEST_GROUP * classes, sizeof(double))
+    t.scales = <double *>calloc(5 * classes, sizeof(double))
+    if (t.columns == NULL or t.slots == NULL or t.offset == NULL or t.z == NULL or t.slot == NULL
+            or t.score == NULL or t.left == NULL or t.right == NULL or t.parts == NULL
+            or t.scales == NULL):
+        raise MemoryError
+    for j in range(d):
+        if not 0 <= slots[j] <= LARGEST_GROUP or slots[j] == 1:
+            raise ValueError("a category must have between 2 and 64 slots")
+        t.slots[j] = slots[j]
+        if slots[j] == 0:
+            t.columns[n] = <int32_t>j
+            n += 1
+    t.numbers = n
+    t.stride = HEAD + PER_NUMBER * n
+    for j in range(d):
+        if slots[j]:
+            t.columns[n] = <int32_t>j
+            n += 1
+            t.offset[j] = <int32_t>t.stride
+            t.stride += slots[j] + 1
+    t.categories = d - t.numbers
+    t.stride += 1  # whether anything was ever missing
+    begin(t)
+
+
+cdef inline bytes raw(const void *place, size_t size):
+    return (<const char *>place)[:size] if size else b""
+
+
+cdef inline void fill(void *place, bytes source, size_t size) except *:
+    if <size_t>len(source) != size:
+        raise ValueError("a part of the state has another size")
+    if size:
+        memcpy(place, <const char *>source, size)
+
+
+cdef inline tuple tallies(const Tree *t):
+    return (
+        t.n_nodes, t.n_leaves, t.n_blocks, t.n_watches, t.free_leaf, t.free_block, t.free_watch,
+        t.used_nodes, t.used_leaves, t.used_blocks, t.used_watches, t.rows, t.opened, t.splits,
+        t.spares, t.switches, t.failed, t.root,
+    )
+
+
+cdef inline dict dump(const Tree *t):
+    cdef dict state = {
+        "shape": (t.d, t.k, t.stride, t.subset),
+        "tallies": tallies(t),
+        "free_group": raw(t.free_group, sizeof(t.free_group)),
+        "nodes": raw(t.nodes, t.n_nodes * sizeof(Node)),
+        "leaves": raw(t.leaves, t.n_leaves * sizeof(Leaf)),
+        "counts": raw(t.counts, t.n_leaves * t.k * sizeof(double)),
+        "blocks_of": raw(t.blocks_of, t.n_leaves * t.k * sizeof(int32_t)),
+        "blocks": raw(t.blocks, t.n_blocks * t.stride * sizeof(double)),
+        "block_next": raw(t.block_next, t.n_blocks * sizeof(int32_t)),
+        "watches": raw(t.watches, t.n_watches * sizeof(Adwin)),
+        "watch_next": raw(t.watch_next, t.n_watches * sizeof(int32_t)),
+    }
+    if t.subset:
+        state["features_of"] = raw(t.features_of, t.n_leaves * t.d * sizeof(int32_t))
+    return state
+
+
+cdef inline void load(Tree *t, dict state) except *:
+    # Only states of this program's own processes come here; sizes are checked all the same.
+    cdef tuple shape = tuple(state["shape"])
+    if shape != (t.d, t.k, t.stride, t.subset):
+        raise ValueError("the state is of another model")
+    n_nodes, n_leaves, n_blocks, n_watches = state["tallies"][:4]
+    if not (room_for_nodes(t, n_nodes) and room_for_leaves(t, n_leaves)
+            and room_for_blocks(t, n_blocks) and room_for_watches(t, n_watches)):
+        raise MemoryError
+    fill(t.free_group, state["free_group"], sizeof(t.free_group))
+    fill(t.nodes, state["nodes"], n_nodes * sizeof(Node))
+    fill(t.leaves, state["leaves"], n_leaves * sizeof(Leaf))
+    fill(t.counts, state["counts"], n_leaves * t.k * sizeof(double))
+    fill(t.blocks_of, state["blocks_of"], n_leaves * t.k * sizeof(int32_t))
+    fill(t.blocks, state["blocks"], n_blocks * t.stride * sizeof(double))
+    fill(t.block_next, state["block_next"], n_blocks * sizeof(int32_t))
+    fill(t.watches, state["watches"], n_watches * sizeof(Adwin))
+    fill(t.watch_next, state["watch_next"], n_watches * sizeof(int32_t))
+    if t.subset:
+        fill(t.features_of, state["features_of"], n_leaves * t.d * sizeof(int32_t))
+    (
+        t.n_nodes, t.n_leaves, t.n_blocks, t.n_watches, t.free_leaf, t.free_block, t.free_watch,
+        t.used_nodes, t.used_leaves, t.used_blocks, t.used_watches, t.rows, t.opened, t.splits,
+        t.spares, t.switches, t.failed, t.root,
+    ) = state["tallies"]
+    t.hand = NULL
+
+
+cdef inline void measure(const Tree *t, int32_t node, int64_t *found) noexcept nogil:
+    # Nodes, leaves, active leaves and depth of what hangs below a node, spares left out.
+    cdef int32_t i
+    found[0] += 1
+    if t.nodes[node].depth > found[3]:
+        found[3] = t.nodes[node].depth
+    if t.nodes[node].feature < 0:
+        found[1] += 1
+        found[2] += t.leaves[t.nodes[node].leaf].active
+        return
+    for i in range(t.nodes[node].child, t.nodes[node].child + t.nodes[node].children):
+        measure(t, i, found)
+
+
+cdef inline list questions(const Tree *t, int32_t node):
+    # The tree below a node as plain values: [feature, form, threshold or slot, [children]] or a list
+    # of class weights.
+    cdef int32_t i
+    cdef const Node *n = &t.nodes[node]
+    if n.feature < 0:
+        return [t.counts[n.leaf * t.k + i] for i in range(t.k)]
+    below = [questions(t, i) for i in range(n.child, n.child + n.children)]
+    return [n.feature, n.form, n.threshold, below]
