@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modellab.replay.services import Services
 
 
 def main() -> int:
@@ -28,11 +32,11 @@ def _work(arguments: list[str]) -> int:
     if kind == "engine":
         from modellab.replay.engine import main as engine
 
-        return engine(_write_results)
+        return engine(_services())
     if kind == "task":
         from modellab.replay.task import main as task
 
-        _end(task())
+        _end(task(_services))
     if kind == "host":
         from modellab.replay.host_worker import main as host
 
@@ -47,11 +51,11 @@ def _end(status: int) -> None:
     os._exit(status)
 
 
-def _write_results(*arguments: object, **named: object) -> list[str]:
-    """Write a results folder: given to the engine, which may not import the rooms above it."""
-    from modellab.export.results import write_results
+def _services() -> Services:
+    """Make what workers are given of the rooms above theirs, which they may not import."""
+    from modellab.verdict.services import Services as Made
 
-    return write_results(*arguments, **named)  # type: ignore[arg-type]
+    return Made()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import msgspec
 from modellab.errors import LabError
 from modellab.replay.engine_jobs import Jobs
 from modellab.replay.engine_out import Job, Outbox
+from modellab.replay.engine_verdict import COMMANDS as VERDICTS
 from modellab.replay.player import Player
 from modellab.replay.process import frame_streams
 from modellab.replay.protocol import (
@@ -27,6 +28,7 @@ from modellab.replay.protocol import (
     ReadBadRows,
     ReadRows,
     Ready,
+    RemoveFault,
     Seek,
     Shutdown,
     TrainModel,
@@ -35,12 +37,18 @@ from modellab.replay.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from modellab.replay.services import Services
 
-    from modellab.replay.run import RunResult
-
-_JOBS = (OpenData, ProfileData, ReadRows, ReadBadRows, TrainModel, Deploy, WriteResults)
+_JOBS = (
+    OpenData,
+    ProfileData,
+    ReadRows,
+    ReadBadRows,
+    TrainModel,
+    Deploy,
+    WriteResults,
+    *VERDICTS,
+)
 
 
 class Engine:
@@ -50,16 +58,14 @@ class Engine:
     ----------
     outbox
         Where answers go.
-    write_results
-        See `Jobs`.
+    services
+        What the rooms above do.
     """
 
-    def __init__(
-        self, outbox: Outbox, write_results: Callable[[RunResult, Path], list[str]]
-    ) -> None:
+    def __init__(self, outbox: Outbox, services: Services) -> None:
         self._out = outbox
         self._player = Player(outbox)
-        self._jobs = Jobs(self._player, write_results)
+        self._jobs = Jobs(self._player, services)
         self._running: dict[int, Job] = {}
         self._player.thread.start()
 
@@ -77,7 +83,7 @@ class Engine:
             if isinstance(command, Deploy):
                 self._player.post(self._player.pause)
             self._jobs.start(command, self._new_job(command.id))
-        elif isinstance(command, Seek | AddLane):
+        elif isinstance(command, Seek | AddLane | RemoveFault):
             job = self._new_job(command.id)
             # A lane half added is taken out again before the answer goes.
             job.at_once = False
@@ -94,11 +100,11 @@ class Engine:
         self._running.pop(number, None)
 
 
-def main(write_results: Callable[[RunResult, Path], list[str]]) -> int:
+def main(services: Services) -> int:
     """Serve the window until it goes away (``--worker engine``)."""
     reader, writer = frame_streams()
     outbox = Outbox(writer)
-    engine = Engine(outbox, write_results)
+    engine = Engine(outbox, services)
     try:
         while (command := read_command(reader)) is not None:
             if isinstance(command, Shutdown):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from modellab.errors import DataError, ExperimentError, LabError, quote
 from modellab.replay import warm
+from modellab.replay.engine_verdict import COMMANDS as VERDICTS
+from modellab.replay.engine_verdict import VerdictJobs
 from modellab.replay.protocol import (
     BadRowsPage,
     ColumnSummary,
@@ -29,20 +31,16 @@ from modellab.replay.protocol import (
     Written,
 )
 from modellab.replay.session_folder import SessionFolder
-from modellab.replay.task import TaskProcess
+from modellab.replay.task import TaskProcess, TrainTask
 from modellab.replay.telemetry import sampled_times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import msgspec
-
     from modellab.data.store import Store
     from modellab.experiment import Experiment
     from modellab.replay.engine_out import Job
     from modellab.replay.player import Player
     from modellab.replay.replay import Replay
-    from modellab.replay.run import RunResult
+    from modellab.replay.services import Services
 
 PAGE_ROWS = 1000
 
@@ -56,15 +54,14 @@ class Jobs:
     ----------
     player
         The thread that owns the replay.
-    write_results
-        Writes a results folder (of the export room, which this one must not import).
+    services
+        What the rooms above do, which this one must not import.
     """
 
-    def __init__(
-        self, player: Player, write_results: Callable[[RunResult, Path], list[str]]
-    ) -> None:
+    def __init__(self, player: Player, services: Services) -> None:
         self._player = player
-        self._write_results = write_results
+        self._services = services
+        self._verdicts = VerdictJobs(player, services)
         self._store: Store | None = None
         self._opened: OpenData | None = None
         self._guard = threading.Lock()
@@ -90,6 +87,8 @@ class Jobs:
             self._deployments.submit(self._deploy_and_answer, command, job)
         elif isinstance(command, WriteResults):
             self._player.post(lambda: self._results(command, job))
+        elif isinstance(command, VERDICTS):
+            self._verdicts.start(command, job)
 
     # ------------------------------------------------------------------ data
 
@@ -180,19 +179,18 @@ class Jobs:
 
     # ------------------------------------------------------------------ models
 
-    def _train(self, command: TrainModel, job: Job) -> msgspec.Struct:
+    def _train(self, command: TrainModel, job: Job) -> dict[str, Any]:
         job.progress(0, 0, "Starting")
         store = self._store_for(command.experiment, job)
         job.on_cancel = lambda: self._task.kill(job.id)
+        task = TrainTask(
+            id=job.id,
+            experiment=command.experiment,
+            store=str(store.path),
+            learner=command.learner,
+        )
         try:
-            return self._task.train(
-                job.id,
-                command.experiment,
-                command.learner,
-                str(store.path),
-                job.progress,
-                job.cancelled,
-            )
+            return self._task.do(task, job.progress, job.cancelled)
         finally:
             job.on_cancel = None
 
@@ -220,6 +218,7 @@ class Jobs:
                 f"The folder {quote(command.session_dir, 200)} cannot be written: {error.strerror}."
             ) from error
         experiment, resume = command.experiment, command.resume
+        prices = None
         if resume:
             restored = folder.restored(experiment)
             if restored is None:
@@ -228,18 +227,22 @@ class Jobs:
                     "The last checkpoint is of no use, so the replay was done again from its start."
                 )
             else:
-                experiment = restored
+                experiment, prices = restored.experiment, restored.prices
         replay = Replay(
             experiment,
             store,
             workers=command.workers,
             session_dir=folder.folder,
             progress=job.progress,
+            find=self._verdicts.finder(store, job),
         )
         try:
             replay.prepare(job.progress, resume=resume)
             if not resume:
-                folder.begin(_as_replayed(replay))
+                folder.begin(replay.as_replayed())
+            if prices is not None:
+                replay.set_prices(prices)
+            replay.context.calibrated(job.progress)
             if command.position is not None:
                 replay.seek(command.position, job.progress)
             if job.cancelled.is_set():
@@ -267,7 +270,7 @@ class Jobs:
         views = sorted({entry(spec.learner).view for spec in replay.experiment.lane})
         job.done(
             Deployed(
-                experiment=_as_replayed(replay),
+                experiment=replay.as_replayed(),
                 baselines=list(replay.baselines),
                 train_rows=replay.train_rows,
                 stop=replay.stop,
@@ -298,7 +301,7 @@ class Jobs:
         result.seconds = self._player.seconds
 
         def write(_: Job) -> Written:
-            files = self._write_results(result, Path(command.folder))
+            files = self._services.write_results(result, Path(command.folder))
             return Written(folder=command.folder, files=files)
 
         self._data.submit(job.run, write)
@@ -313,13 +316,6 @@ def _import(command: OpenData, job: Job) -> Store:
         sort_by=command.sort_by,
         progress=job.progress,
     )
-
-
-def _as_replayed(replay: Replay) -> Experiment:
-    from modellab.experiment import replace
-
-    found: Experiment = replace(replay.experiment, intervention=list(replay.journal))
-    return found
 
 
 def cells(store: Store, start: int, stop: int) -> list[list[str | None]]:

@@ -24,7 +24,9 @@ from modellab.replay.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modellab.experiment import Intervention
+    from modellab.experiment import Fault, Intervention
+
+Result = msgspec.Struct | dict[str, Any] | None
 
 PROGRESS_SECONDS = 1 / 30
 
@@ -51,9 +53,10 @@ class Outbox:
         position: int = 0,
         error: str | None = None,
         entry: Intervention | None = None,
+        fault: Fault | None = None,
     ) -> None:
         """Acknowledge a command."""
-        self.send(Ack(id=number, position=position, error=error, entry=entry))
+        self.send(Ack(id=number, position=position, error=error, entry=entry, fault=fault))
 
 
 class Job:
@@ -89,7 +92,7 @@ class Job:
         if self.at_once:
             self.fail(Cancelled())
 
-    def done(self, result: msgspec.Struct | None) -> None:
+    def done(self, result: Result) -> None:
         """Answer that it ended well."""
         built: dict[str, Any] = {}
         if result is not None:
@@ -110,7 +113,7 @@ class Job:
             )
         )
 
-    def run(self, work: Callable[[Job], msgspec.Struct | None]) -> None:
+    def run(self, work: Callable[[Job], Result]) -> None:
         """Do the work and answer."""
         try:
             if self.cancelled.is_set():

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from modellab.replay.lane_state import LaneState
 
 
+NOT_FOUND = (
+    "Lane {} follows the hindsight optimum, which has not been found yet: give its positions (at), "
+    "or find it first."
+)
+
+
 class FindHindsight(Protocol):
     """Finds the hindsight optimum; of the verdict room, given by whoever starts a replay."""
 
@@ -55,10 +61,7 @@ def with_positions(
             lanes.append(spec)
             continue
         if find is None:
-            raise ExperimentError(
-                f"Lane {quote(spec.name)} follows the hindsight optimum, which has not been found "
-                "yet: give its positions (at), or find it first."
-            )
+            raise ExperimentError(NOT_FOUND.format(quote(spec.name)))
         lanes.append(found_lane(spec, context, find, progress))
     return replace(experiment, lane=lanes)  # type: ignore[no-any-return]
 

@@ -215,6 +215,10 @@ class LaneHost:
         """Events of a lane from index `start` on."""
         return self.lanes[name].events[start:]
 
+    def quarantine(self, name: str) -> tuple[int, list[tuple[int, str]]]:
+        """Rows that a lane's guard kept back: how many, and position and reason of the first."""
+        return self.lanes[name].quarantine()
+
     # -- the same interface as a remote host
 
     def call(self, method: str, *args: Any) -> Any:

@@ -19,6 +19,7 @@ from modellab.evaluation.references import References
 from modellab.experiment import Intervention, LaneSpec, Scalar, StaticPolicy
 from modellab.learners.base import Learner, Prediction, Progress, no_progress
 from modellab.policies.base import PolicyEvent, block_end
+from modellab.policies.guard import Guarded
 from modellab.policies.make import make
 from modellab.replay.lane_checks import check_lane
 from modellab.replay.lane_state import LaneState, Metrics, Sink
@@ -369,6 +370,13 @@ class LaneRunner:
         if self._bytes[0] != self.policy.version:
             self._bytes = (self.policy.version, self.learner.size_bytes())
         return self._bytes[1]
+
+    def quarantine(self) -> tuple[int, list[tuple[int, str]]]:
+        """Rows that the guard kept back: how many, and position and reason of the first."""
+        if not isinstance(self.policy, Guarded):
+            return 0, []
+        kept = [(row.position, row.sentence) for row in self.policy.quarantine]
+        return sum(self.policy.quarantined.values()), kept
 
     # -- state
 

@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from modellab.errors import ExperimentError, LabError
+from modellab.experiment import Intervention
 from modellab.replay.failure import as_log, as_sentence
 from modellab.replay.pace import Pace
 from modellab.replay.protocol import (
@@ -18,11 +19,14 @@ from modellab.replay.protocol import (
     Command,
     EventRecord,
     Fork,
+    Inject,
     Intervene,
     Pause,
     Play,
     Ready,
+    RemoveFault,
     RemoveLane,
+    Rollback,
     Seek,
     Step,
     Watch,
@@ -34,7 +38,7 @@ from modellab.replay.telemetry import Reporter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modellab.experiment import Intervention
+    from modellab.experiment import Fault, LaneSpec
     from modellab.replay.engine_out import Job, Outbox
     from modellab.replay.protocol import ReplayState
     from modellab.replay.replay import Replay
@@ -260,7 +264,7 @@ class Player:
             self._out.ack(command.id, 0, NOTHING_DEPLOYED)
             return
         try:
-            entry = self._do(command, replay, job)
+            made = self._do(command, replay, job)
         except LabError as error:
             self._out.ack(command.id, replay.position, error.sentence)
         except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
@@ -268,10 +272,13 @@ class Player:
             self._out.ack(command.id, replay.position, as_sentence(error))
         else:
             if job is None:
-                self._out.ack(command.id, replay.position, entry=entry)
+                if isinstance(made, Intervention) or made is None:
+                    self._out.ack(command.id, replay.position, entry=made)
+                else:
+                    self._out.ack(command.id, replay.position, fault=made)
         self._news = True
 
-    def _do(self, command: Command, replay: Replay, job: Job | None) -> Intervention | None:
+    def _do(self, command: Command, replay: Replay, job: Job | None) -> Intervention | Fault | None:
         if isinstance(command, Play):
             self._play(command, replay)
         elif isinstance(command, Pause):
@@ -285,15 +292,22 @@ class Player:
             self._reporter.watch(command.lane)
         elif isinstance(command, Intervene):
             made = replay.intervene(command.lane, command.set)
-            self._write(JournalLine(intervention=made))
+            self.write(JournalLine(intervention=made))
             return made
+        elif isinstance(command, Rollback):
+            return self._rollback(command, replay)
+        elif isinstance(command, Inject):
+            fault = replay.inject(command.fault)
+            self.write(JournalLine(fault=fault))
+            self._structure_changed()
+            return fault
         elif isinstance(command, Fork):
             return self._fork(command, replay)
         elif isinstance(command, RemoveLane):
             replay.remove_lane(command.name)
-            self._write(JournalLine(removed=command.name))
+            self.write(JournalLine(removed=command.name))
             self._structure_changed()
-        elif isinstance(command, Seek | AddLane):
+        elif isinstance(command, Seek | AddLane | RemoveFault):
             assert job is not None
             self._out.ack(command.id, replay.position)
             job.run(lambda job: self._long(command, replay, job))
@@ -323,38 +337,68 @@ class Player:
 
     def _fork(self, command: Fork, replay: Replay) -> Intervention:
         made = replay.fork(command.lane, command.name, command.set)
-        self._write(JournalLine(intervention=made))
+        self.write(JournalLine(intervention=made))
         for entry in replay.journal:
             if entry.lane == command.name and entry.position == made.position:
-                self._write(JournalLine(intervention=entry))
+                self.write(JournalLine(intervention=entry))
         self._structure_changed()
         return made
 
-    def _long(self, command: Seek | AddLane, replay: Replay, job: Job) -> None:
-        """Go somewhere, or add a lane: a while, during which reports go on."""
+    def _long(self, command: Seek | AddLane | RemoveFault, replay: Replay, job: Job) -> None:
+        """Go somewhere, add a lane or take a fault back: a while, during which reports go on."""
         playing, self._pace, self._target = self._pace, None, None
 
         def progress(done: float, total: float, text: str = "") -> None:
             job.progress(done, total, text)
-            self._busy = text or "Working"
-            self._news = True
-            self._report(talk=False)
+            self._at_work(text)
 
         try:
             if isinstance(command, Seek):
                 replay.seek(command.position, progress)
+            elif isinstance(command, RemoveFault):
+                line = JournalLine(fault_removed=command.index)
+                replay.remove_fault(command.index, progress, lambda: self.write(line))
             else:
                 replay.add_lane(command.lane, progress)
-                self._write(JournalLine(added=command.lane))
+                self.write(JournalLine(added=command.lane))
         finally:
-            if playing is not None and isinstance(command, AddLane):
+            if playing is not None and not isinstance(command, Seek):
                 playing.rebase(replay.position, time.monotonic())
                 self._pace = playing
             self._busy = ""
             self._speed.clear()
             self._structure_changed()
 
-    def _write(self, line: JournalLine) -> None:
+    def _rollback(self, command: Rollback, replay: Replay) -> Intervention:
+        def progress(done: float, total: float, text: str = "") -> None:
+            del done, total
+            self._at_work(text)
+
+        try:
+            made = replay.rollback(command.lane, command.to, progress)
+        finally:
+            if self._pace is not None:
+                self._pace.rebase(replay.position, time.monotonic())
+            self._busy = ""
+        self.write(JournalLine(intervention=made))
+        return made
+
+    def add_lane(self, lane: LaneSpec, replay: Replay, job: Job) -> None:
+        """Add a lane that a job found (on the player's thread)."""
+        self._long(AddLane(lane=lane), replay, job)
+
+    def tell(self) -> None:
+        """Have something to report (on the player's thread)."""
+        self._news = True
+
+    def _at_work(self, text: str) -> None:
+        """Report that the replay is in the middle of something."""
+        self._busy = text or "Working"
+        self._news = True
+        self._report(talk=False)
+
+    def write(self, line: JournalLine) -> None:
+        """Write down what was done (on the player's thread)."""
         if self._folder is not None:
             try:
                 self._folder.append(line)
@@ -397,6 +441,7 @@ class Player:
             self._news = False
             return
         self._out.send(told)
+        self._news = self._news or self._reporter.more
         self._sent = time.monotonic()
         self._cost = 0.5 * self._cost + 0.5 * (self._sent - begin)
 

@@ -24,7 +24,13 @@ from modellab.replay.checkpoints import CheckpointStore
 from modellab.replay.context import build_context
 from modellab.replay.fault_events import fault_events
 from modellab.replay.faulting import inject, remove_fault
-from modellab.replay.hindsight_lanes import FindHindsight, tell_regret, with_positions
+from modellab.replay.hindsight_lanes import (
+    NOT_FOUND,
+    FindHindsight,
+    tell_regret,
+    waits,
+    with_positions,
+)
 from modellab.replay.hosts import Host, LaneHost, Pieces, RemoteHost
 from modellab.replay.journal_checks import check_journal
 from modellab.replay.lane_checks import check_lane
@@ -306,6 +312,8 @@ class Replay:
         if spec.name in self.home:
             raise ExperimentError(f"There is already a lane called {quote(spec.name)}.")
         check_lane(spec, self.context)
+        if waits(spec):
+            raise ExperimentError(NOT_FOUND.format(quote(spec.name)))
         self.home[spec.name] = self._least_busy() if weight(spec.learner) else 0
         try:
             self._add(spec, False)

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from modellab.data.store import Store
+    from modellab.evaluation.evidence import LaneEvidence
+    from modellab.evaluation.paired import LossArrays
     from modellab.experiment import Experiment, LaneSpec
     from modellab.learners.base import Progress, Task
     from modellab.policies.base import PolicyEvent
-    from modellab.replay.lane import LaneState
+    from modellab.replay.context import Context
+    from modellab.replay.hindsight_lanes import FindHindsight
+    from modellab.replay.lane_state import LaneState
     from modellab.replay.replay import Replay
 
     Metrics = dict[str, dict[str, float | None]]
@@ -54,7 +58,11 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class LaneResult:
-    """What a lane did; `history` by metric, `metrics` by ``cumulative``, ``window``, ``fading``."""
+    """What a lane did; `history` by metric, `metrics` by ``cumulative``, ``window``, ``fading``.
+
+    `evidence`: what a verdict needs to know of it, single losses and alarms among that. `regret`:
+    against the hindsight optimum's lane, None without one.
+    """
 
     spec: LaneSpec
     baseline: bool
@@ -71,11 +79,47 @@ class LaneResult:
     forgetting: float | None
     history: dict[str, Curve]
     parameters: Snapshots
+    evidence: LaneEvidence
+    rejected: int = 0
+    alarms: int = 0
+    quarantined: int = 0
+    downtime_seconds: float = 0.0
+    rows_stored: int = 0
+    staleness: float | None = None
+    regret: float | None = None
 
     @property
     def name(self) -> str:
         """The lane's name."""
         return self.spec.name
+
+    @property
+    def losses(self) -> LossArrays:
+        """Its losses, in tiles and row by row."""
+        return self.evidence.losses
+
+
+@dataclass(frozen=True)
+class DriftChecks:
+    """Checks of the features against the training window, up to the present position.
+
+    Attributes
+    ----------
+    columns, tests, thresholds
+        For each of d columns its name, the name of its test and the calibrated threshold.
+    positions
+        int64 (m,).
+    score, psi
+        float64 (m, d): the statistic divided by its threshold (above 1 is an alarm), and PSI; NaN
+        where there is none.
+    """
+
+    columns: list[str]
+    tests: list[str]
+    thresholds: list[float]
+    positions: NDArray[np.int64]
+    score: NDArray[np.float64]
+    psi: NDArray[np.float64]
 
 
 @dataclass
@@ -94,6 +138,8 @@ class RunResult:
         Whether it was given up before its end.
     warnings
         Sentences about the data: how they were read, their order, what of the journal has no row.
+    feature_drift
+        None where features are not watched.
     """
 
     experiment: Experiment
@@ -110,6 +156,7 @@ class RunResult:
     train_seconds: float = 0.0
     interrupted: bool = False
     warnings: list[str] = field(default_factory=list)
+    feature_drift: DriftChecks | None = None
 
 
 @dataclass
@@ -151,6 +198,7 @@ def run_experiment(
     predictions: Path | None = None,
     cancel: threading.Event | None = None,
     prepared: Callable[[Experiment], Experiment] | None = None,
+    find: FindHindsight | None = None,
 ) -> RunResult:
     """Replay an experiment from its deployment point to its end.
 
@@ -170,6 +218,9 @@ def run_experiment(
         When set, the replay stops soon, and what was done so far is the result.
     prepared
         Last changes to the experiment, once its default lanes are known.
+    find
+        Finds the hindsight optimum (`modellab.verdict.hindsight.find_hindsight`), for lanes of it
+        whose positions the experiment does not give.
 
     Raises
     ------
@@ -196,7 +247,14 @@ def run_experiment(
     imported = time.perf_counter()
     if prepared is not None:
         experiment = prepared(build_context(experiment, store).experiment)
-    replay = Replay(experiment, store, workers=workers, checkpoints=False, progress=stage("train"))
+    replay = Replay(
+        experiment,
+        store,
+        workers=workers,
+        checkpoints=False,
+        progress=stage("train"),
+        find=find,
+    )
     try:
         replay.prepare(stage("train"))
         trained = time.perf_counter()
@@ -251,14 +309,14 @@ def paced(rows: int, seconds: float, wanted: float, most: int) -> int:
 
 def collect(replay: Replay) -> RunResult:
     """Gather what a replay gave up to its present position."""
-    from modellab.experiment import replace
-
     context = replay.context
+    evidence = {found.name: found for found in replay.evidence()}
     lanes = [
-        _lane_result(replay, name, state) for name, state in replay.lanes(metrics=True).items()
+        _lane_result(replay, name, state, evidence[name])
+        for name, state in replay.lanes(metrics=True).items()
     ]
     return RunResult(
-        experiment=replace(replay.experiment, intervention=list(replay.journal)),
+        experiment=replay.as_replayed(),
         task=context.task,
         store=replay.store,
         rows=context.n_rows,
@@ -269,6 +327,28 @@ def collect(replay: Replay) -> RunResult:
         events=replay.events(),
         interrupted=not replay.finished,
         warnings=_warnings(replay),
+        feature_drift=drift_checks(context, replay.position),
+    )
+
+
+def drift_checks(context: Context, position: int) -> DriftChecks | None:
+    """All checks of the features up to `position`; None where they are not watched."""
+    drift = context.feature_drift
+    if drift is None:
+        return None
+    found = []
+    at = drift.next_check(context.train_rows)
+    while at <= position:
+        found.append(drift.check(at))
+        at = drift.next_check(at)
+    width = len(drift.columns)
+    return DriftChecks(
+        columns=list(drift.columns),
+        tests=list(drift.tests),
+        thresholds=[float(t) for t in drift.thresholds],
+        positions=np.array([check.position for check in found], dtype=np.int64),
+        score=np.array([check.score for check in found]).reshape(-1, width),
+        psi=np.array([check.psi for check in found]).reshape(-1, width),
     )
 
 
@@ -298,7 +378,7 @@ def _warnings(replay: Replay) -> list[str]:
     return told
 
 
-def _lane_result(replay: Replay, name: str, state: LaneState) -> LaneResult:
+def _lane_result(replay: Replay, name: str, state: LaneState, evidence: LaneEvidence) -> LaneResult:
     counters = state.counters
     names, positions, values = replay.ask(name, "parameters")
     return LaneResult(
@@ -317,6 +397,14 @@ def _lane_result(replay: Replay, name: str, state: LaneState) -> LaneResult:
         forgetting=state.forgetting,
         history=_history(replay, name),
         parameters=Snapshots(names, positions, values),
+        evidence=evidence,
+        rejected=int(counters["rejected"]),
+        alarms=int(counters["alarms"]),
+        quarantined=int(counters["quarantined"]),
+        downtime_seconds=float(counters["downtime_seconds"]),
+        rows_stored=state.rows_stored,
+        staleness=state.staleness,
+        regret=state.regret,
     )
 
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modellab.experiment import Experiment, Intervention, LaneSpec, replace
+from modellab.experiment import (
+    Experiment,
+    Fault,
+    Intervention,
+    LaneSpec,
+    PriceSpec,
+    replace,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,12 +26,28 @@ NAME = "journal.jsonl"
 
 
 class JournalLine(msgspec.Struct, omit_defaults=True):
-    """One of: the experiment as deployed (first line), an intervention, a lane added or removed."""
+    """One thing that was done; the first line is the experiment as it was deployed.
+
+    `fault_removed` is the number that the fault had then.
+    """
 
     experiment: Experiment | None = None
     intervention: Intervention | None = None
     added: LaneSpec | None = None
     removed: str | None = None
+    fault: Fault | None = None
+    fault_removed: int | None = None
+    prices: PriceSpec | None = None
+
+
+class Restored(msgspec.Struct):
+    """What a journal brings back.
+
+    `experiment` has the prices that it was deployed with; `prices` are the last ones set.
+    """
+
+    experiment: Experiment
+    prices: PriceSpec
 
 
 class SessionFolder:
@@ -50,8 +73,8 @@ class SessionFolder:
         with self._path.open("ab") as file:
             file.write(_line(line))
 
-    def restored(self, given: Experiment) -> Experiment | None:
-        """`given` with the lanes and interventions of the journal.
+    def restored(self, given: Experiment) -> Restored | None:
+        """`given` with the lanes, interventions and faults of the journal.
 
         None when there is no journal, or it is of another experiment, so that its checkpoints are
         of no use.
@@ -62,9 +85,18 @@ class SessionFolder:
         found = lines[0].experiment
         if _kept(found) != _kept(given):
             return None
+        prices = found.prices
         for line in lines[1:]:
             found = _applied(found, line)
-        return replace(given, lane=found.lane, intervention=found.intervention)  # type: ignore[no-any-return]
+            prices = line.prices or prices
+        experiment: Experiment = replace(
+            given,
+            lane=found.lane,
+            intervention=found.intervention,
+            fault=found.fault,
+            prices=found.prices,
+        )
+        return Restored(experiment, prices)
 
     def _lines(self) -> list[JournalLine]:
         try:
@@ -88,13 +120,15 @@ def _line(line: JournalLine) -> bytes:
 
 def _kept(experiment: Experiment) -> dict[str, Any]:
     """What must be the same for checkpoints to be of use; the files may have moved."""
-    raw: dict[str, Any] = msgspec.to_builtins(replace(experiment, lane=[], intervention=[]))
+    bare = replace(experiment, lane=[], intervention=[], fault=[], prices=PriceSpec())
+    raw: dict[str, Any] = msgspec.to_builtins(bare)
     raw["data"].pop("path")
     return raw
 
 
 def _applied(experiment: Experiment, line: JournalLine) -> Experiment:
     lanes, journal = list(experiment.lane), list(experiment.intervention)
+    faults = list(experiment.fault)
     if line.added is not None:
         lanes.append(line.added)
     if line.removed is not None:
@@ -104,4 +138,8 @@ def _applied(experiment: Experiment, line: JournalLine) -> Experiment:
         made = line.intervention
         at = sum(1 for entry in journal if entry.position <= made.position)
         journal.insert(at, made)
-    return replace(experiment, lane=lanes, intervention=journal)  # type: ignore[no-any-return]
+    if line.fault is not None:
+        faults.append(line.fault)
+    if line.fault_removed is not None and line.fault_removed < len(faults):
+        faults.pop(line.fault_removed)
+    return replace(experiment, lane=lanes, intervention=journal, fault=faults)  # type: ignore[no-any-return]

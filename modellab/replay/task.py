@@ -1,14 +1,15 @@
 """Work in a process of its own, so that giving it up is killing it: ``--worker task``.
 
 A fit inside scikit-learn cannot be asked to stop. The engine therefore sends it to one task process
-that is kept warm; cancelling kills that process, and the next task starts another.
+that is kept warm; cancelling kills that process, and the next task starts another. What takes long
+beside the replay (the hindsight optimum, sensitivity) goes to a second one.
 """
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,31 +23,57 @@ from modellab.replay.protocol import (
     JobDone,
     JobFailed,
     JobProgress,
-    TrainingResult,
     read_reply,
     write_frame,
 )
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
 
     from modellab.learners.base import Progress
+    from modellab.replay.services import Services
 
 
-class Task(msgspec.Struct, tag=True, kw_only=True):
-    """Train a learner and test it; answered like a job."""
+class TrainTask(msgspec.Struct, tag="train", kw_only=True):
+    """Train a learner and test it -> `TrainingResult`."""
 
     id: int
     experiment: Experiment
-    learner: LearnerSpec
     store: str
+    learner: LearnerSpec
 
+
+class HindsightTask(msgspec.Struct, tag="hindsight", kw_only=True):
+    """Find the hindsight optimum -> what `Services.hindsight` gives."""
+
+    id: int
+    experiment: Experiment
+    store: str
+    learner: LearnerSpec | None
+    grid: int
+    keep: int | str
+
+
+class SensitivityTask(msgspec.Struct, tag="sensitivity", kw_only=True):
+    """Measure how much lanes suffer from faults -> ``{"rise": ...}``."""
+
+    id: int
+    experiment: Experiment
+    store: str
+    kinds: list[str]
+
+
+Task = TrainTask | HindsightTask | SensitivityTask
 
 _decoder = msgspec.msgpack.Decoder(Task)
 
 
-def main() -> int:
-    """Do tasks, one after another, until the engine goes away."""
+def main(services: Callable[[], Services]) -> int:
+    """Do tasks, one after another, until the engine goes away.
+
+    `services` is called when a task first needs what the rooms above this one do.
+    """
     reader, writer = frame_streams()
     sending = threading.Lock()
 
@@ -54,9 +81,7 @@ def main() -> int:
         with sending:
             write_frame(writer, reply)
 
-    from modellab.data.store import Store
     from modellab.replay.protocol import read_body
-    from modellab.replay.training import train_and_test
 
     warm.load(*warm.BATCH)
     while (body := read_body(reader)) is not None:
@@ -66,12 +91,42 @@ def main() -> int:
             send(JobProgress(id=number, done=done, total=total, text=text))
 
         try:
-            store = Store(Path(task.store))
-            result = train_and_test(task.experiment, store, task.learner, progress)
-            send(JobDone(id=task.id, result=msgspec.to_builtins(result)))
+            send(JobDone(id=task.id, result=_do(task, services, progress)))
         except Exception as error:  # noqa: BLE001  # told to the person
             send(JobFailed(id=task.id, sentence=as_sentence(error), detail=as_detail(error)))
     return 0
+
+
+def _do(task: Task, services: Callable[[], Services], progress: Progress) -> dict[str, Any]:
+    from modellab.data.store import Store
+    from modellab.replay.training import train_and_test
+
+    store = Store(Path(task.store))
+    if isinstance(task, TrainTask):
+        trained = train_and_test(task.experiment, store, task.learner, progress)
+        built: dict[str, Any] = msgspec.to_builtins(trained)
+        return built
+    if isinstance(task, HindsightTask):
+        return services().hindsight(
+            task.experiment, store, task.learner, task.grid, task.keep, progress
+        )
+    return {"rise": services().sensitivity(task.experiment, store, task.kinds, progress)}
+
+
+_LOST: dict[type, str] = {
+    TrainTask: (
+        "The training was ended by the system, most likely for want of memory: "
+        "train in chunks, on a sample, or choose another learner."
+    ),
+    HindsightTask: (
+        "The search for the hindsight optimum was ended by the system, most likely for want of "
+        "memory: train on a sample, or choose another learner."
+    ),
+    SensitivityTask: (
+        "The measurement with bad data was ended by the system, most likely for want of memory: "
+        "try again with fewer lanes."
+    ),
+}
 
 
 class TaskProcess:
@@ -93,21 +148,13 @@ class TaskProcess:
             self._process = start_worker("task", quiet=True)
         return self._process
 
-    def train(
-        self,
-        number: int,
-        experiment: Experiment,
-        learner: LearnerSpec,
-        store: str,
-        progress: Progress,
-        cancelled: threading.Event,
-    ) -> TrainingResult:
-        """Train and test `learner` in the task process.
+    def do(self, task: Task, progress: Progress, cancelled: threading.Event) -> dict[str, Any]:
+        """Do a task in the process; return its result as builtins.
 
         Parameters
         ----------
-        number, experiment, learner, store
-            The task; `store` is the folder of the data's store.
+        task
+            What to do; its `store` is the folder of the data's store.
         progress
             Told how far it is; may raise `Cancelled`.
         cancelled
@@ -125,8 +172,7 @@ class TaskProcess:
                 if cancelled.is_set():
                     raise Cancelled
                 process = self._started()
-                self._current = number
-            task = Task(id=number, experiment=experiment, learner=learner, store=store)
+                self._current = task.id
             try:
                 reply = _exchange(process, task, progress)
             except BaseException:
@@ -135,16 +181,13 @@ class TaskProcess:
                 end_worker(process)
                 raise
             if isinstance(reply, JobDone):
-                return msgspec.convert(reply.result, TrainingResult)
+                return reply.result
             if isinstance(reply, JobFailed):
                 raise LabError(reply.sentence, detail=reply.detail)
             end_worker(process)
             if cancelled.is_set():
                 raise Cancelled
-            raise LabError(
-                "The training was ended by the system, most likely for want of memory: "
-                "train in chunks, on a sample, or choose another learner."
-            )
+            raise LabError(_LOST[type(task)])
 
     def kill(self, number: int) -> None:
         """Give up a task, if it is under way."""

@@ -11,6 +11,7 @@ import numpy as np
 from modellab.replay.protocol import (
     CurveDelta,
     EventRecord,
+    FeatureDriftNews,
     LaneNews,
     ParameterNews,
     ReplayState,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modellab.replay.lane import LaneState
+    from modellab.replay.lane_state import LaneState
     from modellab.replay.replay import Replay
 
 METRICS_SECONDS = 0.4
@@ -31,6 +32,7 @@ PARAMETERS_SECONDS = 0.2
 MEMORY_SECONDS = 1.0
 SIZE_SECONDS = 2.0
 TIMES_READ = 4096
+DRIFT_SECONDS = 0.03
 
 
 class Reporter:
@@ -56,6 +58,10 @@ class Reporter:
         self._parameters = 0  # version that the window has; 0: nothing
         self._times: tuple[int, NDArray[np.int64]] = (0, np.empty(0, np.int64))
         self._reset = True
+        self._drift = 0  # checks of the features that the window has
+        self._drift_from = 0  # where the next one is looked for
+        self.more = False
+        """Whether there was more to tell than one report takes."""
 
     def forget(self) -> None:
         """Send everything anew: another replay, another time, or lanes came or went."""
@@ -65,6 +71,7 @@ class Reporter:
         self._parameters = 0
         self._times = (0, np.empty(0, np.int64))
         self._slow = self._parameters_told = 0.0
+        self._drift = self._drift_from = 0
         self._reset = True
 
     def watch(self, lane: str | None) -> None:
@@ -102,6 +109,8 @@ class Reporter:
         self._sequence += 1
         reset = False
         parameters: ParameterNews | None = None
+        drift: FeatureDriftNews | None = None
+        self.more = False
         events: list[EventRecord] = []
         first = self._events
         if replay is not None and talk:
@@ -109,6 +118,7 @@ class Reporter:
             self._lanes = self._lane_news(replay, settled)
             first, events = self._event_news(replay)
             parameters = self._parameter_news(replay, settled)
+            drift = self._drift_news(replay)
             lanes = self._lanes
         else:
             for news in self._lanes:
@@ -129,6 +139,7 @@ class Reporter:
             events=events,
             events_from=first,
             curves_reset=reset,
+            feature_drift=drift,
         )
 
     def _lane_news(self, replay: Replay, settled: bool) -> list[LaneNews]:
@@ -157,7 +168,7 @@ class Reporter:
 
     def _event_news(self, replay: Replay) -> tuple[int, list[EventRecord]]:
         new = replay.events(self._event_counts)
-        for name in replay.names():
+        for name in ["", *replay.names()]:
             self._event_counts.setdefault(name, 0)
         records = []
         for name, event in new:
@@ -189,6 +200,34 @@ class Reporter:
             from_index=delta.from_index,
             positions=pack(delta.positions),
             values=pack(delta.values),
+        )
+
+    def _drift_news(self, replay: Replay) -> FeatureDriftNews | None:
+        """Checks of the features that fell due since the last report, a few at a time."""
+        watch = replay.context.feature_drift
+        if watch is None:
+            return None
+        begin = time.monotonic()
+        at = watch.next_check(max(self._drift_from, replay.train_rows))
+        found: list[Any] = []
+        while at <= replay.position:
+            if found and time.monotonic() - begin > DRIFT_SECONDS:
+                self.more = True
+                break
+            found.append(watch.check(at))
+            self._drift_from = at
+            at = watch.next_check(at)
+        if not found:
+            return None
+        first, self._drift = self._drift, self._drift + len(found)
+        return FeatureDriftNews(
+            columns=list(watch.columns),
+            tests=list(watch.tests),
+            threshold=[float(t) for t in watch.thresholds],
+            from_index=first,
+            positions=pack(np.array([check.position for check in found], dtype=np.int64)),
+            score=pack(np.array([check.score for check in found])),
+            psi=pack(np.array([check.psi for check in found])),
         )
 
     def _time_at(self, replay: Replay, position: int) -> int | None:
@@ -231,6 +270,16 @@ def lane_news(name: str, state: LaneState, curves: dict[str, CurveDelta]) -> Lan
         rates=state.rates,
         curves=curves,
         metrics=state.metrics,
+        rollbacks=int(counters["rollbacks"]),
+        rejected=int(counters["rejected"]),
+        downtime_rows=int(counters["downtime_rows"]),
+        alarms=int(counters["alarms"]),
+        quarantined=int(counters["quarantined"]),
+        rows_stored=state.rows_stored,
+        staleness=state.staleness,
+        forgetting=state.forgetting,
+        regret=state.regret,
+        down=state.down,
     )
 
 

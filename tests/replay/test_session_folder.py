@@ -25,7 +25,9 @@ def test_what_happened_is_there_again(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "new" / "folder")
     assert folder.restored(EXPERIMENT) is None
     folder.begin(EXPERIMENT)
-    assert folder.restored(EXPERIMENT) == EXPERIMENT
+    restored = folder.restored(EXPERIMENT)
+    assert restored is not None
+    assert restored.experiment == EXPERIMENT
     late = Intervention(20, "A", {"alpha": 1.0})
     fork = Intervention(10, "A", fork="F")
     early = Intervention(10, "F", {"alpha": 2.0})
@@ -38,13 +40,13 @@ def test_what_happened_is_there_again(tmp_path: Path) -> None:
         folder.append(line)
     found = SessionFolder(tmp_path / "new" / "folder").restored(EXPERIMENT)
     assert found is not None
-    assert found.lane == [A, B]
-    assert found.intervention == [fork, early, late]
+    assert found.experiment.lane == [A, B]
+    assert found.experiment.intervention == [fork, early, late]
     folder.append(JournalLine(removed="F"))
     folder.append(JournalLine(removed="A"))
     found = folder.restored(EXPERIMENT)
     assert found is not None
-    assert (found.lane, found.intervention) == ([B], [])
+    assert (found.experiment.lane, found.experiment.intervention) == ([B], [])
 
 
 def test_a_line_cut_off_by_the_end_is_left_out(tmp_path: Path) -> None:
@@ -56,14 +58,16 @@ def test_a_line_cut_off_by_the_end_is_left_out(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(whole[:-9])
     found = folder.restored(EXPERIMENT)
     assert found is not None
-    assert [entry.position for entry in found.intervention] == [1]
+    assert [entry.position for entry in found.experiment.intervention] == [1]
 
 
 def test_the_data_may_have_moved_but_nothing_else_changed(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path)
     folder.begin(EXPERIMENT)
     moved = replace(EXPERIMENT, data=DataSpec(path="/elsewhere/x.csv", target="y"))
-    assert folder.restored(moved) == moved
+    found = folder.restored(moved)
+    assert found is not None
+    assert found.experiment == moved
     for other in (
         replace(EXPERIMENT, data=DataSpec(path="x.csv", target="z")),
         replace(EXPERIMENT, baselines=False),

@@ -1,0 +1,88 @@
+"""What the engine is given by the rooms above this one, which it must not import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from modellab.data.store import Store
+    from modellab.evaluation.evidence import LaneEvidence
+    from modellab.experiment import Experiment, LearnerSpec, PriceSpec
+    from modellab.learners.base import Progress
+    from modellab.replay.context import Context
+    from modellab.replay.replay import Replay
+    from modellab.replay.run import RunResult
+
+
+class Services(Protocol):
+    """The functions (`modellab.verdict.services.Services` has them)."""
+
+    @property
+    def write_results(self) -> Callable[[RunResult, Path], list[str]]:
+        """Write a results folder; give the names of its files."""
+
+    @property
+    def judge(self) -> Callable[..., dict[str, Any]]:
+        """``judge(replay or Moment, prices, hindsight, sensitivity)``: a verdict as builtins."""
+
+    @property
+    def hindsight(self) -> Callable[..., dict[str, Any]]:
+        """``hindsight(experiment, store, learner, grid, keep, progress)``: what was found."""
+
+    @property
+    def sensitivity(self) -> Callable[..., dict[str, dict[str, float]]]:
+        """``sensitivity(experiment, store, kinds, progress)``: rise of the loss, lane by fault."""
+
+
+class TaskServices(Protocol):
+    """Those that take long, and are called in a process of their own."""
+
+    def hindsight(
+        self,
+        experiment: Experiment,
+        store: Store,
+        learner: LearnerSpec | None,
+        grid: int,
+        keep: int | str,
+        progress: Progress,
+    ) -> dict[str, Any]:
+        """As of `Services`."""
+        ...
+
+    def sensitivity(
+        self, experiment: Experiment, store: Store, kinds: Sequence[str], progress: Progress
+    ) -> dict[str, dict[str, float]]:
+        """As of `Services`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a verdict reads of a replay, taken between two slices: it plays on meanwhile."""
+
+    experiment: Experiment
+    context: Context
+    train_rows: int
+    position: int
+    prices: PriceSpec
+    lanes: list[LaneEvidence]
+
+    @staticmethod
+    def of(replay: Replay) -> Moment:
+        """Take the present moment of a replay."""
+        return Moment(
+            replay.as_replayed(),
+            replay.context,
+            replay.train_rows,
+            replay.position,
+            replay.prices,
+            replay.evidence(),
+        )
+
+    def evidence(self) -> list[LaneEvidence]:
+        """What is known of the lanes."""
+        return self.lanes
