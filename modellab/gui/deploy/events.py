@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QPointF,
     QRect,
     QSize,
@@ -17,31 +18,22 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QDialog,
-    QDialogButtonBox,
-    QGridLayout,
     QListView,
+    QMenu,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from modellab.experiment import ScheduledPolicy
+from modellab.gui.deploy.event_details import EventDetails
 from modellab.gui.deploy.lines import EVENT_KINDS, own_events
-from modellab.gui.deploy.words import (
-    error_text,
-    event_line,
-    event_text,
-    lane_style,
-    task_of,
-    value_words,
-)
-from modellab.gui.kit import Card, Label, count_text, describe, tip_text
+from modellab.gui.deploy.words import event_line, event_text, lane_style, task_of
+from modellab.gui.kit import Card, IconButton, Label, count_text, describe, tip_text
 from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.plots.live_paint import font
-from modellab.gui.plots.parts import paint_mark
+from modellab.gui.plots.parts import MARK_WORDS, MarkKind, paint_mark
 from modellab.gui.theme import px, theme
 
 if TYPE_CHECKING:
@@ -52,6 +44,8 @@ EVENT_ROLE = int(Qt.ItemDataRole.UserRole)
 COLOUR_ROLE = EVENT_ROLE + 1
 LINE_ROLE = EVENT_ROLE + 2
 ROW = 25
+_KINDS_TIP = "Choose which kinds of events are listed."
+_NOTHING = "Alarms, retrains, switches, faults and what you change appear here."
 
 
 class EventModel(QAbstractListModel):
@@ -62,12 +56,23 @@ class EventModel(QAbstractListModel):
         self._session = session
         self._events: list[EventRecord] = []
         self.lane = ""
+        self.left_out: frozenset[MarkKind] = frozenset()
+        """Kinds that the person does not want to see."""
+        self.present: dict[MarkKind, int] = {}
+        """How many there are of each kind, of the lane or lanes chosen."""
 
     def update_events(self) -> bool:
         """Take what is new; returns whether anything changed."""
         live = self._session.deployment
         found = [] if live is None else own_events(live)
-        wanted = [e for e in reversed(found) if not self.lane or e.lane in (self.lane, "")]
+        of_lane = [e for e in reversed(found) if not self.lane or e.lane in (self.lane, "")]
+        self.present = {}
+        wanted = []
+        for event in of_lane:
+            kind = EVENT_KINDS.get(event.kind, "warning")
+            self.present[kind] = self.present.get(kind, 0) + 1
+            if kind not in self.left_out:
+                wanted.append(event)
         if wanted == self._events:
             return False
         added = len(wanted) - len(self._events)
@@ -105,11 +110,12 @@ class EventModel(QAbstractListModel):
         event = self._events[index.row()]
         text = event_text(event)
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"Row {count_text(event.position)}, {event.lane}: {text}"
+            return f"Row {count_text(event.position)}, {event.lane or 'all lanes'}: {text}"
         if role == EVENT_ROLE:
             return event
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tip_text(f"Row {count_text(event.position)} · {event.lane}\n{text}")
+            whose = event.lane or "all lanes"
+            return tip_text(f"Row {count_text(event.position)} · {whose}\n{text}")
         if role == LINE_ROLE:
             named = not self.lane and self._needs_name(event)
             return event_line(event, task_of(self._session), lane=named)
@@ -192,54 +198,6 @@ class EventList(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
 
 
-class EventDetails(QDialog):
-    """All that is known of an event: for a retrain, how the new model was tested."""
-
-    _WORDS: ClassVar[dict[str, str]] = {
-        "retrain": "Retrain number",
-        "rows": "Rows trained on",
-        "first_row": "From row",
-        "last_row": "To row",
-        "test_rows": "Rows tested on",
-        "new_error": "Error of the new model",
-        "old_error": "Error of the running model",
-        "deployed": "Serves",
-    }
-
-    def __init__(self, event: EventRecord, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(f"Row {count_text(event.position)}")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(px(20), px(18), px(20), px(16))
-        column.setSpacing(px(12))
-        column.addWidget(Label(f"{event.lane} at row {count_text(event.position)}", 16, 600))
-        column.addWidget(Label(event_text(event), 13, 400, "second", wrap=True))
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(px(24))
-        grid.setVerticalSpacing(px(6))
-        task = task_of(session)
-        for line, (name, value) in enumerate(event.values.items()):
-            title = self._WORDS.get(name, name.replace("_", " ").capitalize())
-            grid.addWidget(Label(title, 13, 400, "second"), line, 0)
-            if name.endswith("_error"):
-                text = error_text(value, task)
-            elif isinstance(value, int) and not isinstance(value, bool):
-                text = count_text(value)
-            else:
-                text = "–" if value is None else value_words(value)
-            if name == "deployed":
-                text = "yes" if value else "no, the old model was kept"
-            shown = Label(text, 13, 600)
-            shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            grid.addWidget(shown, line, 1)
-        column.addLayout(grid)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column.addWidget(buttons)
-        self.setMinimumWidth(px(340))
-
-
 class EventsCard(Card):
     """The card under the inspector."""
 
@@ -250,14 +208,19 @@ class EventsCard(Card):
         self.filter = ChoiceField(
             "Events of", "Show the events of one lane only.", [("", "All lanes")]
         )
-        super().__init__("Events", " ", [self.filter], parent=parent)
+        self.kinds = IconButton(
+            "funnel-simple",
+            "Kinds of events",
+            _KINDS_TIP,
+            size=28,
+            clicked=lambda: self._open_kinds(),
+        )
+        super().__init__("Events", " ", [self.filter, self.kinds], parent=parent)
         self.session = session
         self.body.setContentsMargins(px(6), 0, px(6), px(6))
         self.model = EventModel(session, self)
         self.list = EventList(self.model)
-        self.empty = Label(
-            "Retrains, redeploys and what you change appear here.", 12, 400, "second", wrap=True
-        )
+        self.empty = Label(_NOTHING, 12, 400, "second", wrap=True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.empty.setContentsMargins(px(10), 0, px(10), 0)
         self.body.addWidget(self.empty)
@@ -267,11 +230,48 @@ class EventsCard(Card):
         self.list.selectionModel().currentChanged.connect(lambda index, _: self._chosen(index))
         self.list.activated.connect(self.open_details)
         self._names: list[str] = []
+        self._everything = 0
         self.setMinimumHeight(px(130))
         self.show_events()
 
     def _filter_chosen(self, lane: str) -> None:
         self.model.lane = lane
+        self.show_events()
+
+    # ------------------------------------------------------------------ kinds
+
+    def kinds_menu(self) -> QMenu:
+        """Return the kinds that there are, each with a tick, and how many."""
+        menu = QMenu(self)
+        every = menu.addAction("All kinds")
+        every.setEnabled(bool(self.model.left_out))
+        every.triggered.connect(lambda: self.leave_out(frozenset()))
+        menu.addSeparator()
+        kinds = [k for k in MARK_WORDS if k in self.model.present or k in self.model.left_out]
+        for kind in kinds:
+            count = self.model.present.get(kind, 0)
+            words = f"{count_text(count)} {MARK_WORDS[kind][count != 1]}"
+            entry = menu.addAction(words)
+            entry.setCheckable(True)
+            entry.setChecked(kind not in self.model.left_out)
+            entry.toggled.connect(lambda on, kind=kind: self._kind_toggled(kind, on))
+        return menu
+
+    def _open_kinds(self) -> None:
+        menu = self.kinds_menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.kinds.mapToGlobal(QPoint(0, self.kinds.height())))
+
+    def _kind_toggled(self, kind: MarkKind, on: bool) -> None:
+        self.leave_out(self.model.left_out - {kind} if on else self.model.left_out | {kind})
+
+    def leave_out(self, kinds: frozenset[MarkKind]) -> None:
+        """Show all events but those of these kinds."""
+        self.model.left_out = kinds
+        words = ", ".join(MARK_WORDS[k][1] for k in MARK_WORDS if k in kinds)
+        tip = f"{_KINDS_TIP}\nNot shown: {words}." if words else _KINDS_TIP
+        describe(self.kinds, "Kinds of events", tip)
+        self.kinds.set_icon("funnel-simple-bold" if kinds else "funnel-simple")
         self.show_events()
 
     def _chosen(self, index: QModelIndex) -> None:
@@ -306,5 +306,9 @@ class EventsCard(Card):
         count = self.model.rowCount()
         self.empty.setVisible(count == 0)
         self.list.setVisible(count > 0)
-        if changed:
-            self.set_subtitle(count_text(count) if count else " ")
+        everything = sum(self.model.present.values())
+        self.empty.setText(_NOTHING if not everything else "All events are left out by the filter.")
+        words = count_text(count) if count == everything else f"{count} of {everything}"
+        if changed or everything != self._everything:
+            self._everything = everything
+            self.set_subtitle(words if everything else " ")

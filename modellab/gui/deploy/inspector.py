@@ -62,7 +62,7 @@ class Inspector(Card):
         self.online = OnlineBox(self.changes)
         self.schedule = ScheduleBox(self.changes)
         self.policy = PolicyBox(self.changes)
-        self.guard = GuardBox(session, self.changes)
+        self.guard = GuardBox()
         self.guard.rows_wanted.connect(lambda: self._ask(self.quarantine_wanted))
         self.more = MoreBox(self.changes)
         self.more_button = PlainButton(
@@ -181,7 +181,7 @@ class Inspector(Card):
             self.online.show_lane(lane, colour)
         self.schedule.show_lane(lane)
         self.policy.show_lane(lane, colour)
-        self.guard.show_lane(lane, colour)
+        self.guard.show_lane(lane)
         if more and not self._more_closed:
             self.more.show_lane(lane)
         else:

@@ -26,14 +26,17 @@ from modellab.gui.deploy.words import (
     difference_text,
     error_text,
     error_unit,
+    guard_words,
     lane_style,
     lane_words,
+    notes_words,
     task_of,
     work_words,
 )
 from modellab.gui.kit import (
     ElidedLabel,
     IconButton,
+    IconLabel,
     Label,
     LaneChip,
     Pill,
@@ -96,6 +99,8 @@ class LaneCard(QFrame):
         self.spark.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.spark.setFixedSize(px(SPARK_WIDTH), px(26))
         self.work = ElidedLabel("", 11, 400, "second")
+        self.notes = ElidedLabel("", 11, 500, "second")
+        self.shield = IconLabel("shield-check", role="second")
         self.status = ElidedLabel("", 12, 500, "warning")
         self._build()
 
@@ -112,7 +117,15 @@ class LaneCard(QFrame):
             top.addWidget(self.eye)
             self.more.setParent(self)
             self.more.hide()
-            for label in (self.best, self.difference, self.spark, self.work, self.status):
+            for label in (
+                self.best,
+                self.shield,
+                self.difference,
+                self.spark,
+                self.work,
+                self.notes,
+                self.status,
+            ):
                 label.setParent(self)
                 label.hide()
             column.addLayout(top)
@@ -121,6 +134,7 @@ class LaneCard(QFrame):
             row.addWidget(self.words, 1)
             column.addLayout(row)
             return
+        top.addWidget(self.shield)
         top.addWidget(self.best)
         top.addWidget(self.eye)
         top.addWidget(self.more)
@@ -137,10 +151,11 @@ class LaneCard(QFrame):
         middle.addWidget(self.spark)
         inner.addLayout(middle)
         inner.addWidget(self.work)
+        inner.addWidget(self.notes)
         inner.addWidget(self.status)
         column.addLayout(inner)
-        self.best.hide()
-        self.status.hide()
+        for label in (self.best, self.shield, self.notes, self.status):
+            label.hide()
 
     def selected(self) -> bool:
         """Return whether this is the selected lane."""
@@ -181,7 +196,18 @@ class LaneCard(QFrame):
             gap = difference_text(error - (best.news.error or 0.0), task)
         _set(self.difference, gap)
         _set(self.work, work_words(lane))
+        notes, at_length = notes_words(lane)
+        if notes != self.notes.text():
+            self.notes.setText(notes)
+            self.notes.setToolTip(tip_text(at_length))
+        self.notes.setVisible(bool(notes))
+        guard = lane.spec.guard
+        self.shield.setVisible(guard is not None)
+        if guard is not None:
+            self.shield.setToolTip(tip_text(guard_words(guard)))
         status = lane.news.status if lane.news is not None else ""
+        if lane.news is not None and lane.news.down:
+            status = f"Down: the baseline answers. {status}".strip()
         _set(self.status, status)
         self.status.setVisible(bool(status))
 

@@ -186,7 +186,8 @@ def marks(live: Deployment) -> list[Mark]:
             parent = view.fork_of if view is not None else None
             text = f"{event.lane}: fork of {parent}" if parent else f"{event.lane}: fork"
         what = ", ".join(event.values) if kind == "change" else ""
-        strong = kind != "drift" or event.lane in ("", live.selected)
+        by_itself = kind == "drift" or bool(event.values.get("automatic"))
+        strong = not by_itself or event.lane in ("", live.selected)
         found.append(Mark(event.position, kind, event.lane, colour, text, what, strong))
     found.sort(key=lambda mark: mark.position)
     return found

@@ -8,20 +8,18 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from modellab.experiment import POLICIES, ChampionPolicy, ScheduledPolicy, TriggeredPolicy
-from modellab.gui.deploy.policy_fields import GUARD, SETTINGS, SettingsGrid
+from modellab.gui.deploy.policy_fields import SETTINGS, SettingsGrid
 from modellab.gui.deploy.words import (
     ACTION_WORDS,
     condition_words,
     guard_words,
     learner_words,
-    value_words,
 )
 from modellab.gui.kit import Label, LinkButton, Rule, count_text
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
     from modellab.gui.deploy.settings_rows import Sender
-    from modellab.gui.session import Session
     from modellab.gui.session_deployment import LaneView
 
 _ONLINE = frozenset({"every", "batch", "frozen"})
@@ -92,10 +90,8 @@ class GuardBox(QWidget):
 
     rows_wanted = Signal()
 
-    def __init__(self, session: Session, sender: Sender, *, parent: QWidget | None = None) -> None:
+    def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session = session
-        self._sender = sender
         self.words = Label("", 12, 400, "second", wrap=True)
         self.rows = LinkButton(
             "Show them",
@@ -109,17 +105,14 @@ class GuardBox(QWidget):
         column.addWidget(self.words)
         column.addWidget(self.rows)
 
-    def show_lane(self, lane: LaneView, colour: str) -> None:
+    def show_lane(self, lane: LaneView) -> None:
         """Show what the guard does; hidden where there is none."""
         guard, news = lane.spec.guard, lane.news
         kept = news.quarantined if news is not None else 0
         self.setVisible(guard is not None)
         if guard is None:
             return
-        settings = news.settings if news is not None else {}
-        now = {s.name: settings[f"guard.{s.name}"] for s in GUARD if f"guard.{s.name}" in settings}
         words = guard_words(guard)
-        words += "".join(f" {name} {value_words(v)}." for name, v in now.items())
         one = "row was" if kept == 1 else "rows were"
         words += (
             f"\n{count_text(kept)} {one} kept back." if kept else "\nNothing was kept back yet."

@@ -232,6 +232,42 @@ def work_words(lane: LaneView) -> str:
     return f"{done} · {used} CPU s"
 
 
+def notes_words(lane: LaneView) -> tuple[str, str]:
+    """Return what else happened to a lane in a line, and the same at length for the tooltip."""
+    news = lane.news
+    if news is None or lane.baseline:
+        return "", ""
+    short: list[str] = []
+    long: list[str] = []
+
+    def tell(count: float | None, brief: str, full: str) -> None:
+        if count:
+            short.append(brief)
+            long.append(full)
+
+    alarms, kept = count_text(news.alarms), count_text(news.quarantined)
+    one = news.alarms == 1
+    tell(news.alarms, f"{alarms} alarm{'' if one else 's'}", f"{alarms} drift alarms on its error.")
+    tell(news.quarantined, f"{kept} kept back", f"{kept} rows kept back by its guard (quarantine).")
+    back = count_text(news.rollbacks)
+    one = news.rollbacks == 1
+    tell(news.rollbacks, f"{back} rollback{'' if one else 's'}", f"Rolled back {back} times.")
+    if news.regret is not None:
+        regret = short_number(news.regret, 3)
+        tell(1, f"regret {regret}", f"Regret {regret}: total cost less that of hindsight.")
+    learns = news.updates > 0
+    if news.staleness is not None and not learns:
+        old = count_text(news.staleness)
+        tell(news.staleness, f"{old} rows stale", f"Its newest lesson was {old} rows old, mean.")
+    if news.forgetting is not None and news.forgetting >= 0.005:
+        lost = short_number(news.forgetting, 2)
+        long.append(f"Forgetting {lost}: so much it lost on rows of the training window.")
+    if news.downtime_rows:
+        down = count_text(news.downtime_rows)
+        tell(1, f"{down} rows down", f"In {down} rows nothing served (downtime).")
+    return " · ".join(short), "\n".join(long)
+
+
 def cpu_seconds(lane: LaneView) -> float:
     """Return the CPU seconds that a lane used for predicting, learning and fitting."""
     news = lane.news

@@ -92,26 +92,27 @@ class DriftMap(LivePlot):
         at = int(np.searchsorted(self.drift.positions, row, side="right")) - 1
         return at if at >= 0 else None
 
-    def cell_words(self, row: int, column: int) -> list[tuple[str, str]]:
-        """Return what is known of a column at a row: (what, value) pairs."""
+    def cell_words(self, row: int, column: int) -> list[str]:
+        """Return what is known of a column at a row, in a few lines; empty before the first check.
+
+        The statistic of its test and the calibrated threshold, PSI, and what follows.
+        """
         view, at = self.drift, self.check_at(row)
         if view is None or at is None or column >= len(view.columns):
             return []
         score, psi = float(view.score[at, column]), float(view.psi[at, column])
         threshold = view.thresholds[column]
         if not math.isfinite(score):
-            verdict, statistic = "not told here", "–"
+            verdict, statistic = "Cannot be told here.", "–"
         else:
             verdict = f"{number_text(score, 2)} × its threshold"
-            verdict += ": an alarm" if score > 1 else ""
+            verdict += ": an alarm" if score > 1 else ": no alarm"
             statistic = short_number(score * threshold, 3)
+        told = short_number(psi, 3) if math.isfinite(psi) else "–"
         return [
-            ("test", view.tests[column]),
-            ("statistic", statistic),
-            ("threshold", short_number(threshold, 3)),
-            ("PSI", short_number(psi, 3) if math.isfinite(psi) else "–"),
-            ("checked at", f"row {count_text(int(view.positions[at]))}"),
-            ("that is", verdict),
+            f"{view.tests[column]} {statistic}, threshold {short_number(threshold, 3)}",
+            f"PSI {told}, checked at row {count_text(int(view.positions[at]))}",
+            verdict,
         ]
 
     def sentence(self) -> str:
@@ -119,9 +120,9 @@ class DriftMap(LivePlot):
         row, column = self.view.hover, self.column
         if row is None or column is None or self.drift is None:
             return ""
-        parts = [f"{what} {value}" for what, value in self.cell_words(row, column)]
+        parts = self.cell_words(row, column)
         name = one_line(self.drift.columns[column])
-        return f"{name} at row {count_text(row)}: {', '.join(parts) or 'not checked yet'}."
+        return f"{name} at row {count_text(row)}: {'; '.join(parts) or 'not checked yet'}."
 
     # ------------------------------------------------------------------ by hand
 
@@ -211,20 +212,18 @@ class DriftMap(LivePlot):
         row, column = self.view.hover, self.column
         if row is None or column is None or self.drift is None:
             return
-        pairs = self.cell_words(row, column)
-        if not pairs:
+        lines = self.cell_words(row, column)
+        if not lines:
             return
         tokens, area = theme(), self.area()
         bold, plain = QFontMetricsF(font(12, 600)), QFontMetricsF(font(12))
-        title = elided(self.drift.columns[column], bold, px(200))
+        title = elided(self.drift.columns[column], bold, px(220))
         line, pad = px(16), px(9)
-        name_wide = max(plain.horizontalAdvance(what) for what, _ in pairs)
-        value_wide = max(bold.horizontalAdvance(value) for _, value in pairs)
-        wide = max(name_wide + px(14) + value_wide, bold.horizontalAdvance(title)) + 2 * pad
-        shown = max(1, int((self.viewport().height() - 2 * pad) / line) - 1)
-        # What matters most comes last: the first ones are left out where it is low.
-        pairs = pairs[-shown:]
-        high = line * (len(pairs) + 1) + pad * 1.4
+        widest = max(plain.horizontalAdvance(text) for text in lines)
+        wide = max(widest, bold.horizontalAdvance(title)) + 2 * pad
+        shown = max(1, int((self.viewport().height() - pad) / line) - 1)
+        lines = lines[-shown:]  # what follows stands last, and stays where it is low
+        high = line * (len(lines) + 1) + pad * 1.2
         x = self.x_of(row)
         left = x - wide - px(14) if x - wide - px(14) > area.left() - px(30) else x + px(14)
         box = QRectF(left, max(1.0, (self.viewport().height() - high) / 2), wide, high)
@@ -235,14 +234,11 @@ class DriftMap(LivePlot):
         painter.setFont(font(12, 600))
         painter.setPen(QColor(tokens.text))
         painter.drawText(inner, int(_LEFT), title)
-        for what, value in pairs:
+        painter.setFont(font(12))
+        painter.setPen(QColor(tokens.second))
+        for text in lines:
             inner.translate(0, line)
-            painter.setFont(font(12))
-            painter.setPen(QColor(tokens.second))
-            painter.drawText(inner, int(_LEFT), what)
-            painter.setFont(font(12, 600))
-            painter.setPen(QColor(tokens.text))
-            painter.drawText(inner, int(_RIGHT), value)
+            painter.drawText(inner, int(_LEFT), text)
 
 
 class ScaleKey(QWidget):

@@ -218,6 +218,9 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
     if not found:
         return
     gap = px(15)
+    if len(found) * gap > area.height():
+        gap = px(12)
+        found = _fitting(found, gap, area.height())
     places = push_apart(
         [min(max(y, area.top()), area.bottom()) for _, _, y in found],
         gap,
@@ -257,6 +260,19 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
             rest = QRectF(box.right() + px(6), box.top(), room - widest - px(8), gap)
             words = elided(line.name, QFontMetricsF(painter.font()), rest.width())
             painter.drawText(rest, int(_LEFT), words)
+
+
+def _fitting(
+    found: list[tuple[LiveLine, float, float]], gap: float, height: float
+) -> list[tuple[LiveLine, float, float]]:
+    """Return the labels that there is room for: strong ones first, then apart from each other."""
+    if len(found) * gap <= height:
+        return found
+    kept: list[tuple[LiveLine, float, float]] = []
+    for label in sorted(found, key=lambda f: not f[0].strong):
+        if (len(kept) + 1) * gap <= height and all(abs(label[2] - k[2]) >= gap for k in kept):
+            kept.append(label)
+    return kept
 
 
 def cursors(plot: LivePlot, painter: QPainter) -> None:
