@@ -155,6 +155,19 @@ def run(
     predictions: Annotated[
         bool, typer.Option("--predictions", help="Write every prediction to the results (--out).")
     ] = False,
+    hindsight: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="N",
+            help="Find the best schedule of retrains in hindsight, of N possible positions.",
+        ),
+    ] = None,
+    sensitivity: Annotated[
+        bool,
+        typer.Option("--sensitivity", help="Replay again with bad data: how much do lanes suffer?"),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON instead of a table.")
@@ -170,10 +183,52 @@ def run(
             changes=changes or [],
             workers=workers,
             predictions=predictions,
+            hindsight=hindsight,
+            sensitivity=sensitivity,
             quiet=quiet,
             as_json=as_json,
         )
     )
+
+
+_PRICE = {"min": 0.0, "max": 1e15, "metavar": "PRICE"}
+
+
+@app.command()
+@_to_a_pipe
+def verdict(
+    results: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of results: what run --out wrote.")
+    ],
+    error: Annotated[
+        float | None, typer.Option("--price-error", help="What one error costs.", **_PRICE)
+    ] = None,
+    retrain: Annotated[
+        float | None, typer.Option("--price-retrain", help="What one retrain costs.", **_PRICE)
+    ] = None,
+    cpu_hour: Annotated[
+        float | None,
+        typer.Option("--price-cpu-hour", help="What an hour of compute costs.", **_PRICE),
+    ] = None,
+    downtime_hour: Annotated[
+        float | None,
+        typer.Option("--price-downtime-hour", help="What an hour of downtime costs.", **_PRICE),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the verdict as JSON instead of a table.")
+    ] = False,
+) -> None:
+    """Say which policy to deploy, from a folder of results; with other prices, if given."""
+    from modellab.cli.verdict import show_verdict
+
+    prices = {
+        "error": error,
+        "retrain": retrain,
+        "cpu_hour": cpu_hour,
+        "downtime_hour": downtime_hour,
+    }
+    given = {key: value for key, value in prices.items() if value is not None}
+    show_verdict(results, prices=given, as_json=as_json)
 
 
 @app.command()
@@ -240,7 +295,7 @@ def demo(
     )
 
 
-_COMMANDS = ("open", "new", "run", "profile", "learners", "doctor", "demo")
+_COMMANDS = ("open", "new", "run", "verdict", "profile", "learners", "doctor", "demo")
 _OF_THE_GROUP = ("-h", "--help", "--version")
 
 

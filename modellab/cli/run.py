@@ -15,8 +15,11 @@ from modellab.replay.process import limit_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from modellab.cli.show import RunBar
     from modellab.experiment import Experiment
+    from modellab.replay.hindsight_lanes import FindHindsight
     from modellab.replay.run import RunResult
+    from modellab.verdict.values import Hindsight, Verdict
 
 INTERRUPTED = 130
 TROUBLES_SHOWN = 5
@@ -29,10 +32,15 @@ def run_file(
     changes: list[str],
     workers: int,
     predictions: bool,
+    hindsight: int | None,
+    sensitivity: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
     """Replay an experiment file; return the exit status.
+
+    `hindsight`: number of possible positions on which to find the best schedule of retrains.
+    `sensitivity`: replay again with faults.
 
     Raises
     ------
@@ -44,11 +52,11 @@ def run_file(
         raise ExperimentError("--predictions needs --out DIR to write to.")
     experiment, base = read_experiment(path)
     experiment, later = _changed(experiment, changes)
-    result = _replay(
+    result, verdict = _replay(
         experiment, base, out=out, workers=workers, predictions=predictions, quiet=quiet,
-        prepared=later,
+        prepared=later, hindsight=hindsight, sensitivity=sensitivity,
     )  # fmt: skip
-    _show(result, out, quiet=quiet, as_json=as_json)
+    _show(result, verdict, out, quiet=quiet, as_json=as_json)
     return _status(result, out)
 
 
@@ -97,9 +105,12 @@ def _replay(
     quiet: bool,
     lines: bool = False,
     prepared: Callable[[Experiment], Experiment] | None = None,
-) -> RunResult:
+    hindsight: int | None = None,
+    sensitivity: bool = False,
+) -> tuple[RunResult, Verdict]:
     from modellab.cli.show import RunBar
     from modellab.export.results import PREDICTIONS, write_results
+    from modellab.export.verdicts import judge_result
     from modellab.learners.catalogue import entry
     from modellab.replay.run import run_experiment
 
@@ -110,6 +121,7 @@ def _replay(
         _make_folder(out)
         (out / PREDICTIONS).unlink(missing_ok=True)
         file = out / PREDICTIONS if predictions else None
+    found: list[Hindsight] = []
     with interruptible() as cancel, RunBar(quiet, lines) as bar:
         result = run_experiment(
             experiment,
@@ -118,11 +130,62 @@ def _replay(
             progress=bar.update,
             predictions=file,
             cancel=cancel,
-            prepared=prepared,
+            prepared=_with_hindsight(prepared, hindsight),
+            find=_finder(found),
         )
+        rise = None
+        if sensitivity and not result.interrupted:
+            rise = _sensitivity(result, bar, cancel)
+        verdict = judge_result(
+            result, hindsight=found[-1] if found else None, sensitivity=rise
+        )  # fmt: skip
         if out is not None:
-            write_results(result, out)
-    return result
+            write_results(result, out, verdict=verdict)
+    return result, verdict
+
+
+def _with_hindsight(
+    prepared: Callable[[Experiment], Experiment] | None, grid: int | None
+) -> Callable[[Experiment], Experiment] | None:
+    """Also add a lane of the hindsight optimum; its positions are found when it is deployed."""
+    if grid is None:
+        return prepared
+
+    def added(complete: Experiment) -> Experiment:
+        from modellab.verdict.hindsight import with_hindsight_lane
+
+        return with_hindsight_lane(complete if prepared is None else prepared(complete), grid)
+
+    return added
+
+
+def _finder(found: list[Hindsight]) -> FindHindsight:
+    """Find hindsight optima, and keep what was found for the verdict."""
+
+    def find(context: Any, learner: Any, **how: Any) -> Hindsight:
+        from modellab.verdict.hindsight import find_hindsight
+
+        found.append(find_hindsight(context, learner, **how))
+        return found[-1]
+
+    return find
+
+
+def _sensitivity(
+    result: RunResult, bar: RunBar, cancel: threading.Event
+) -> dict[str, dict[str, float]]:
+    from modellab.replay.run import RunProgress
+    from modellab.verdict.sensitivity import measure
+
+    def told(done: float, total: float, text: str = "") -> None:
+        if cancel.is_set():
+            raise Cancelled
+        bar.update(RunProgress("sensitivity", done, total, text))
+
+    try:
+        return measure(result.experiment, result.store, progress=told)
+    except Cancelled:
+        return {}  # what was replayed is told all the same
 
 
 def _make_folder(folder: Path) -> None:
@@ -153,13 +216,16 @@ def interruptible() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _show(result: RunResult, out: Path | None, *, quiet: bool, as_json: bool) -> None:
+def _show(
+    result: RunResult, verdict: Verdict, out: Path | None, *, quiet: bool, as_json: bool
+) -> None:
     from modellab.cli import show
+    from modellab.cli.verdict import print_verdict
 
     if as_json:
         from modellab.export.results import summary
 
-        show.write_json(summary(result))
+        show.write_json(summary(result, verdict))
         return
     if quiet:
         return
@@ -173,6 +239,7 @@ def _show(result: RunResult, out: Path | None, *, quiet: bool, as_json: bool) ->
     )
     for sentence in _notes(result):
         console.print(show.plain(sentence))
+    print_verdict(console, verdict)
     if out is not None:
         console.print(show.plain(f"Results: {out}"))
 
@@ -211,7 +278,7 @@ def run_demo(out: Path, *, sample: str, changes: list[str], workers: int) -> int
     from modellab.experiment_paths import rebase
 
     experiment, later = _changed(sample_experiment(sample), changes)
-    result = _replay(
+    result, verdict = _replay(
         experiment,
         Path.cwd(),
         out=out,
@@ -222,7 +289,7 @@ def run_demo(out: Path, *, sample: str, changes: list[str], workers: int) -> int
         prepared=later,
     )
     save(rebase(result.experiment, None, out), out / "experiment.toml")
-    _show(result, out, quiet=False, as_json=False)
+    _show(result, verdict, out, quiet=False, as_json=False)
     if result.interrupted:
         return _status(result, out)
     picture = out / "deploy.png"

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from modellab.replay.run import RunProgress, RunResult
 
-_STAGES = {"import": "Reading the data", "train": "Training", "replay": "Replaying"}
+_STAGES = {
+    "import": "Reading the data",
+    "train": "Training",
+    "replay": "Replaying",
+    "sensitivity": "Replaying with bad data",
+}
 
 
 def out() -> Console:

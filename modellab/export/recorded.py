@@ -10,11 +10,14 @@ import msgspec
 import numpy as np
 
 from modellab.errors import LabError, quote
+from modellab.export.verdicts import read_verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from modellab.verdict.values import Verdict
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,16 @@ class Recorded:
         By lane.
     events
         Lines of ``events.jsonl``, in order.
+    verdict
+        The verdict; None in results of before there were any. See `verdicts.read_evidence` for what
+        another one can be made from.
     """
 
     summary: dict[str, Any]
     curves: dict[str, dict[str, RecordedCurve]] = field(default_factory=dict)
     parameters: dict[str, RecordedParameters] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
+    verdict: Verdict | None = None
 
 
 def read_recorded(folder: Path) -> Recorded:
@@ -73,15 +80,17 @@ def read_recorded(folder: Path) -> Recorded:
         found = Recorded(msgspec.json.decode((folder / "summary.json").read_bytes()))
         for line in (folder / "events.jsonl").read_bytes().splitlines():
             found.events.append(msgspec.json.decode(line))
+        found.verdict = read_verdict(found.summary)
         history = pq.read_table(folder / "history.parquet")
-        for (lane, metric), rows in _groups(history, "metric").items():
+        for (lane, metric), rows in groups(history, ("lane", "metric")).items():
             found.curves.setdefault(lane, {})[metric] = RecordedCurve(
                 _column(rows, "position", "i8"),
                 _column(rows, "value", "f8"),
                 _column(rows, "min", "f8"),
                 _column(rows, "max", "f8"),
             )
-        _add_parameters(found, _groups(pq.read_table(folder / "parameters.parquet"), "parameter"))
+        parameters = pq.read_table(folder / "parameters.parquet")
+        _add_parameters(found, groups(parameters, ("lane", "parameter")))
     except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise LabError(
             f"The results in {quote(folder, 200)} cannot be read.", detail=repr(error)
@@ -89,19 +98,18 @@ def read_recorded(folder: Path) -> Recorded:
     return found
 
 
-def _groups(table: Any, what: str) -> dict[tuple[str, str], Any]:
-    """Cut a long table where lane or `what` change; equal ones lie together."""
+def groups(table: Any, by: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
+    """Cut a long table where one of these columns changes; equal ones lie together."""
     if not table.num_rows:
         return {}
-    codes = []
-    for name in ("lane", what):
+    change = np.zeros(table.num_rows - 1, dtype=np.bool_)
+    for name in by:
         column: Any = table.column(name).combine_chunks()
-        codes.append(column.dictionary_encode().indices.to_numpy())
-    change = (np.diff(codes[0]) != 0) | (np.diff(codes[1]) != 0)
+        change |= np.diff(column.dictionary_encode().indices.to_numpy()) != 0
     starts = [0, *(np.flatnonzero(change) + 1).tolist(), table.num_rows]
-    found: dict[tuple[str, str], Any] = {}
+    found: dict[tuple[str, ...], Any] = {}
     for start, stop in itertools.pairwise(starts):
-        key = (table.column("lane")[start].as_py(), table.column(what)[start].as_py())
+        key = tuple(table.column(name)[start].as_py() for name in by)
         found[key] = table.slice(start, stop - start)
     return found
 
@@ -110,11 +118,11 @@ def _column(table: Any, name: str, kind: str) -> NDArray[Any]:
     return np.asarray(table.column(name).to_numpy(), dtype=kind)
 
 
-def _add_parameters(found: Recorded, groups: dict[tuple[str, str], Any]) -> None:
+def _add_parameters(found: Recorded, cut: dict[tuple[str, ...], Any]) -> None:
     lanes: dict[str, list[str]] = {}
-    for lane, name in groups:
+    for lane, name in cut:
         lanes.setdefault(lane, []).append(name)
     for lane, names in lanes.items():
-        values = [_column(groups[lane, name], "value", "f8") for name in names]
-        positions = _column(groups[lane, names[0]], "position", "i8")
+        values = [_column(cut[lane, name], "value", "f8") for name in names]
+        positions = _column(cut[lane, names[0]], "position", "i8")
         found.parameters[lane] = RecordedParameters(names, positions, np.column_stack(values))

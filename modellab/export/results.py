@@ -19,24 +19,50 @@ import numpy as np
 from modellab import __version__
 from modellab.errors import LabError, quote
 from modellab.experiment_file import learner_value, policy_value
+from modellab.export.verdicts import (
+    LOSSES,
+    PAIRED,
+    judge_result,
+    verdict_value,
+    write_losses,
+)
 from modellab.policies.base import MEASURED as MEASURED_VALUES
 from modellab.replay.run import peak_memory_mb
+from modellab.verdict.services import known_drifts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from modellab.replay.run import LaneResult, RunResult
+    from modellab.verdict.values import LaneRow, Verdict
 
-MEASURED = ("wall_seconds", "rows_per_second", "import_seconds", "train_seconds", "peak_rss_mb")
+MEASURED = (
+    "wall_seconds",
+    "rows_per_second",
+    "import_seconds",
+    "train_seconds",
+    "peak_rss_mb",
+    "verdict",
+)
 LANE_MEASURED = ("cpu_seconds", "model_bytes")
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "river", "msgspec")
 PREDICTIONS = "predictions.parquet"
 
 
-def write_results(result: RunResult, folder: Path) -> list[str]:
+def write_results(
+    result: RunResult,
+    folder: Path,
+    *,
+    verdict: Verdict | None = None,
+    hindsight: Mapping[str, Any] | None = None,
+    sensitivity: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[str]:
     """Write a results folder and return the names of its files.
 
-    ``predictions.parquet`` is written while the replay runs (see `run_experiment`), not here.
+    The verdict is made here unless it is given; from the hindsight optimum and the sensitivity to
+    faults, where they were found. ``predictions.parquet`` is written while the replay runs (see
+    `run_experiment`), not here.
     ``summary.json`` comes last, so a folder that has one is complete.
 
     Raises
@@ -44,27 +70,32 @@ def write_results(result: RunResult, folder: Path) -> list[str]:
     LabError
         If the folder cannot be written.
     """
+    if verdict is None:
+        verdict = judge_result(result, hindsight=hindsight, sensitivity=sensitivity)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "summary.json").unlink(missing_ok=True)
         _write_table(_history(result), folder / "history.parquet")
         _write_table(_parameters(result), folder / "parameters.parquet")
         (folder / "events.jsonl").write_bytes(_events(result))
+        write_losses(result, folder)
         _write_bad_rows(result, folder / "bad_rows.csv")
-        text = msgspec.json.format(msgspec.json.encode(summary(result)), indent=2)
+        text = msgspec.json.format(msgspec.json.encode(summary(result, verdict)), indent=2)
         (folder / "summary.json").write_bytes(text + b"\n")
     except OSError as error:
         raise LabError(
             f"The results cannot be written to {quote(folder, 200)}: {error.strerror or error}."
         ) from error
     names = ["summary.json", "history.parquet", "parameters.parquet", "events.jsonl"]
+    names += [LOSSES, PAIRED]
     if (folder / PREDICTIONS).is_file():
         names.append(PREDICTIONS)
     return [*names, "bad_rows.csv"]
 
 
-def summary(result: RunResult) -> dict[str, Any]:
+def summary(result: RunResult, verdict: Verdict) -> dict[str, Any]:
     """Build what ``summary.json`` holds."""
+    rows = {row.name: row for row in verdict.lanes}
     replayed = result.position - result.train_rows
     seconds = result.seconds
     told: dict[str, Any] = {
@@ -81,7 +112,12 @@ def summary(result: RunResult) -> dict[str, Any]:
         "train_seconds": round(result.train_seconds, 3),
         "peak_rss_mb": round(peak_memory_mb(), 1),
         "versions": versions(),
-        "lanes": [_lane(lane) for lane in result.lanes],
+        "drift": {
+            "known": known_drifts(result.experiment),
+            "tolerance": result.experiment.drift.tolerance,
+        },
+        "lanes": [_lane(lane, rows[lane.name]) for lane in result.lanes],
+        "verdict": verdict_value(verdict),
     }
     if result.interrupted:
         told["interrupted"] = True
@@ -101,8 +137,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _lane(lane: LaneResult) -> dict[str, Any]:
-    return {
+def _lane(lane: LaneResult, row: LaneRow) -> dict[str, Any]:
+    guard = lane.spec.guard
+    told = {
         "name": lane.name,
         "policy": policy_value(lane.spec.policy),
         "learner": learner_value(lane.spec.learner),
@@ -121,7 +158,21 @@ def _lane(lane: LaneResult) -> dict[str, Any]:
         "model_bytes": lane.model_bytes,
         "cost": {key: _number(value) for key, value in lane.cost.items()},
         "forgetting": _number(lane.forgetting),
+        "rejected": lane.rejected,
+        "downtime_seconds": lane.downtime_seconds,
+        "rows_stored": lane.rows_stored,
+        "staleness_rows": _number(lane.staleness),
+        "regret": _number(row.regret),
+        "quarantined": lane.quarantined,
+        "alarms": lane.alarms,
+        "alarm_positions": [int(position) for position in lane.evidence.alarms],
+        "drift": None if row.drift is None else msgspec.to_builtins(row.drift),
     }
+    if guard is not None:
+        told["guard"] = {
+            key: value for key, value in msgspec.to_builtins(guard).items() if value is not None
+        }
+    return told
 
 
 def _number(value: float | None) -> float | None:

@@ -94,14 +94,14 @@ def compare(a: LossArrays, b: LossArrays, level: float = 0.05, seed: int = 0) ->
 
 
 def mean_interval(losses: LossArrays, level: float = 0.05, seed: int = 0) -> Interval | None:
-    """Mean loss of one lane, with its interval by the same bootstrap; None without a loss."""
+    """Mean loss of one lane, with its interval by the same bootstrap; None with too few losses."""
     if losses.rows == 0:
         return None
     tiles = _at_most(losses, MOST_TILES)
     mean, low, high, _ = _mean_with_interval(
         tiles.sums, tiles.counts.astype(np.float64), level, seed
     )
-    return Interval(mean, low, high)
+    return Interval(mean, low, high) if math.isfinite(low) else None
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

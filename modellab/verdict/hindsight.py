@@ -63,14 +63,37 @@ def hindsight_lane(
     experiment: Experiment, learner: LearnerSpec, found: Hindsight, keep: int | str
 ) -> LaneSpec:
     """Return a lane that follows the schedule that was found; its name is not taken yet."""
-    taken = {lane.name for lane in experiment.lane}
-    name = LANE
-    while name in taken:
-        name = f"{LANE} {len(taken)}" if name == LANE else f"{name} +"
     policy = HindsightPolicy(
         grid=max(1, len(found.grid)), keep=keep, at=list(found.at), searched=True
     )  # fmt: skip
-    return LaneSpec(name=name, policy=policy, learner=learner)
+    return LaneSpec(name=_free_name(experiment), policy=policy, learner=learner)
+
+
+def with_hindsight_lane(experiment: Experiment, grid: int) -> Experiment:
+    """Return the experiment with a lane of the optimum, yet to be found on so many positions.
+
+    Lanes of it that are there already, and have yet to be found, get this grid instead.
+    """
+    from modellab.experiment import replace
+
+    lanes, waiting = [], False
+    for lane in experiment.lane:
+        policy = lane.policy
+        if isinstance(policy, HindsightPolicy) and not policy.searched and not policy.at:
+            waiting = True
+            lane = replace(lane, policy=replace(policy, grid=grid))
+        lanes.append(lane)
+    if not waiting:
+        policy = HindsightPolicy(grid=grid)
+        lanes.append(LaneSpec(_free_name(experiment), policy, chosen_learner(experiment)))
+    changed: Experiment = replace(experiment, lane=lanes)
+    return changed
+
+
+def _free_name(experiment: Experiment) -> str:
+    taken = {lane.name for lane in experiment.lane}
+    names = (f"{LANE} {k}" if k > 1 else LANE for k in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
 
 
 def find_hindsight(

@@ -87,10 +87,11 @@ def judge(
         _row(lane, used[k], prices, (sensitivity or {}).get(lane.name, {}), known)
         for k, lane in enumerate(lanes)
     ]
+    yardstick = _yardstick(table, hindsight, known)
     for k, row in enumerate(table):
         row.error = _interval(comparisons, k)
-        if hindsight is not None and hindsight.stop == known.stop and lanes[k].losses.rows:
-            row.regret = row.cost["total"] - hindsight.total
+        if yardstick is not None and row.rows:
+            row.regret = row.cost["total"] - yardstick
     compared = max((lane.losses.rows for lane in lanes), default=0)
     verdict = Verdict(
         recommended=None,
@@ -133,6 +134,16 @@ def judge(
     tied = [lanes[k].name for k in choice.tied if k != best]
     _tell(verdict, lanes, tied)
     return verdict
+
+
+def _yardstick(
+    table: list[LaneRow], hindsight: Hindsight | None, known: KnownDrifts
+) -> float | None:
+    """Total cost of the hindsight optimum: as found on these rows, else of the lanes of it."""
+    if hindsight is not None and hindsight.stop == known.stop:
+        return hindsight.total
+    followed = [row.cost["total"] for row in table if row.policy == "hindsight" and row.rows]
+    return min(followed, default=None)
 
 
 def _tell(verdict: Verdict, lanes: Sequence[LaneEvidence], tied: list[str]) -> None:
@@ -244,7 +255,8 @@ def _compare_with(
                 continue
             decided, p = found
             row = table[k]
-            row.difference = Interval(pair.mean, pair.low, pair.high)
+            if np.isfinite(pair.low):
+                row.difference = Interval(pair.mean, pair.low, pair.high)
             row.p_value = p if pair.dm_p is not None else None
             row.mcnemar_p = pair.mcnemar_p
             row.outcome = _outcome(decided)

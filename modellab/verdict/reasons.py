@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FEW_ROWS = 1000
 SENSITIVE = 0.1
 """A rise of the error by this share of it, or more, is worth a warning."""
+SAME_COST = 0.001
+"""Costs that differ by less than this share are told to be the same: compute is measured."""
 FORGETS = 0.05
 UNLEARNED = 0.05
 
@@ -123,6 +125,11 @@ def _hindsight(verdict: Verdict, best: LaneRow) -> str:
         return ""
     count = len(found.at)
     schedule = "never retrained" if count == 0 else f"retrained {words.times(count)}"
+    if abs(best.regret) < SAME_COST * best.cost["total"]:
+        return (
+            f"It costs as much as the best schedule of retrains known only in hindsight "
+            f"({schedule})."
+        )
     if best.regret < 0:
         return (
             f"Even the best schedule of retrains known only in hindsight ({schedule}) would have "

@@ -5,49 +5,22 @@ All take and give plain values that the engine's messages can carry.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from modellab.data.store import Store
-    from modellab.evaluation.paired import LossArrays
-    from modellab.experiment import Experiment, LaneSpec, LearnerSpec, PriceSpec
+    from modellab.evaluation.evidence import LaneEvidence
+    from modellab.experiment import Experiment, LearnerSpec, PriceSpec
     from modellab.learners.base import Progress
     from modellab.replay.replay import Replay
     from modellab.replay.run import RunResult
+    from modellab.replay.services import Moment
     from modellab.verdict.values import Hindsight, Verdict
-
-
-class Evidence(Protocol):
-    """The fields of `evaluation.evidence.LaneEvidence`, in whatever the replay gives."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def spec(self) -> LaneSpec: ...  # noqa: D102
-    @property
-    def baseline(self) -> bool: ...  # noqa: D102
-    @property
-    def losses(self) -> LossArrays: ...  # noqa: D102
-    @property
-    def counters(self) -> Mapping[str, float]: ...  # noqa: D102
-    @property
-    def cpu(self) -> Mapping[str, float]: ...  # noqa: D102
-    @property
-    def bytes(self) -> int: ...  # noqa: D102
-    @property
-    def rows_stored(self) -> int: ...  # noqa: D102
-    @property
-    def staleness(self) -> float | None: ...  # noqa: D102
-    @property
-    def forgetting(self) -> float | None: ...  # noqa: D102
-    @property
-    def downtime_seconds(self) -> float: ...  # noqa: D102
-    @property
-    def alarms(self) -> list[int]: ...  # noqa: D102
 
 
 def known_drifts(experiment: Experiment) -> list[int]:
@@ -58,7 +31,7 @@ def known_drifts(experiment: Experiment) -> list[int]:
 
 
 def judge(
-    evidence: Sequence[Evidence],
+    evidence: Sequence[LaneEvidence],
     experiment: Experiment,
     *,
     task_kind: str,
@@ -71,28 +44,15 @@ def judge(
     """Judge the lanes of a replay of rows [start, stop), at the experiment's prices or others."""
     import msgspec
 
-    from modellab.evaluation.evidence import LaneEvidence
     from modellab.verdict.evidence import KnownDrifts
     from modellab.verdict.judge import judge as judged
     from modellab.verdict.values import Hindsight as HindsightValue
 
     if hindsight is not None and not isinstance(hindsight, HindsightValue):
         hindsight = msgspec.convert(hindsight, HindsightValue)
+    # Rounded as in summary.json, so that the same verdict can be made from the files.
     lanes = [
-        LaneEvidence(
-            name=one.name,
-            spec=one.spec,
-            baseline=one.baseline,
-            losses=one.losses,
-            counters=one.counters,
-            cpu={key: round(value, 6) for key, value in one.cpu.items()},  # as in summary.json
-            bytes=one.bytes,
-            rows_stored=one.rows_stored,
-            staleness=one.staleness,
-            forgetting=one.forgetting,
-            downtime_seconds=one.downtime_seconds,
-            alarms=list(one.alarms),
-        )
+        dataclasses.replace(one, cpu={key: round(value, 6) for key, value in one.cpu.items()})
         for one in evidence
     ]
     return judged(
@@ -109,7 +69,7 @@ def judge(
 
 
 def judge_replay(
-    replay: Replay,
+    replay: Replay | Moment,
     prices: PriceSpec | None = None,
     hindsight: Mapping[str, Any] | None = None,
     sensitivity: Mapping[str, Mapping[str, float]] | None = None,
@@ -123,7 +83,7 @@ def judge_replay(
         task_kind=replay.context.task.kind,
         start=replay.train_rows,
         stop=replay.position,
-        prices=prices or replay.context.prices,
+        prices=prices or replay.prices,
         hindsight=hindsight,
         sensitivity=sensitivity,
     )
@@ -168,18 +128,24 @@ def measure_sensitivity(
     return measure(experiment, store, kinds, progress)
 
 
-def write_results(result: RunResult, folder: Path) -> list[str]:
-    """Write a results folder and return the names of its files."""
+def write_results(
+    result: RunResult,
+    folder: Path,
+    *,
+    hindsight: Mapping[str, Any] | None = None,
+    sensitivity: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[str]:
+    """Write a results folder, verdict included, and return the names of its files."""
     from modellab.export.results import write_results as write
 
-    return write(result, folder)
+    return write(result, folder, hindsight=hindsight, sensitivity=sensitivity)
 
 
 @dataclass(frozen=True)
 class Services:
     """The functions themselves; each imports what it needs when it is first called."""
 
-    write_results: Callable[[RunResult, Path], list[str]] = field(default=write_results)
+    write_results: Callable[..., list[str]] = field(default=write_results)
     judge: Callable[..., dict[str, Any]] = field(default=judge_replay)
     hindsight: Callable[..., dict[str, Any]] = field(default=find_hindsight)
     sensitivity: Callable[..., dict[str, dict[str, float]]] = field(default=measure_sensitivity)
