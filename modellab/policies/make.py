@@ -111,9 +111,9 @@ def _learns(policy: PolicySpec) -> bool:
     """Whether the lane's own learner must learn online under this policy."""
     if isinstance(policy, OutOfCorePolicy):
         return policy.then == "online"
-    return isinstance(policy, OnlinePolicy) or (
-        isinstance(policy, TriggeredPolicy) and policy.learn
-    )
+    if isinstance(policy, TriggeredPolicy):  # a champion that cannot is shadowed all the same
+        return policy.learn and policy.action != "switch"
+    return isinstance(policy, OnlinePolicy)
 
 
 def _out_of_core_reason(entry: CatalogueEntry, has_training_window: bool) -> str | None:
@@ -138,7 +138,7 @@ def _challenger_reason(challenger: LearnerSpec | None, task_kind: TaskKind) -> s
 
 def _cold_reason(policy: PolicySpec, entry: CatalogueEntry) -> str | None:
     """Why a policy never gets a first model after a cold start."""
-    if isinstance(policy, TriggeredPolicy) and not policy.learn:
+    if isinstance(policy, TriggeredPolicy) and not (policy.learn and entry.online):
         needed = {"any": 1, "all": len(policy.when)}.get(str(policy.combine), policy.combine)
         rows = sum(condition.kind == "rows" for condition in policy.when)
         if policy.action != "retrain" or rows < int(needed):

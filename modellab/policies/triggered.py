@@ -26,9 +26,10 @@ class Triggered(Watched):
     ``retrain``: the cycle (see `Cycle`); no other one begins while a model waits. ``alert``: an
     event when they begin to be met. ``reset``: an untrained model takes over and learns the labels
     that arrive from then on. ``switch``: the challenger, which has learned alongside if it can,
-    takes over, and the other becomes the challenger. Never sooner than `warmup` after the
-    deployment and `cooldown` after the last action. Detectors and the window error see the errors
-    of the present model only; an action uses up what called for it.
+    takes over, and the other becomes the challenger (with `learn`, each of them learns if it can).
+    Never sooner than `warmup` after the deployment and `cooldown` after the last action. Detectors
+    and the window error see the errors of the present model only; an action uses up what called
+    for it.
     """
 
     live = frozenset(
@@ -36,7 +37,13 @@ class Triggered(Watched):
     )
 
     def __init__(self, spec: TriggeredPolicy, learner: Learner, around: Surroundings) -> None:
-        inner = Online(OnlinePolicy(), learner, around) if spec.learn else Still(learner, around)
+        inner: Policy
+        if spec.action == "switch":
+            inner = serve(around.spec, learner, around, learn=spec.learn)
+        else:
+            inner = (
+                Online(OnlinePolicy(), learner, around) if spec.learn else Still(learner, around)
+            )
         self.conditions = Conditions(spec, around)
         self._has_detector = self.conditions.has_detector
         self._changes_model = spec.action != "alert"
