@@ -290,7 +290,8 @@ class VerdictState:
         known = self.verdict is not None and self.verdict.hindsight is not None
         if self._hindsight_begun is live or known or self.problem or self.verdict is None:
             return
-        if live.state == "finished" and self.verdict.sure != "too early":
+        over = live.position >= live.stop and not live.playing
+        if over and self.verdict.sure != "too early":
             self.find_hindsight()
 
     def _take_lane(self, live: Deployment, lane: LaneSpec) -> None:

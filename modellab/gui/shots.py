@@ -26,6 +26,8 @@ SIZES = ((1280, 720), (1600, 1000))
 THEMES = ("light", "dark")
 PLAY_SECONDS = 60.0
 """The replay that is pictured plays for at most so long."""
+JUDGE_SECONDS = 240.0
+"""So long may a verdict, or the hindsight optimum, take."""
 ROWS = 40_000
 """Rows of stream that are replayed for the pictures of all pages."""
 
@@ -194,6 +196,24 @@ def _walk(camera: Camera, rows: int, seconds: float) -> None:
     _show(camera, "deploy", "deploy-ready")
     _play(camera, rows, seconds)
     _show(camera, "deploy")
+    _judge(camera)
+
+
+def _judge(camera: Camera) -> None:
+    """Picture the verdict, both of its halves where the window is low."""
+    from modellab.gui.pages.decide import DecidePage
+
+    window, session = camera.window, camera.window.session
+    page = window.page("decide")
+    if not isinstance(page, DecidePage) or not window.show_page("decide"):
+        return
+    state = session.verdict_state
+    camera.until(lambda: state.verdict is not None and not state.asking, JUDGE_SECONDS)
+    camera.until(lambda: session.job_of("hindsight") is None, JUDGE_SECONDS)
+    _show(camera, "decide")
+    bar = page.area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    _show(camera, "decide", "decide-below")
 
 
 def _show(camera: Camera, page: str, name: str = "") -> None:

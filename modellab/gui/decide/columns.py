@@ -73,7 +73,7 @@ def _against_detail(row: LaneRow, verdict: Verdict) -> str:
         return f"{row.name} is the recommended lane: the others are compared with it."
     if row.difference is None:
         return f"{row.name} could not be compared yet."
-    told = f"{row.name} against {verdict.recommended}: {words.against_text(row, verdict.unit)}."
+    told = f"{row.name} against {verdict.recommended}: {words.against_text(row, verdict)}."
     if row.p_value is not None:
         told += f"\nDiebold-Mariano test, corrected: p {_equals(row.p_value)}."
     if row.mcnemar_p is not None:
@@ -192,8 +192,8 @@ COLUMNS: tuple[Column, ...] = (
         shown="always", detail=_error_detail,
     ),
     Column(
-        "against", "Against best", "paired, ± 95 %", ("against", "holm"), 210, 1,
-        lambda row, v: words.against_text(row, v.unit),
+        "against", "Difference", "to the recommended", ("against", "holm"), 210, 1,
+        lambda row, v: words.against_text(row, v),
         lambda row, _v: (
             -LAST if row.outcome == "best"
             else _number(row.difference.value if row.difference else None)

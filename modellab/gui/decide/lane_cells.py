@@ -158,11 +158,11 @@ class AgainstCell(LaneCell):
         painter.setPen(QPen(QColor(tokens.border), 1))
         painter.drawLine(QPointF(zero, box.top()), QPointF(zero, box.bottom() + 1))
         colour = self.model.look(row).colour
-        if row.outcome == "best":
+        if row.outcome == "best" and verdict.recommended is not None:
             self._dot(painter, zero, middle, colour)
             painter.setPen(QColor(tokens.lane_text(colour)))
             painter.setFont(font(12, 600))
-            painter.drawText(QRectF(zero + px(12), box.top(), px(80), box.height()), _V, "best")
+            painter.drawText(QRectF(zero + px(12), box.top(), px(110), box.height()), _V, text)
             return
         if row.difference is None:
             painter.setPen(QColor(tokens.third))

@@ -103,8 +103,8 @@ class LanesModel(QAbstractTableModel):
     def _lane_told(self, row: LaneRow) -> str:
         parts = [row.name]
         if row.learner or row.policy:
-            named = row.policy.replace("_", " ")
-            parts.append(f"{row.learner}, {named}" if row.learner and named else row.learner)
+            named = [text.replace("_", " ") for text in (row.learner, row.policy) if text]
+            parts.append(", ".join(named))
         if row.baseline:
             parts.append("A baseline: what any model must beat.")
         elif not row.deployable:

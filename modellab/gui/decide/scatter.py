@@ -239,9 +239,14 @@ class ScatterPlot(QWidget):
         if self._faint:
             painter.setOpacity(0.55)
         taken = [_around(self._place(frame, d.x, d.y)) for d in dots]
+        for d in dots:
+            low, high = self._place(frame, d.x, d.low), self._place(frame, d.x, d.high)
+            taken.append(QRectF(low.x() - 2, high.y(), 4, low.y() - high.y()))
         painter.setClipRect(QRectF(frame[0]).adjusted(-px(8), -px(12), px(20), px(1)))
         self._curve(painter, frame, curve_of(verdict, self.across, self.up), taken)
         self._front(painter, frame, front_of(dots), taken)
+        for dot in dots:
+            self._whisker(painter, frame, dot)
         for dot in dots:
             self._dot(painter, frame, dot, dot.row.name == verdict.recommended)
         painter.setClipping(False)
@@ -371,6 +376,20 @@ class ScatterPlot(QWidget):
                     taken.append(box)
                     return
 
+    def _whisker(
+        self,
+        painter: QPainter,
+        frame: tuple[QRectF, tuple[float, float], tuple[float, float]],
+        dot: Dot,
+    ) -> None:
+        tokens = theme()
+        look = look_of(self._looks, dot.row.name)
+        if dot.high > dot.low:
+            painter.setPen(QPen(QColor(mix(look.colour, tokens.surface, 0.45)), 1.6))
+            painter.drawLine(
+                self._place(frame, dot.x, dot.low), self._place(frame, dot.x, dot.high)
+            )
+
     def _dot(
         self,
         painter: QPainter,
@@ -381,11 +400,6 @@ class ScatterPlot(QWidget):
         tokens = theme()
         look = look_of(self._looks, dot.row.name)
         place = self._place(frame, dot.x, dot.y)
-        if dot.high > dot.low:
-            painter.setPen(QPen(QColor(look.colour), 1.8))
-            painter.drawLine(
-                self._place(frame, dot.x, dot.low), self._place(frame, dot.x, dot.high)
-            )
         if best:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(mix(tokens.surface, look.colour, 0.25)))
@@ -427,7 +441,7 @@ class ScatterPlot(QWidget):
             ]
             room = QRectF(area).adjusted(0, -px(10), px(18), 0)
             for box in spots:
-                others = [t for t in taken if t != own]
+                others = [t for t in taken if t != own and not t.contains(place)]
                 if room.contains(box) and not any(box.intersects(t) for t in others):
                     colour = look_of(self._looks, dot.row.name).colour
                     painter.setPen(QColor(theme().lane_text(colour)))

@@ -20,7 +20,7 @@ from modellab.gui.theme import font, px, theme
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from modellab.gui.session_deployment import Deployment
+    from modellab.gui.session_deployment import CurveView, Deployment
     from modellab.verdict.values import Verdict
 
 MOST = 5
@@ -56,6 +56,7 @@ class StreamCurve(QWidget):
         """Take the curves of the lanes that matter, thinned to what can be seen."""
         self._looks = looks
         self._courses = []
+        settled: list[NDArray[np.float64]] = []
         if live is not None and verdict is not None:
             order = sorted(
                 (row for row in verdict.lanes if row.name in live.lanes),
@@ -71,13 +72,12 @@ class StreamCurve(QWidget):
                     thin = max(1, -(-len(curve) // POINTS))
                     # The last one stays: it is where the lane is now.
                     values = np.asarray(curve.mean[::-1][::thin][::-1], dtype=np.float64)
+                    settled.append(_settled(curve, live))
                     self._courses.append(_Course(row.name, values, row.name == verdict.recommended))
             self._ends = _ends(live)
-        finite = [c.values[np.isfinite(c.values)] for c in self._courses]
-        known = np.concatenate(finite) if finite else np.empty(0)
+        known = np.concatenate(settled) if settled else np.empty(0)
         if known.size:
-            # The first rows of a window wander: they must not press all curves flat.
-            low, high = np.quantile(known, [0.005, 0.995])
+            low, high = np.quantile(known, [0.002, 0.998])
             self._range = (float(low), float(max(high, low + 1e-9)))
         told = ", ".join(one_line(c.name) for c in self._courses)
         describe(self, NAME, f"{TIP} Shown: {told}." if told else TIP)
@@ -142,6 +142,13 @@ class StreamCurve(QWidget):
                 one_line(course.name), Qt.TextElideMode.ElideMiddle, room
             )
             painter.drawText(QPointF(area.right() + px(8), y + px(4)), shown)
+
+
+def _settled(curve: CurveView, live: Deployment) -> NDArray[np.float64]:
+    """Return the values of whole windows: the first rows wander, and would press curves flat."""
+    full = curve.start >= live.train_rows + live.experiment.evaluation.window
+    values = curve.mean[full] if np.count_nonzero(full) >= len(curve) / 4 else curve.mean
+    return np.asarray(values[np.isfinite(values)], dtype=np.float64)
 
 
 def _ends(live: Deployment) -> tuple[str, str]:

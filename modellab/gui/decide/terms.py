@@ -79,7 +79,7 @@ TERMS: dict[str, Term] = {
         "± is half of its 95 % interval, by a moving-block bootstrap.",
     ),
     "against": Term(
-        "Against the best",
+        "Difference to the recommended lane",
         "How much more it errs than the recommended lane, on the same rows. When the bar touches "
         "the line, the difference may be chance.",
         "Mean of the paired differences of losses with its 95 % interval (moving-block bootstrap, "

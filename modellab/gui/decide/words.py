@@ -199,7 +199,8 @@ def key_figures(verdict: Verdict) -> list[tuple[str, str, str]]:
     if tests:
         worst = max(tests)
         text = p_text(worst)
-        caption = "against each other lane" if len(tests) > 1 else "against the other lane"
+        each = "against each other lane" if worst < verdict.level else "against the closest rival"
+        caption = each if len(tests) > 1 else "against the other lane"
         figures.append((f"p {text}" if text[0] == "<" else f"p = {text}", caption, "dm"))
     if row.drift is not None and row.drift.known:
         found = f"{row.drift.detected} of {row.drift.known}"
@@ -217,10 +218,17 @@ def key_figures(verdict: Verdict) -> list[tuple[str, str, str]]:
     return figures
 
 
-def against_text(row: LaneRow, unit: str) -> str:
+def best_word(verdict: Verdict) -> str:
+    """Return what to call the recommended lane: the best, unless one that ties errs less."""
+    gaps = [row.difference.value for row in verdict.lanes if row.difference is not None]
+    return "best" if all(gap >= 0 for gap in gaps) else "recommended"
+
+
+def against_text(row: LaneRow, verdict: Verdict) -> str:
     """Return the difference to the recommended lane with its interval, in words."""
+    unit = verdict.unit
     if row.outcome == "best":
-        return "best"
+        return best_word(verdict) if verdict.recommended is not None else NONE
     if row.difference is None:
         return NONE
     low, high = (difference_text(v, unit) for v in (row.difference.low, row.difference.high))
