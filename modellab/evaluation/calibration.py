@@ -12,7 +12,10 @@ independent rows) gives far too many false alarms. Here it comes from the traini
 2. *What blocks leave out* is added: the reference is a sample of `N` rows itself, and blocks are
    drawn around its own mean: the variance of shares grows by ``(1 + w / N) / (1 - L / N)``; and
    where a column's autocorrelation time `t` is long for the blocks (they show ``t_L`` of it), by
-   ``t / t_L``, at most fourfold.
+   ``t / t_L``, at most fourfold. Few blocks tell a variance badly, which makes false alarms more
+   likely than not: as Student's t does for few values, the scale grows by the ratio of the t to
+   the normal quantile, with ``3 N / (2 L)`` degrees of freedom (the precision of a variance by
+   overlapping blocks: Kunsch 1989), at the chance that each column has.
 3. *One scale for all columns*: each statistic is raised to the power that makes it roughly normal
    (two thirds for Kolmogorov-Smirnov, the cube root for chi-square: Wilson and Hilferty 1931), and
    standardised by its mean and deviation over the drawn windows; neither is taken smaller than what
@@ -30,6 +33,7 @@ shows what the training window does not hold: a season or a trend longer than it
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,9 +48,11 @@ if TYPE_CHECKING:
     from modellab.evaluation.feature_columns import WatchedColumn
 
     Floats = NDArray[np.float64]
+    Singles = NDArray[np.float32]
     Codes = NDArray[np.uint8]
 
 RESAMPLES = 2000
+"""So many windows are drawn (a quarter of it for more than 64 columns, where it takes long)."""
 TAIL = 20
 """Below so many drawn windows beyond the threshold its place is extrapolated."""
 _BLOCKS = 2048
@@ -67,7 +73,7 @@ def calibrate(
     Parameters
     ----------
     columns
-        The columns (d,), settled on the counts of `codes`.
+        The columns (d >= 1), settled on the counts of `codes`.
     codes
         For each column the cells of the same N rows of the training window, in order: uint8 (N,).
     window
@@ -84,26 +90,34 @@ def calibrate(
     """
     rows = len(codes[0])
     times = [autocorrelation_time(column) for column in codes]
-    length = block_length(max((t for t, _ in times), default=1.0), window, rows)
-    starts, weights = _draw(rows, window, length, seed)
-    scores = np.empty((len(columns), RESAMPLES))
+    length = block_length(max(t for t, _ in times), window, rows)
+    resamples = RESAMPLES if len(columns) <= 64 else RESAMPLES // 4
+    starts, times_drawn = _draw(rows, window, length, resamples, seed)
+    joined = int(times_drawn[0].sum())
+    few_blocks = student_factor(1.5 * rows / length, chance / max(len(columns), 1)) ** 2
+    scores = np.empty((len(columns), len(times_drawn)))
     moments = np.empty((len(columns), 2))
     for k, column in enumerate(columns):
         time, shown = times[k][0], shown_time(times[k][1], length)
         growth = (1.0 + window / rows) / (1.0 - length / rows)
-        growth *= min(max(time / shown, 1.0), _LARGEST_INFLATION)
-        shares = _shares(codes[k], column.cells, starts, length)
+        growth *= min(max(time / shown, 1.0), _LARGEST_INFLATION) * few_blocks
+        growth *= joined * length / window
+        counts = _counts(codes[k], column.cells, starts, length)
+        # Whole numbers: the sums are exact in any order.
+        shares = (times_drawn @ counts).astype(np.float64) / (joined * length)
         # The blocks cover the rows nearly evenly: compare with what they hold together.
-        drawn = column.statistic(weights @ shares, shares.mean(axis=0))
+        expected = counts.sum(axis=0, dtype=np.float64) / (len(starts) * length)
+        drawn = column.statistic(shares, expected)
         drawn = (drawn * growth**column.spread_power) ** column.power
         one, few = (value**column.power for value in column.least())
         moments[k] = max(drawn.mean(), one), max(drawn.std(), few - one)
         scores[k] = (drawn - moments[k, 0]) / moments[k, 1]
-    largest = scores.max(axis=0) if len(columns) else np.zeros(RESAMPLES)
-    level = quantile_above(largest, chance)
+    level = quantile_above(scores.max(axis=0), chance)
     powers = np.array([column.power for column in columns])
-    thresholds: Floats = np.maximum(moments[:, 0] + level * moments[:, 1], 0.0) ** (1.0 / powers)
-    return thresholds
+    least = np.array([column.least()[0] for column in columns])
+    found = np.maximum(moments[:, 0] + level * moments[:, 1], least**powers) ** (1.0 / powers)
+    # Without the last digits, in which processors differ.
+    return np.array([float(f"{threshold:.11g}") for threshold in found])
 
 
 def quantile_above(values: Floats, chance: float) -> float:
@@ -157,37 +171,46 @@ def shown_time(rho: Floats, length: int) -> float:
     return max(1.0 + 2.0 * float(((1.0 - lags / length) * rho[: len(lags)]).sum()), 1.0)
 
 
+def student_factor(freedom: float, chance: float) -> float:
+    """Upper quantile of Student's t over that of the normal distribution (Cornish and Fisher)."""
+    z2 = NormalDist().inv_cdf(1.0 - min(max(chance, 1e-12), 0.4)) ** 2
+    first = (z2 + 1.0) / 4.0
+    second = (5.0 * z2 * z2 + 16.0 * z2 + 3.0) / 96.0
+    return 1.0 + first / freedom + second / freedom**2
+
+
 def block_length(time: float, window: int, rows: int) -> int:
     """Rows of a block, for an autocorrelation time; see the module."""
     most = max(min(window // 4, rows // 8), 1)
     wanted = 1 << max(math.ceil(math.log2(max(10.0 * time, 1.0)) - 1e-6), 0)
-    # Not so short that a bounded number of blocks leaves rows out, or makes too many to join.
-    least = max(-(-rows // _BLOCKS), window // 4096, 1)
-    return max(min(wanted, most), min(least, max(window, 1)))
+    # Longer than needed where that costs nothing: more than 64 blocks in a window, or 512 in all,
+    # only take time. Not so short that a bounded number of blocks leaves rows out.
+    free = min(window // 64, rows // 512)
+    least = max(-(-rows // _BLOCKS), window // 4096, free, 1)
+    return min(max(min(wanted, most), least), max(window, 1))
 
 
-def _draw(rows: int, window: int, length: int, seed: int) -> tuple[NDArray[np.int64], Floats]:
-    """Where blocks may begin (G,), and how often each is in each drawn window, (RESAMPLES, G).
-
-    The weights of a window add up to 1.
-    """
-    blocks = min(_BLOCKS, rows, max(8 * rows // length, 8))
+def _draw(
+    rows: int, window: int, length: int, resamples: int, seed: int
+) -> tuple[NDArray[np.int64], Singles]:
+    """Where blocks may begin (G,), and how often each is in each drawn window, (resamples, G)."""
+    blocks = min(_BLOCKS, rows, max(4 * rows // length, 8))
     starts = np.arange(blocks, dtype=np.int64) * rows // blocks
     joined = max(round(window / length), 1)
-    weights = np.zeros((RESAMPLES, blocks))
+    drawn = np.zeros((resamples, blocks), np.float32)
     rng = stream_rng(seed, "feature drift")
-    for first in range(0, RESAMPLES, _AT_ONCE):
+    for first in range(0, resamples, _AT_ONCE):
         picks = rng.integers(0, blocks, (_AT_ONCE, joined))
         picks += np.arange(_AT_ONCE)[:, None] * blocks
         counts = np.bincount(picks.ravel(), minlength=_AT_ONCE * blocks)
-        weights[first : first + _AT_ONCE] = counts.reshape(_AT_ONCE, blocks) / joined
-    return starts, weights
+        drawn[first : first + _AT_ONCE] = counts.reshape(_AT_ONCE, blocks)
+    return starts, drawn
 
 
-def _shares(codes: Codes, cells: int, starts: NDArray[np.int64], length: int) -> Floats:
-    """Shares of cells in each block, (G, K); blocks run over the end to the beginning."""
-    shares = np.empty((len(starts), cells))
+def _counts(codes: Codes, cells: int, starts: NDArray[np.int64], length: int) -> Singles:
+    """Counts of cells in each block, (G, K); blocks run over the end to the beginning."""
+    counts = np.empty((len(starts), cells), np.float32)
     circle = np.concatenate([codes, codes[:length]])
     for k, start in enumerate(starts.tolist()):
-        shares[k] = np.bincount(circle[start : start + length], minlength=cells)
-    return shares / length
+        counts[k] = np.bincount(circle[start : start + length], minlength=cells)
+    return counts
