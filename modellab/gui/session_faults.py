@@ -90,13 +90,24 @@ class FaultPart(SessionCore):
         faults = live.experiment.fault
         index = len(faults) - 1 - faults[::-1].index(fault)
 
-        def done(_result: dict[str, Any]) -> None:
-            if self.deployment is not None:
-                left = [f for i, f in enumerate(self.deployment.experiment.fault) if i != index]
+        def gone() -> None:
+            if self.deployment is live:
+                left = [f for i, f in enumerate(live.experiment.fault) if i != index]
                 self._set_faults(left)
 
+        def failed(sentence: str, detail: str, cancelled: bool) -> None:
+            # Once it is on its way back the fault is gone, wherever the replay then stays.
+            if cancelled or job.done > 0:
+                gone()
+            if not cancelled:
+                self.tell("error", sentence, detail=detail)
+
         title = "Replaying without the fault"
-        return self.start_job(RemoveFault(index=index), "seek", title, on_done=done)
+        command = RemoveFault(index=index)
+        job = self.start_job(
+            command, "seek", title, on_done=lambda _result: gone(), on_failed=failed
+        )
+        return job
 
     def _restore(self, fault: Fault) -> None:
         """Inject a fault where it was: where that has passed, by going there and back."""

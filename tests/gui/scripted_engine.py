@@ -29,6 +29,7 @@ from modellab.replay.protocol import (
     Deployed,
     EventRecord,
     Fork,
+    Inject,
     Intervene,
     JobDone,
     JobFailed,
@@ -39,6 +40,8 @@ from modellab.replay.protocol import (
     ProfileSummary,
     ReadBadRows,
     ReadRows,
+    RemoveFault,
+    Rollback,
     RowsPage,
     Seek,
     Telemetry,
@@ -102,6 +105,8 @@ class ScriptedEngine:
         self.position = 0
         self.lane_settings: dict[str, dict[str, Any]] = {}
         self.answers: dict[type, Callable[[Any, int], list[Any]]] = {}
+        self.results: dict[type, msgspec.Struct] = {}
+        """What jobs of a type give instead of the usual."""
         self.fail_to_start = False
         self._next = 1
 
@@ -167,7 +172,13 @@ class ScriptedEngine:
             entry = Intervention(position=self.position, lane=command.lane, set=command.set)
         elif isinstance(command, Fork):
             entry = Intervention(position=self.position, lane=command.lane, fork=command.name)
-        return Ack(id=number, position=self.position, entry=entry)
+        elif isinstance(command, Rollback):
+            entry = Intervention(position=self.position, lane=command.lane, rollback=command.to)
+        fault = None
+        if isinstance(command, Inject):
+            start = max(command.fault.start, self.position)
+            fault = msgspec.structs.replace(command.fault, start=start)
+        return Ack(id=number, position=self.position, entry=entry, fault=fault)
 
     def end(self, command: Command, number: int) -> None:
         value = self.result(command)
@@ -175,6 +186,8 @@ class ScriptedEngine:
             self.replies.append(JobDone(id=number, result=result_of(value)))
 
     def result(self, command: Command) -> msgspec.Struct | None:
+        if type(command) in self.results:
+            return self.results[type(command)]
         if isinstance(command, OpenData):
             return summary(command.paths)
         if isinstance(command, ProfileData):
@@ -204,7 +217,7 @@ class ScriptedEngine:
             Path(command.folder).mkdir(parents=True, exist_ok=True)
             (Path(command.folder) / "summary.json").write_text("{}")
             return Written(folder=command.folder, files=["summary.json"])
-        if isinstance(command, AddLane | Seek):
+        if isinstance(command, AddLane | Seek | RemoveFault):
             return Written(folder="", files=[])
         return None
 

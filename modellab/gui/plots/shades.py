@@ -30,14 +30,14 @@ def paint_shade(painter: QPainter, box: QRectF, shade: Shade, *, hatch: float = 
     """Shade `box`: hatched for faults, denser for outages, plain in its colour for a lane down."""
     colour = colour_of(shade)
     ground = QColor(colour)
-    ground.setAlphaF(0.10 if shade.kind == "down" else 0.045)
+    ground.setAlphaF(0.10 if shade.kind == "down" else 0.035)
     painter.save()
     painter.setClipRect(box)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.fillRect(box, ground)
     if shade.kind != "down":
         line = QColor(colour)
-        line.setAlphaF(0.16)
+        line.setAlphaF(0.15 if shade.kind == "outage" else 0.11)
         painter.setPen(QPen(line, 1))
         step = px(hatch) * (0.5 if shade.kind == "outage" else 1.0)
         high = box.height()
