@@ -273,7 +273,7 @@ RIVER_ENTRIES = (
     ),
     _entry(
         "adaptive_random_forest",
-        "Adaptive random forest",
+        "Adaptive random forest (river)",
         "Ten Hoeffding trees, each with a drift alarm of its own and a replacement growing beside "
         "it. Accurate under drift, and slow.",
         (
@@ -295,7 +295,7 @@ RIVER_ENTRIES = (
     ),
     _entry(
         "leveraging_bagging",
-        "Leveraging bagging",
+        "Leveraging bagging (river)",
         "Hoeffding trees that learn each row several times at random; the worst is replaced when "
         "an alarm sounds.",
         (
@@ -410,7 +410,7 @@ RIVER_ENTRIES = (
     ),
     _entry(
         "online_naive_bayes",
-        "Naive Bayes (online)",
+        "Naive Bayes (online, river)",
         "A bell curve for each number and a table for each category, by class, updated row by row. "
         "Fast; it never forgets.",
         (),

@@ -72,7 +72,7 @@ cdef struct Tree:
     # settings
     int64_t criterion, answer, deepest, subset
     bint binary, adaptive, bootstrap
-    double grace, doubt, tie, watch_delta, switch_doubt, switch_rows, most_bytes
+    double grace, doubt, tie, watch_delta, switch_doubt, switch_rows, most_bytes, fading
     uint64_t seed, stream
     # pools
     Node *nodes

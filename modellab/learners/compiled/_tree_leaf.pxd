@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from modellab.learners.compiled._math cimport bits_to_double, double_to_bits, exp_, log_
-from modellab.learners.compiled._random cimport draw
+from modellab.learners.compiled._random cimport draw, uniform
 from modellab.learners.compiled._tree cimport *
 
 
@@ -44,7 +44,7 @@ cdef inline void choose_columns(Tree *t, Py_ssize_t leaf) noexcept nogil:
     cdef Py_ssize_t wanted = t.subset, j, n = 0, numbers = 0
     cdef uint64_t key = draw(t.seed ^ <uint64_t>0x5EEDC01A, t.stream, <uint64_t>t.opened)
     for j in range(t.d):
-        if <double>(draw(key, 1, j) >> 11) * 1.1102230246251565e-16 * <double>(t.d - j) < <double>(wanted - n):
+        if uniform(draw(key, 1, j)) * <double>(t.d - j) < <double>(wanted - n):
             chosen[n] = t.columns[j]
             n += 1
             if t.slots[t.columns[j]] == 0:
@@ -135,7 +135,9 @@ cdef inline void set_constant(Tree *t, Py_ssize_t leaf, Py_ssize_t c, double *bl
         block[1] -= log_(product) + <double>power * LN2
 
 
-cdef inline double distance(const double *z, const double *mean, const double *inverse, Py_ssize_t n) noexcept nogil:
+cdef inline double distance(
+    const double *z, const double *mean, const double *inverse, Py_ssize_t n
+) noexcept nogil:
     # Sum of squared standardised differences, in four partial sums.
     cdef double s0 = 0, s1 = 0, s2 = 0, s3 = 0, d0, d1, d2, d3
     cdef Py_ssize_t j = 0
@@ -376,3 +378,23 @@ cdef inline void leaf_learns(Tree *t, Py_ssize_t leaf, Py_ssize_t c, double w) n
     block_learns(t, leaf, block, w)
     if t.answer != MAJORITY:
         set_constant(t, leaf, c, block)
+
+
+cdef inline void leaf_fades(Tree *t, Py_ssize_t leaf) noexcept nogil:
+    # All that was learned counts a little less. A class's variances are worked out anew only when
+    # a row of it comes; until then only its prior falls, as everyone's does.
+    cdef double f = t.fading, lower = log_(t.fading)
+    cdef double *block
+    cdef Py_ssize_t c, j, first = HEAD + PER_NUMBER * t.numbers
+    for c in range(t.k):
+        t.counts[leaf * t.k + c] = t.counts[leaf * t.k + c] * f
+        block = block_of(t, leaf, c)
+        if block == NULL:
+            continue
+        block[0] = block[0] * f
+        block[1] += lower
+        for j in range(t.numbers):
+            block[HEAD + t.numbers + j] = block[HEAD + t.numbers + j] * f
+            block[HEAD + 5 * t.numbers + j] = block[HEAD + 5 * t.numbers + j] * f
+        for j in range(first, t.stride - 1):
+            block[j] = block[j] * f

@@ -9,6 +9,7 @@ from modellab.learners.compiled._tree cimport *
 from modellab.learners.compiled._tree_leaf cimport (
     bayes_shares,
     leaf_answer,
+    leaf_fades,
     leaf_learns,
     majority_shares,
     by_bayes,
@@ -96,6 +97,8 @@ cdef inline void tree_learns_weighted(Tree *t, const double *x, Py_ssize_t c, do
         node = next_node(t, &t.nodes[node], x)
         t.nodes[node].weight += w
     take_up(t, t.nodes[node].leaf, x)
+    if t.fading < 1.0:
+        leaf_fades(t, t.nodes[node].leaf)
     into_leaf(t, node, c, w)
 
 

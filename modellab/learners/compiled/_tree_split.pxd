@@ -82,7 +82,9 @@ cdef inline void divide(Tree *t, double threshold) noexcept nogil:
             t.right[c] = s[4] - share
 
 
-cdef inline bint read_number(Tree *t, Py_ssize_t leaf, Py_ssize_t j, double *low, double *high) noexcept nogil:
+cdef inline bint read_number(
+    Tree *t, Py_ssize_t leaf, Py_ssize_t j, double *low, double *high
+) noexcept nogil:
     # The j-th number of a leaf in each class into `scales`: mean, 1 / deviation, least, greatest, weight.
     cdef Py_ssize_t c, room = t.numbers
     cdef const double *block

@@ -9,8 +9,8 @@ from modellab.learners.compiled._tree cimport *
 from modellab.learners.compiled._tree_leaf cimport open_leaf
 
 
-cdef inline void begin(Tree *t) except *:
-    # Nothing learned: one leaf. Keeps the memory of the pools.
+cdef inline bint begin(Tree *t) noexcept nogil:
+    # Nothing learned: one leaf. Keeps the memory of the pools; False if there is none.
     cdef Py_ssize_t i
     for i in range(LARGEST_GROUP + 1):
         t.free_group[i] = -1
@@ -20,8 +20,7 @@ cdef inline void begin(Tree *t) except *:
     t.rows = t.opened = t.splits = t.spares = t.switches = t.failed = 0
     t.hand = NULL
     t.root = take_group(t, 1)
-    if t.root < 0 or open_leaf(t, t.root, NULL) < 0:
-        raise MemoryError
+    return t.root >= 0 and open_leaf(t, t.root, NULL) >= 0
 
 
 cdef inline void configure(Tree *t, dict settings) except *:
@@ -38,6 +37,7 @@ cdef inline void configure(Tree *t, dict settings) except *:
     t.switch_doubt = log_(2.0 / <double>settings["switch_significance"])
     t.switch_rows = settings["switch_rows"]
     t.most_bytes = settings["most_bytes"]
+    t.fading = settings["fading"]
     t.seed = settings["seed"]
     t.stream = settings["stream"]
 
@@ -80,7 +80,8 @@ cdef inline void make(Tree *t, const int32_t[::1] slots, Py_ssize_t classes, dic
             t.stride += slots[j] + 1
     t.categories = d - t.numbers
     t.stride += 1  # whether anything was ever missing
-    begin(t)
+    if not begin(t):
+        raise MemoryError
 
 
 cdef inline bytes raw(const void *place, size_t size):

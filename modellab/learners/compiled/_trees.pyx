@@ -43,7 +43,8 @@ cdef class TreeCore(RowLoop):
 
     def reset(self):
         """Forget everything."""
-        begin(&self.t)
+        if not begin(&self.t):
+            raise MemoryError
         self.waiting = self.learned = self.skipped = 0
 
     def state(self):
@@ -56,7 +57,7 @@ cdef class TreeCore(RowLoop):
         self.load_waiting(state["loop"])
 
     def measure(self):
-        """Nodes, leaves, active leaves, depth, splits, spare trees begun, branches replaced, bytes, failed."""
+        """Nodes, leaves, active leaves, depth, splits, spares begun, replaced, bytes, failed."""
         cdef int64_t found[4]
         memset(found, 0, sizeof(found))
         measure(&self.t, self.t.root, found)
@@ -64,6 +65,10 @@ cdef class TreeCore(RowLoop):
             found[0], found[1], found[2], found[3], self.t.splits, self.t.spares, self.t.switches,
             int(bytes_used(&self.t)), self.t.failed,
         )
+
+    def bayes(self):
+        """Of a single leaf: weights of the classes, faded."""
+        return [self.t.counts[c] for c in range(self.t.k)]
 
     def questions(self):
         """The tree as plain values: [column, form, threshold or slot, children], leaves as class weights."""

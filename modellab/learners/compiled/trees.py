@@ -58,6 +58,7 @@ DEFAULTS: Mapping[str, Any] = {
     "delta": 1e-7,
     "tau": 0.05,
     "max_depth": None,
+    "fading": 1.0,
     "binary": False,
     "most_bytes": 0.0,
     "adaptive": False,
@@ -69,8 +70,12 @@ DEFAULTS: Mapping[str, Any] = {
     "seed": 0,
     "stream": 0,
 }
-"""Every setting of a tree. `most_bytes` 0: no bound; `subset`: that many columns drawn for each
-leaf (0: all); `seed` and `stream` name the random numbers; the rest is told above."""
+"""Every setting of a tree.
+
+`most_bytes` 0: no bound. `subset`: so many columns are drawn for each leaf (0: all). `fading`: what
+a leaf has learned counts so much with each further row that it learns (naive Bayes alone is a tree
+of depth 0). `seed` and `stream` name the random numbers. The rest is told above.
+"""
 
 
 def slots_of(columns: int, codes: Sequence[int]) -> np.ndarray:
