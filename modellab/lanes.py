@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from modellab.experiment import (
+    Condition,
     Experiment,
     LaneSpec,
     LearnerSpec,
     OnlinePolicy,
     ScheduledPolicy,
     StaticPolicy,
+    TriggeredPolicy,
     replace,
 )
 
@@ -16,6 +18,11 @@ _NICE_SPANS = (("1h", 1), ("6h", 6), ("1d", 24), ("7d", 168), ("30d", 720), ("90
 _HOUR_NS = 3600 * 10**9
 
 MAJORITY, NO_CHANGE = "Majority class", "No change"
+TREES = {
+    "classification": "compiled_hoeffding_adaptive_tree",
+    "regression": "hoeffding_adaptive_tree",
+}
+"""The tree that learns online when nobody chose one."""
 MEAN, LAST = "Running mean", "Last value"
 
 
@@ -29,7 +36,7 @@ def default_learner(task: str, mode: str = "memory") -> LearnerSpec:
 def default_lanes(
     task: str, learner: LearnerSpec | None = None, *, stream_rows: int, span_ns: int = 0
 ) -> list[LaneSpec]:
-    """Return the default lanes: static, retrained, online linear, online tree.
+    """Return the default lanes: static, retrained on schedule and on alarm, online linear and tree.
 
     Parameters
     ----------
@@ -38,12 +45,17 @@ def default_lanes(
     learner
         The trained learner that goes live (else `default_learner`).
     stream_rows
-        Rows of the stream: the retrained lane retrains about ten times.
+        Rows of the stream: the retrained lane retrains about ten times. The lane that retrains on
+        alarm learns from a twentieth of it, the newest: what came before the drift would mislead.
     span_ns
         Event time from the first to the last row of the stream, 0 if there is no time column.
     """
     learner = learner or default_learner(task)
     every = _interval(stream_rows, span_ns)
+    newest = max(2000, round_down(stream_rows // 20))
+    alarm = TriggeredPolicy(
+        when=[Condition(drift="adwin")], keep=newest, test_rows=newest // 5, cooldown=newest // 2
+    )
     # Squared loss diverges where rare categories, standardised, become large: Huber's does not.
     online = LearnerSpec("linear", params={"loss": "log", "learning_rate": 0.01, "scale": "online"})
     if task == "regression":
@@ -54,8 +66,9 @@ def default_lanes(
     return [
         LaneSpec("Static", StaticPolicy(), learner),
         LaneSpec("Retrained", ScheduledPolicy(every=every), learner),
+        LaneSpec("On alarm", alarm, learner),
         LaneSpec("Online", OnlinePolicy(), online),
-        LaneSpec("Online tree", OnlinePolicy(), LearnerSpec("hoeffding_adaptive_tree")),
+        LaneSpec("Online tree", OnlinePolicy(), LearnerSpec(TREES[task])),
     ]
 
 
@@ -64,9 +77,14 @@ def _interval(stream_rows: int, span_ns: int) -> int | str:
     for text, length in _NICE_SPANS:
         if 4 <= hours / length <= 16:
             return text
-    rows = max(stream_rows // 10, 1)
-    unit: int = 10 ** max(len(str(rows)) - 1, 0)
-    return max(rows // unit * unit, 1)
+    return round_down(stream_rows // 10)
+
+
+def round_down(rows: int) -> int:
+    """Rows with one digit that is not 0, at least 1: 3,456 is 3,000."""
+    rows = max(rows, 1)
+    unit: int = 10 ** (len(str(rows)) - 1)
+    return rows // unit * unit
 
 
 def baseline_lanes(task: str, taken: list[str]) -> list[LaneSpec]:

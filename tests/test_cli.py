@@ -163,7 +163,7 @@ def test_default_lanes_can_be_set(project: Path) -> None:
     ).stdout  # fmt: skip
     lanes = {lane["name"]: lane for lane in json.loads(printed)["lanes"]}
     assert lanes["Online"]["learner"]["learning_rate"] == 0.25
-    assert len(lanes) == 6
+    assert len(lanes) == 7
 
 
 def test_an_mlab_file_runs_too(project: Path) -> None:
@@ -242,7 +242,13 @@ def test_new_writes_an_experiment_that_runs(project: Path) -> None:
     assert (made.data.path, made.data.target, made.data.time) == ("flights.csv", "late", "time")
     assert made.split.train == 0.5
     assert made.data.kinds["carrier"] == "category"
-    assert [lane.name for lane in made.lane] == ["Static", "Retrained", "Online", "Online tree"]
+    assert [lane.name for lane in made.lane] == [
+        "Static",
+        "Retrained",
+        "On alarm",
+        "Online",
+        "Online tree",
+    ]
     again = run("new", "flights.csv", "--target", "late", "-o", "made.toml", folder=project,
                 status=1)  # fmt: skip
     assert "--force" in sentence(again)

@@ -29,6 +29,7 @@ def test_default_lanes_can_be_run(task: str, mode: str) -> None:
     assert [lane.policy.__class__.__name__ for lane in experiment.lane] == [
         "StaticPolicy",
         "ScheduledPolicy",
+        "TriggeredPolicy",
         "OnlinePolicy",
         "OnlinePolicy",
     ]

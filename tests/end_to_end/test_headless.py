@@ -39,7 +39,15 @@ def test_from_a_file_to_results_and_back(tmp_path: Path) -> None:
     first = json.loads(modellab("run", "flights.toml", "--json", *changes, folder=tmp_path))
     assert (first["rows"], first["train_rows"], first["stream_rows"]) == (327_346, 5000, 2000)
     names = [lane["name"] for lane in first["lanes"]]
-    assert names == ["Static", "Retrained", "Online", "Online tree", "Majority class", "No change"]
+    assert names == [
+        "Static",
+        "Retrained",
+        "On alarm",
+        "Online",
+        "Online tree",
+        "Majority class",
+        "No change",
+    ]
     for lane in first["lanes"]:
         assert 0.5 < lane["metrics"]["cumulative"]["accuracy"] < 1
     # The second time the data are there already, and the numbers are the same.

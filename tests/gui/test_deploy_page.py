@@ -72,7 +72,14 @@ class TestBefore:
         from modellab.replay.protocol import Deploy
 
         said = [name for name, _ in start.start._shown[0]]
-        assert said == ["Static", "Retrained", "Online", "Online tree", "Baselines"]
+        assert said == [
+            "Static",
+            "Retrained",
+            "On alarm",
+            "Online",
+            "Online tree",
+            "Baselines",
+        ]
         assert "201 to 1,000" in start.start.story.text()
         gui_bench.engine.held.add(Deploy)
         QTest.mouseClick(start.start.button, Qt.MouseButton.LeftButton)
@@ -480,4 +487,4 @@ class TestLayout:
 
 
 def test_status_tells_lanes_and_labels(page: Any, bench: DeployBench) -> None:
-    assert page.status() == ["4 lanes on the same rows, 2 baselines", "labels arrive with each row"]
+    assert page.status() == ["5 lanes on the same rows, 2 baselines", "labels arrive with each row"]

@@ -36,7 +36,8 @@ def cards(bench: DeployBench, qtbot: Any) -> Any:
 
 
 def test_one_card_for_every_lane_in_order(cards: Any, bench: DeployBench) -> None:
-    names = ["Static", "Retrained", "Online", "Online tree", "Majority class", "No change"]
+    names = ["Static", "Retrained", "On alarm", "Online", "Online tree"]
+    names += ["Majority class", "No change"]
     assert list(cards.cards) == names
     heights = [cards.cards[name].y() for name in names]
     assert heights == sorted(heights)

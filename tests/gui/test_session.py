@@ -495,12 +495,17 @@ def test_lanes_are_added_removed_and_brought_back(bench: Bench, csv: Path) -> No
     assert "Tree" not in session.deployment.lanes
     session.remove_lane("Online")
     bench.settle()
-    assert [x.name for x in session.experiment.lane] == ["Static", "Retrained", "Online tree"]
+    assert [x.name for x in session.experiment.lane] == [
+        "Static",
+        "Retrained",
+        "On alarm",
+        "Online tree",
+    ]
     assert session.deployment.selected == "Static"
     session.undo()
     bench.settle()
     assert "Online" in session.deployment.lanes
-    assert session.deployment.lanes["Online"].index == 2  # its colour again
+    assert session.deployment.lanes["Online"].index == 3  # its colour again
     session.duplicate_lane("Online")
     bench.settle()
     assert "Online 2" in session.deployment.lanes
@@ -513,7 +518,7 @@ def test_a_lane_is_replaced_under_another_name(bench: Bench, csv: Path) -> None:
     bench.settle()
     assert "Online" not in session.deployment.lanes
     assert session.deployment.lanes["Slow"].spec == new
-    assert session.deployment.lanes["Slow"].index == 2
+    assert session.deployment.lanes["Slow"].index == 3
 
 
 def test_a_fork_has_its_parents_colour_and_its_removal_cleans_the_journal(
@@ -543,6 +548,7 @@ def test_default_lanes_of_the_engine_take_the_trained_learner(bench: Bench, csv:
     assert [x.name for x in session.experiment.lane] == [
         "Static",
         "Retrained",
+        "On alarm",
         "Online",
         "Online tree",
     ]
