@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHeaderView, QStyle, QStyledItemDelegate, QStyleOp
 
 from modellab.gui.decide import words
 from modellab.gui.decide.columns import COLUMNS
-from modellab.gui.decide.lanes_model import ROW_ROLE, Index, LanesModel
+from modellab.gui.decide.lanes_model import ROW_ROLE, Index, LanesModel, cell_font
 from modellab.gui.decide.looks import paint_sign
 from modellab.gui.kit import one_line
 from modellab.gui.theme import font, mix, paint_icon, px, theme
@@ -19,6 +19,7 @@ from modellab.gui.theme import font, mix, paint_icon, px, theme
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QTableView
 
+    from modellab.gui.decide.columns import Column
     from modellab.verdict.values import LaneRow
 
 _V = Qt.AlignmentFlag.AlignVCenter
@@ -42,54 +43,59 @@ class LaneCell(QStyledItemDelegate):
         self.model = model
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        bare = QStyleOptionViewItem(option)
-        self.initStyleOption(bare, index)
-        text = bare.text
-        bare.text = ""
-        style = bare.widget.style()
-        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, bare, painter, bare.widget)
+        # Painted by hand throughout: the style's way asks the model a dozen times for each cell.
         row: LaneRow | None = index.data(ROW_ROLE)
         verdict = self.model.verdict
         if row is None or verdict is None:
             return
+        tokens = theme()
+        column = COLUMNS[index.column()]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(option.rect)
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        if row.name == verdict.recommended and not chosen:
-            colour = self.model.look(row).colour
-            painter.fillRect(box.adjusted(0, 0, 0, -1), QColor(theme().tint(colour, 0.08)))
+        ground = tokens.surface
+        if option.state & QStyle.StateFlag.State_Selected:
+            ground = tokens.selected
+        elif row.name == verdict.recommended:
+            ground = tokens.tint(self.model.look(row).colour, 0.08)
+        painter.fillRect(box, QColor(ground))
+        painter.fillRect(QRectF(box.left(), box.bottom() - 1, box.width(), 1),
+                         QColor(tokens.hairline))  # fmt: skip
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(QColor(tokens.link), 1))
+            painter.drawRect(box.adjusted(0.5, 0.5, -0.5, -1.5))
         if self.model.faint:
             painter.setOpacity(0.6)
-        self.content(painter, box.adjusted(px(8), 0, -px(8), -1), row, text, index)
+        text = one_line(column.text(row, verdict))
+        self.content(painter, box.adjusted(px(8), 0, -px(8), -1), row, text, column)
         painter.restore()
 
     def content(
-        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, index: Index
+        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, column: Column
     ) -> None:
         """Paint the text of an ordinary cell."""
-        painter.setFont(index.data(Qt.ItemDataRole.FontRole))
-        painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole))
-        side = Qt.AlignmentFlag(index.data(Qt.ItemDataRole.TextAlignmentRole))
+        painter.setFont(cell_font(column.id))
+        painter.setPen(self.model.colour(row, column.id))
+        side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
         shown = painter.fontMetrics().elidedText(
             text, Qt.TextElideMode.ElideRight, round(box.width()) + 1
         )
-        painter.drawText(box, side, shown)
+        painter.drawText(box, _V | side, shown)
 
 
 class NameCell(LaneCell):
     """The lane's sign and its name, cut in the middle."""
 
     def content(
-        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, index: Index
+        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, column: Column
     ) -> None:
         side = px(12)
         wide = side + (px(4) if self.model.look(row).kind == "baseline" else 0)
         sign = QRectF(box.left() + px(4), box.center().y() - side / 2, wide, side)
         paint_sign(painter, sign, self.model.look(row))
         left = box.left() + px(28)
-        painter.setFont(index.data(Qt.ItemDataRole.FontRole))
-        painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole))
+        painter.setFont(cell_font(column.id))
+        painter.setPen(self.model.colour(row, column.id))
         room = QRectF(left, box.top(), box.right() - left, box.height())
         shown = painter.fontMetrics().elidedText(
             text, Qt.TextElideMode.ElideMiddle, round(room.width())
@@ -101,7 +107,7 @@ class ErrorCell(LaneCell):
     """The error, strong, and half of its interval beside it."""
 
     def content(
-        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, index: Index
+        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, column: Column
     ) -> None:
         value, _, half = text.partition(" ")
         faint = font(12)
@@ -109,8 +115,8 @@ class ErrorCell(LaneCell):
         painter.setFont(faint)
         painter.setPen(QColor(theme().third))
         painter.drawText(box, _V | Qt.AlignmentFlag.AlignRight, half)
-        painter.setFont(index.data(Qt.ItemDataRole.FontRole))
-        painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole))
+        painter.setFont(cell_font(column.id))
+        painter.setPen(self.model.colour(row, column.id))
         room = box.adjusted(0, 0, -(wide + px(7) if half else 0), 0)
         painter.drawText(room, _V | Qt.AlignmentFlag.AlignRight, value)
 
@@ -130,7 +136,7 @@ class AgainstCell(LaneCell):
         return (low, high) if high > low else (low, low + 1.0)
 
     def content(
-        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, index: Index
+        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, column: Column
     ) -> None:
         tokens = theme()
         verdict = self.model.verdict
@@ -216,15 +222,15 @@ class CostCell(LaneCell):
     """The total cost, and a bar of its parts: the errors strongest, the rest fainter."""
 
     def content(
-        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, index: Index
+        self, painter: QPainter, box: QRectF, row: LaneRow, text: str, column: Column
     ) -> None:
         tokens = theme()
-        strong = index.data(Qt.ItemDataRole.FontRole)
+        strong = cell_font(column.id)
         metrics = QFontMetrics(strong)
         texts = (words.money_text(words.total_cost(r)) for r in self.model.lanes())
         room = max((metrics.horizontalAdvance(t) for t in texts), default=0)
         painter.setFont(strong)
-        painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole))
+        painter.setPen(self.model.colour(row, column.id))
         painter.drawText(box, _V | Qt.AlignmentFlag.AlignRight, text)
         left, right = box.left() + px(4), box.right() - room - px(12)
         limit = cut_limit([words.total_cost(r) for r in self.model.lanes()])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QFont
 
 from modellab.gui.decide import words
 from modellab.gui.decide.columns import COLUMNS
@@ -13,6 +14,7 @@ from modellab.gui.decide.looks import Look, Looks, look_of
 from modellab.gui.decide.terms import POLICY_TERMS, explain
 from modellab.gui.kit import one_line, tip_text
 from modellab.gui.theme import font, theme
+from modellab.gui.theme.fonts import text_scale
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -23,6 +25,19 @@ Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 NUMBER = {column.id: number for number, column in enumerate(COLUMNS)}
+
+STRONG = ("lane", "error", "cost")
+"""Columns that are read first."""
+
+
+def cell_font(column: str) -> QFont:
+    """Return the font of a column's cells."""
+    return _font(600 if column in STRONG else 400, column != "lane", text_scale())
+
+
+@lru_cache(maxsize=16)
+def _font(weight: int, tabular: bool, _scale: float) -> QFont:
+    return font(13, weight, tabular=tabular)
 
 
 class LanesModel(QAbstractTableModel):
@@ -37,6 +52,8 @@ class LanesModel(QAbstractTableModel):
 
     def set_verdict(self, verdict: Verdict | None, looks: Looks, *, faint: bool) -> None:
         """Show another verdict; the same lanes in the same order keep the selection."""
+        if (verdict, looks, faint) == (self.verdict, self.looks, self.faint):
+            return
         names = [row.name for row in self.lanes()]
         new = [row.name for row in verdict.lanes] if verdict is not None else []
         if names != new:
@@ -84,10 +101,9 @@ class LanesModel(QAbstractTableModel):
             side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
             return int(side | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.FontRole:
-            strong = column.id in ("lane", "error", "cost")
-            return font(13, 600 if strong else 400, tabular=column.id != "lane")
+            return cell_font(column.id)
         if role == Qt.ItemDataRole.ForegroundRole:
-            return self._colour(row, column.id)
+            return self.colour(row, column.id)
         return None
 
     def told(self, row: LaneRow, number: int) -> str:
@@ -116,7 +132,8 @@ class LanesModel(QAbstractTableModel):
             parts.append(explain(*terms))
         return "\n".join(part for part in parts if part)
 
-    def _colour(self, row: LaneRow, column: str) -> QColor | None:
+    def colour(self, row: LaneRow, column: str) -> QColor:
+        """Return the colour of a cell's text."""
         tokens = theme()
         if self.faint:
             return QColor(tokens.third)
@@ -126,7 +143,7 @@ class LanesModel(QAbstractTableModel):
             own = bool(self.verdict and row.name == self.verdict.recommended)
             if own and worst is not None and worst[1] > 0 and len(rises) > 1:
                 return QColor(tokens.warning)
-        if column in ("lane", "error", "cost"):
+        if column in STRONG:
             return QColor(tokens.text)
         return QColor(tokens.second)
 
