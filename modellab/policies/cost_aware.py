@@ -264,7 +264,7 @@ class CostAware(Watched):
         return None
 
     def _action(self, at: int) -> None:
-        self._retrain(at, self._cause)
+        self._begin_cycle(at, self._cause)
         self.course.restart()
         self.labelled = 0
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from modellab.experiment import Scalar
     from modellab.policies.own_errors import Arrived, OwnErrors
 
-LEAST_ROWS = 200
-"""``keep = "alarm"`` goes back to the newest alarm since which at least so many labels came."""
+LEAST_ROWS = 500
+"""``keep = "alarm"`` goes back to the newest alarm since which the labels of so many rows came."""
 _ALARMS_KEPT = 64
 
 

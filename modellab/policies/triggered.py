@@ -119,7 +119,7 @@ class Triggered(Watched):
         elif spec.action == "switch":
             self._switch(at, cause)
         else:
-            self._retrain(at, cause)
+            self._begin_cycle(at, cause)
 
     def _reset(self, at: int, cause: str) -> None:
         hand_over(self.inner, self.around.build(), self.known_before(at))

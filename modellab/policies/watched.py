@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from modellab.data.stream import BLOCK
 from modellab.experiment import rows_or_span
 from modellab.learners.base import Prediction, PrequentialLearner
 from modellab.policies.base import NEVER, Surroundings
-from modellab.policies.cycle import Cycle
+from modellab.policies.cycle import LEAST_ROWS, Cycle
 
 if TYPE_CHECKING:
     from modellab.experiment import Policy as PolicySpec
@@ -30,12 +32,18 @@ class Watched(Cycle):
     them online is taken back and goes through them again as far as that row. So neither the length
     of a try nor that of a chunk ever matters.
 
+    With ``keep = "alarm"``, the cycle first collects: right after an alarm there is nothing yet to
+    learn the new state of things from. It waits until the labels of `LEAST_ROWS` rows have come
+    since the alarm that called for it.
+
     Attributes
     ----------
     hit
         Position before whose prediction it must act, if that is known.
     acted_at
         Position of its last action.
+    collecting
+        While it collects: the row before which all labels must be known, and why it retrains.
     """
 
     def __init__(
@@ -48,6 +56,7 @@ class Watched(Cycle):
         super().__init__(spec, learner, around, inner)
         self.hit: int | None = None
         self.acted_at: int | None = None
+        self.collecting: tuple[int, str] | None = None
         self._try = _FIRST_TRY
         self._weight = 0  # bytes of the learner's state when it was last kept
         self._cooled(self.at)  # a span that cannot be kept is told before the replay
@@ -72,7 +81,7 @@ class Watched(Cycle):
 
     def _armed_from(self) -> int:
         """First position at which it may act."""
-        if self.waiting or self.at < self.down_until:
+        if self.waiting or self.collecting or self.at < self.down_until:
             return NEVER  # one cycle at a time
         if self.acted_at is None:
             return self.around.train_rows
@@ -91,10 +100,17 @@ class Watched(Cycle):
         return True
 
     def _next_act(self, at: int) -> int:
-        del at
-        return NEVER
+        if self.collecting is None:
+            return NEVER
+        end = self.piece_end(at)
+        upto = self.around.label_upto(at, end)
+        return at + 1 + int(np.searchsorted(upto, self.collecting[0])) if len(upto) else end
 
     def _act(self, at: int) -> None:
+        if self.collecting is not None and self.known_before(at) >= self.collecting[0]:
+            _, cause = self.collecting
+            self.collecting = None
+            self._retrain(at, cause)
         if self.hit != at:
             return
         self.hit = None
@@ -102,6 +118,15 @@ class Watched(Cycle):
         self._weight = 0
         self._try = _FIRST_TRY
         self._action(at)
+
+    def _begin_cycle(self, at: int, cause: str) -> None:
+        """Retrain now, or once there is enough to learn from."""
+        newest = self.alarm_rows[-1] if self.alarm_rows and self.spec.keep == "alarm" else None
+        if newest is None or self.known_before(at) - newest >= LEAST_ROWS:
+            self._retrain(at, cause)
+            return
+        told = f"{cause} at row {at:,}; then {LEAST_ROWS:,} rows were collected"
+        self.collecting = (newest + LEAST_ROWS, told)
 
     # -- rows, tried ahead
 
@@ -164,9 +189,11 @@ class Watched(Cycle):
 
     def state(self) -> dict[str, Any]:
         """Everything but the learner."""
-        return {**super().state(), "hit": self.hit, "acted_at": self.acted_at}
+        own = {"hit": self.hit, "acted_at": self.acted_at, "collecting": self.collecting}
+        return {**super().state(), **own}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `state`."""
         super().load_state(state)
         self.hit, self.acted_at = state["hit"], state["acted_at"]
+        self.collecting = state["collecting"]

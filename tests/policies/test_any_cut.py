@@ -37,6 +37,10 @@ CASES: dict[str, tuple[LearnerSpec, Any]] = {
         BATCH,
         TriggeredPolicy(when=[DRIFT], keep="alarm", test_rows=60, cooldown=90, delay=35),
     ),
+    "costs, since the alarm": (
+        BATCH,
+        CostAwarePolicy(keep="alarm", test_rows=60, cooldown=90, window=60, price_retrain=20.0),
+    ),
     "triggered by two of three": (
         BAYES,
         TriggeredPolicy(
