@@ -23,12 +23,13 @@ TRIES = 3
 class Best:
     """The state of a model with the least window error so far.
 
-    `tries`: rollbacks to it in a row that did not help.
+    `mark`: tells whether the deployed model is still this one (see `_mark`). `tries`: rollbacks to
+    it in a row that did not help.
     """
 
     position: int
     error: float
-    version: int
+    mark: tuple[Any, ...]
     blob: bytes
     saved: dict[str, Any]
     tries: int = 0
@@ -77,7 +78,6 @@ class Rollback:
         if error <= best.error + self._margin:
             best.tries, self._least = 0, self._window
             return None
-        blob = policy.learner.state()
         if best.tries >= TRIES:
             self._keep(policy, position, error)
             text = (
@@ -85,9 +85,10 @@ class Rollback:
                 "to it did not help: the guard takes the present one as its best"
             )
             return PolicyEvent(position, "warning", text)
-        if blob == best.blob:
+        if best.mark == _mark(policy):
             return None
         self._back(policy, best)
+        best.mark = _mark(policy)
         best.tries += 1
         self._least = self._window * 2 ** (best.tries - 1)
         self._errors.drop(position)
@@ -120,12 +121,12 @@ class Rollback:
 
     def _keep(self, policy: Policy, position: int, error: float) -> None:
         best = self.best
-        if best is not None and best.version == policy.version and best.tries == 0:
+        if best is not None and best.mark == _mark(policy) and best.tries < TRIES:
             best.error = min(error, best.error)
             return
         saved = {k: v for k, v in policy.state().items() if k != "cache"}
         self._least = self._window
-        self.best = Best(position, error, policy.version, policy.learner.state(), saved)
+        self.best = Best(position, error, _mark(policy), policy.learner.state(), saved)
 
     def _back(self, policy: Policy, best: Best) -> None:
         """Go back; settings that were changed since then stay as they are."""
@@ -155,6 +156,12 @@ class Rollback:
         self._errors.load_state(state["errors"])
         self._least = state["least"]
         self.best = None if state["best"] is None else Best(**state["best"])
+
+
+def _mark(policy: Policy) -> tuple[Any, ...]:
+    """What changes whenever the deployed model does, and does not depend on chunks or restarts."""
+    counters = policy.counters
+    return (counters.updates, counters.redeploys, counters.rollbacks, policy.trained_to)
 
 
 def live_settings(learner: Learner) -> dict[str, Any]:
