@@ -7,191 +7,35 @@ from typing import TYPE_CHECKING, Any
 
 from modellab.learners.base import CatalogueEntry, Inputs, Learner, Parameter, TaskKind
 from modellab.learners.compiled import forests, trees
+from modellab.learners.compiled_parameters import (
+    ALARM,
+    BINARY,
+    BOOTSTRAP,
+    COLUMNS,
+    CRITERION,
+    DELTA,
+    DEPTH,
+    DRIFT_ROWS,
+    FADING,
+    GRACE,
+    LEAVES,
+    MEMORY,
+    MODELS,
+    NEIGHBOURS,
+    SCALED,
+    SWITCH,
+    TAU,
+    VOTES,
+    WARNING,
+    WEIGHT,
+    WINDOW,
+)
 from modellab.learners.row_learner import Method, RowLearner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from modellab.learners.compiled._loop import RowLoop
-
-GRACE = Parameter(
-    "grace_period",
-    "Rows between split attempts",
-    "int",
-    200,
-    low=1,
-    high=100_000,
-    log=True,
-    unit="rows",
-    live=True,
-    help="How many rows a leaf sees before it looks for a split again.",
-)
-DELTA = Parameter(
-    "delta",
-    "Doubt allowed in a split",
-    "float",
-    1e-7,
-    low=1e-12,
-    high=0.5,
-    log=True,
-    live=True,
-    help="The chance of splitting on the wrong column. Small values wait for more rows.",
-)
-TAU = Parameter(
-    "tau",
-    "Tie threshold",
-    "float",
-    0.05,
-    low=0.0,
-    high=1.0,
-    live=True,
-    help="Two columns that are closer than this count as equally good, and the tree splits.",
-)
-DEPTH = Parameter(
-    "max_depth",
-    "Greatest depth",
-    "int",
-    None,
-    low=1,
-    high=trees.DEEPEST,
-    unit="levels",
-    live=True,
-    optional=True,
-    help="How many questions in a row the tree may ask.",
-)
-CRITERION = Parameter(
-    "split_criterion",
-    "What makes a good split",
-    "choice",
-    "info_gain",
-    choices=trees.CRITERIA,
-    help="How the mix of classes before and after a split is compared: information gain, or the "
-    "Gini index.",
-)
-LEAVES = Parameter(
-    "leaf_prediction",
-    "Answer of a leaf",
-    "choice",
-    "adaptive",
-    choices=trees.ANSWERS,
-    help="The majority class, naive Bayes on the rows of the leaf, or whichever of the two has "
-    "been right more often there.",
-)
-BINARY = Parameter(
-    "binary_split",
-    "Two branches only",
-    "bool",
-    False,
-    help="Categories are split one against the rest, never into a branch for each.",
-)
-MEMORY = Parameter(
-    "max_size",
-    "Memory, at most",
-    "float",
-    100.0,
-    low=0.01,
-    high=10_000.0,
-    log=True,
-    unit="MB",
-    live=True,
-    optional=True,
-    help="Beyond it, the leaves with least to gain give up their statistics and stop splitting.",
-)
-SWITCH = Parameter(
-    "switch_significance",
-    "Doubt allowed in a replacement",
-    "float",
-    0.05,
-    low=0.001,
-    high=0.5,
-    log=True,
-    live=True,
-    help="A branch is replaced when the new one is better at this level of significance.",
-)
-DRIFT_ROWS = Parameter(
-    "drift_window_threshold",
-    "Rows before a replacement",
-    "int",
-    300,
-    low=10,
-    high=100_000,
-    log=True,
-    unit="rows",
-    live=True,
-    help="How many rows a new branch must have seen before it may replace the old one.",
-)
-ALARM = Parameter(
-    "adwin_delta",
-    "Doubt allowed in an alarm",
-    "float",
-    0.002,
-    low=1e-6,
-    high=0.5,
-    log=True,
-    live=True,
-    help="When a branch's errors count as risen. Small values give fewer false alarms and later "
-    "true ones.",
-)
-BOOTSTRAP = Parameter(
-    "bootstrap_sampling",
-    "Weights drawn at random",
-    "bool",
-    True,
-    help="Each row counts once or several times, drawn by lot: the tree grows faster.",
-)
-
-
-FADING = Parameter(
-    "fading",
-    "Fading",
-    "float",
-    1.0,
-    low=0.9,
-    high=1.0,
-    live=True,
-    help="What was learned counts so much with each further row: 1 never forgets, 0.999 remembers "
-    "about the last thousand rows.",
-)
-MODELS = Parameter(
-    "n_models",
-    "Trees",
-    "int",
-    10,
-    low=1,
-    high=200,
-    log=True,
-    help="More trees are steadier and take proportionally longer.",
-)
-WEIGHT = Parameter(
-    "lambda_value",
-    "Weight of a row, on average",
-    "float",
-    6.0,
-    low=0.1,
-    high=50.0,
-    live=True,
-    help="Each tree learns each row about so many times (Poisson), so that trees differ.",
-)
-COLUMNS = Parameter(
-    "max_features",
-    "Share of columns",
-    "float",
-    0.6,
-    low=0.01,
-    high=1.0,
-    help="Each leaf looks at so large a share of the columns, drawn by lot.",
-)
-WARNING = Parameter(
-    "warning_delta",
-    "Doubt allowed in a warning",
-    "float",
-    0.01,
-    low=1e-6,
-    high=0.5,
-    log=True,
-    live=True,
-    help="At a warning a young tree begins to learn beside the old one.",
-)
 
 
 def tree_settings(values: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
@@ -343,6 +187,39 @@ _BAGGING = _forest(
 )
 
 
+def _neighbour_settings(values: Mapping[str, Any], _inputs: Inputs) -> dict[str, Any]:
+    return {
+        "window": values["window"],
+        "neighbours": values["n_neighbors"],
+        "by_distance": values["weights"] == "distance",
+        "scaled": values["scale"],
+    }
+
+
+def _make_neighbours(inputs: Inputs, classes: int, settings: dict[str, Any]) -> RowLoop:
+    """The nearest kept rows by squared differences, summed over the columns.
+
+    A number's difference is in deviations of all rows so far; another category counts 1, and so
+    does a number that is missing in either row (a missing category is a category of its own).
+    """
+    import numpy as np
+
+    from modellab.learners.compiled import _neighbours
+
+    codes = np.array(inputs.codes or (0,) * len(inputs.names), np.int32)
+    return _neighbours.NeighboursCore(codes, classes, settings)
+
+
+_NEIGHBOURS = Method(
+    "Sliding-window neighbours",
+    (NEIGHBOURS, WINDOW, VOTES, SCALED),
+    _make_neighbours,
+    _neighbour_settings,
+    lambda core: {"rows kept": float(core.measure()[0])},
+    lambda core: int(core.measure()[1]),
+)
+
+
 def _bayes_settings(values: Mapping[str, Any], _inputs: Inputs) -> dict[str, Any]:
     # Naive Bayes is a Hoeffding tree that never splits.
     return trees.tree_settings(answer="naive_bayes", max_depth=0, fading=values["fading"])
@@ -424,5 +301,12 @@ COMPILED_ENTRIES = (
         ("classification",),
         "A bell curve for each number and a table for each category, by class, updated row by row. "
         "Very fast; with fading it forgets.",
+    ),
+    _entry(
+        "compiled_window_knn",
+        _NEIGHBOURS,
+        ("classification", "regression"),
+        "The most similar of the newest rows vote. It forgets by itself, and is a hard baseline "
+        "under drift.",
     ),
 )

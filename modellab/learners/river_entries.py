@@ -417,7 +417,7 @@ RIVER_ENTRIES = (
     ),
     _entry(
         "sliding_window_knn",
-        "Sliding-window neighbours",
+        "Sliding-window neighbours (river)",
         "The most similar of the newest rows vote. It forgets by itself, and is a hard baseline "
         "under drift.",
         (_NEIGHBOURS, _WINDOW, _SCALE),

@@ -193,8 +193,10 @@ def test_settings_are_checked_and_live_ones_move(kind, task):
             continue
         learner.fit(x, y)
         before = learner.state()
-        learner.set(p.name, p.low if p.low != p.default else p.high)
-        assert learner.settings()[p.name] == (p.low if p.low != p.default else p.high)
+        offered = [*p.choices, p.low, p.high, not p.default]
+        other = next(v for v in offered if v is not None and v != p.default)
+        learner.set(p.name, other)
+        assert learner.settings()[p.name] == other
         learner.set(p.name, "none" if p.default is None else p.default)
         assert learner.state() == before
     with pytest.raises(LearnerError, match="no setting called"):
