@@ -8,6 +8,7 @@ where CPU time has a price. Events are written without what was measured (the se
 
 from __future__ import annotations
 
+import csv
 import math
 import shutil
 from importlib import metadata
@@ -48,6 +49,7 @@ MEASURED = (
 LANE_MEASURED = ("cpu_seconds", "model_bytes")
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "river", "msgspec")
 PREDICTIONS = "predictions.parquet"
+QUARANTINE = "quarantine.csv"
 
 
 def write_results(
@@ -80,6 +82,7 @@ def write_results(
         (folder / "events.jsonl").write_bytes(_events(result))
         write_losses(result, folder)
         _write_bad_rows(result, folder / "bad_rows.csv")
+        kept = _write_quarantine(result, folder / QUARANTINE)
         text = msgspec.json.format(msgspec.json.encode(summary(result, verdict)), indent=2)
         (folder / "summary.json").write_bytes(text + b"\n")
     except OSError as error:
@@ -88,6 +91,8 @@ def write_results(
         ) from error
     names = ["summary.json", "history.parquet", "parameters.parquet", "events.jsonl"]
     names += [LOSSES, PAIRED]
+    if kept:
+        names.append(QUARANTINE)
     if (folder / PREDICTIONS).is_file():
         names.append(PREDICTIONS)
     return [*names, "bad_rows.csv"]
@@ -257,3 +262,19 @@ def _write_bad_rows(result: RunResult, path: Path) -> None:
         shutil.copyfile(result.store.bad_rows_path, path)
     else:
         path.write_text("file,line,reason,text\n")
+
+
+def _write_quarantine(result: RunResult, path: Path) -> bool:
+    """Write which rows guards kept back from learning, and why; no file where there are none."""
+    path.unlink(missing_ok=True)
+    rows = [
+        (lane.name, position, reason)
+        for lane in result.lanes
+        for position, reason in lane.quarantine
+    ]
+    if rows:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["lane", "row", "reason"])
+            writer.writerows(rows)
+    return bool(rows)

@@ -61,7 +61,8 @@ class LaneResult:
     """What a lane did; `history` by metric, `metrics` by ``cumulative``, ``window``, ``fading``.
 
     `evidence`: what a verdict needs to know of it, single losses and alarms among that. `regret`:
-    against the hindsight optimum's lane, None without one.
+    against the hindsight optimum's lane, None without one. `quarantine`: position and reason of
+    the rows that its guard kept back (as many as are kept; all are counted in `quarantined`).
     """
 
     spec: LaneSpec
@@ -87,6 +88,7 @@ class LaneResult:
     rows_stored: int = 0
     staleness: float | None = None
     regret: float | None = None
+    quarantine: list[tuple[int, str]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -405,6 +407,7 @@ def _lane_result(replay: Replay, name: str, state: LaneState, evidence: LaneEvid
         rows_stored=state.rows_stored,
         staleness=state.staleness,
         regret=state.regret,
+        quarantine=replay.ask(name, "quarantine")[1],
     )
 
 

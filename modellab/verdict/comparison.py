@@ -6,6 +6,8 @@ row. Tests that take rows as independent find differences where there are none. 
 - the interval of the mean paired difference comes from a *moving-block bootstrap* (Kuensch 1989;
   Liu and Singh 1992): blocks of neighbouring tiles are drawn, as long as the autocorrelation of the
   differences asks for (Politis and White 2004, corrected by Patton, Politis and White 2009);
+- where one lane becomes worse than the other from some row on, as after a drift, chance is judged
+  by what is left around the mean before and the mean after (see `breaks`);
 - the *Diebold-Mariano* test (1995) divides the mean by an autocorrelation-consistent standard error
   (Newey and West 1987; Andrews and Monahan 1992) and corrects for small samples (Harvey, Leybourne
   and Newbold 1997);
@@ -25,6 +27,7 @@ import numpy as np
 
 from modellab.evaluation.paired import LossArrays, coarser
 from modellab.experiment import stream_rng
+from modellab.verdict.breaks import local_means
 from modellab.verdict.values import Interval
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ MOST_TILES = 512
 FEWEST_TILES = 10
 MOST_PERSISTENT = 0.99
 FEWEST_COSINES = 4
+FEWEST_FOR_BREAKS = 1000
 FEW_DISCORDANT = 50
 
 
@@ -191,6 +195,13 @@ def _mean_with_interval(
         # The same difference everywhere: all n signs are equal.
         return mean, mean, mean, 1.0 if mean == 0 else 2.0 ** (1 - n)
     length = block_length(residual)
+    if length > 1 and total >= FEWEST_FOR_BREAKS:
+        means, breaks = local_means(residual)
+        if breaks:
+            # Chance is judged by what is left when the mean may change where the data drift.
+            residual = residual - means
+            sums = sums - means * (total / n)
+            length = block_length(residual)
     errors = standard_errors(residual, length)
     low, high = _bootstrap(sums, weights, mean, length, level, seed, errors)
     return mean, low, high, diebold_mariano(n, mean, length, errors)

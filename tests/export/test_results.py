@@ -66,7 +66,7 @@ def test_all_of_the_contract(tmp_path: Path, task: str) -> None:
     assert list(summary) == [
         "modellab", "rows", "train_rows", "stream_rows", "bad_rows", "seed", "data_fingerprint",
         "wall_seconds", "rows_per_second", "import_seconds", "train_seconds", "peak_rss_mb",
-        "versions", "lanes",
+        "versions", "drift", "lanes", "verdict",
     ]  # fmt: skip
     assert (summary["rows"], summary["train_rows"], summary["stream_rows"]) == (4000, 1000, 3000)
     assert (summary["bad_rows"], summary["seed"]) == (1, 3)
@@ -76,7 +76,8 @@ def test_all_of_the_contract(tmp_path: Path, task: str) -> None:
         assert list(lane) == [
             "name", "policy", "learner", "baseline", "rows", "metrics", "updates", "retrains",
             "redeploys", "rollbacks", "downtime_rows", "cpu_seconds", "model_bytes", "cost",
-            "forgetting",
+            "forgetting", "rejected", "downtime_seconds", "rows_stored", "staleness_rows", "regret",
+            "quarantined", "alarms", "alarm_positions", "drift",
         ]  # fmt: skip
         assert list(lane["metrics"]) == ["cumulative", "window", "fading"]
         for view in lane["metrics"].values():
