@@ -109,13 +109,15 @@ def calibrate(
         expected = counts.sum(axis=0, dtype=np.float64) / (len(starts) * length)
         drawn = column.statistic(shares, expected)
         drawn = (drawn * growth**column.spread_power) ** column.power
-        one, few = (value**column.power for value in column.least())
-        moments[k] = max(drawn.mean(), one), max(drawn.std(), few - one)
+        one, some = (value**column.power for value in column.least())
+        moments[k] = max(drawn.mean(), one), max(drawn.std(), some - one)
         scores[k] = (drawn - moments[k, 0]) / moments[k, 1]
     level = quantile_above(scores.max(axis=0), chance)
+    # Where all columns are constant nothing was drawn that tells a level.
+    level = max(level, NormalDist().inv_cdf(1.0 - min(chance, 0.5)))
     powers = np.array([column.power for column in columns])
-    least = np.array([column.least()[0] for column in columns])
-    found = np.maximum(moments[:, 0] + level * moments[:, 1], least**powers) ** (1.0 / powers)
+    few = np.array([column.least()[1] for column in columns])
+    found = np.maximum((moments[:, 0] + level * moments[:, 1]) ** (1.0 / powers), few)
     # Without the last digits, in which processors differ.
     return np.array([float(f"{threshold:.11g}") for threshold in found])
 
