@@ -45,16 +45,15 @@ def default_lanes(
     learner
         The trained learner that goes live (else `default_learner`).
     stream_rows
-        Rows of the stream: the retrained lane retrains about ten times. The lane that retrains on
-        alarm learns from a twentieth of it, the newest: what came before the drift would mislead.
+        Rows of the stream: the retrained lane retrains about ten times.
     span_ns
         Event time from the first to the last row of the stream, 0 if there is no time column.
     """
     learner = learner or default_learner(task)
     every = _interval(stream_rows, span_ns)
-    newest = max(2000, round_down(stream_rows // 20))
+    # What came before the drift would mislead: it learns from what has come since.
     alarm = TriggeredPolicy(
-        when=[Condition(drift="adwin")], keep=newest, test_rows=newest // 5, cooldown=newest // 2
+        when=[Condition(drift="adwin")], keep="alarm", cooldown=max(1000, stream_rows // 50)
     )
     # Squared loss diverges where rare categories, standardised, become large: Huber's does not.
     online = LearnerSpec("linear", params={"loss": "log", "learning_rate": 0.01, "scale": "online"})
