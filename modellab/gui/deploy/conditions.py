@@ -204,9 +204,9 @@ class ConditionsForm(QWidget):
         for condition in conditions:
             self._put(condition)
         self.combine.set_current(combine if isinstance(combine, str) else "least")
+        self._show()
         if isinstance(combine, int):
             self.least.set_number(combine)
-        self._show()
 
     def conditions(self) -> list[Condition]:
         """Return what is entered."""

@@ -177,7 +177,7 @@ class FaultForm(QWidget):
             if isinstance(field, NumberField | SpanField | ChoiceField):
                 narrow(field)
             self.fields[name] = field
-            self.holders[name] = LabeledField(title, field)
+            self.holders[name] = LabeledField(title, field, parent=self)
         narrow(self.after, self.duration)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(px(12))
@@ -267,7 +267,7 @@ class FaultForm(QWidget):
         wanted = self._wanted()
         for holder in self.holders.values():
             self._grid.removeWidget(holder)
-            holder.setParent(None)
+            holder.hide()
         line = column = 0
         for name in wanted:
             holder = self.holders[name]

@@ -230,7 +230,7 @@ class SettingsGrid(QWidget):
             if not isinstance(field, ToggleSwitch | OptionalNumber):
                 narrow(field)
             self.fields[setting.name] = field
-            self.holders[setting.name] = LabeledField(setting.title, field)
+            self.holders[setting.name] = LabeledField(setting.title, field, parent=self)
         self._place()
 
     def _place(self, names: Sequence[str] | None = None) -> None:

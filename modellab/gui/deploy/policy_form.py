@@ -224,7 +224,7 @@ class PolicyForm(QWidget):
             grid.setVisible(name == key and bool(grid.settings))
         self.conditions.setVisible(triggered)
         self._action.setVisible(triggered)
-        self._learn.setVisible(triggered and action in ("retrain", "alert"))
+        self._learn.setVisible(triggered and action != "reset")
         self.challenger.setVisible(key == "champion" or (triggered and action == "switch"))
         if triggered:
             cycle = ("keep", "test_rows", "margin", "delay", "downtime")

@@ -205,7 +205,9 @@ class DriftMap(LivePlot):
         pen = QPen(QColor(BAR), max(1.0, min(2.5, high / 4)))
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         painter.setPen(pen)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.drawLines(lines)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def paint_readout(self, painter: QPainter) -> None:
         """Paint the box with what is known of the cell under the cursor."""
