@@ -197,13 +197,20 @@ class Judge:
         over = np.zeros(stop - self.judged, dtype=bool)
         window = self._window
         if self.by_loss and stop > self.judged:
-            losses = self._losses.values(self.judged, stop)
-            # A label that was to come may have been lost since the row was predicted.
-            labels = self._around.labels(self.judged, stop)
-            known = ~np.isnan(losses) & labelled(self._around.task, labels)
+            losses = self._known_losses(self.judged, stop)
+            known = ~np.isnan(losses)
             over[known], window = window.judge(losses[known])
         self._looked = (self.judged, stop, over, window)
         return over, window
+
+    def _known_losses(self, start: int, stop: int) -> Floats:
+        """Losses of rows [start, stop); NaN without a prediction or a label.
+
+        A label that was to come may have been lost since the row was predicted.
+        """
+        losses = self._losses.values(start, stop)
+        there = labelled(self._around.task, self._around.labels(start, stop))
+        return losses if there.all() else np.where(there, losses, np.nan)
 
     def settle(self, stop: int, *, learning: bool = True) -> None:
         """Decide the rows before `stop`, whose labels have arrived.
@@ -228,15 +235,16 @@ class Judge:
         far = int(np.count_nonzero(out[at]))
         self.count["range"] += far
         self.count["loss"] += len(at) - far
+        losses = self._known_losses(start, start + len(out))
+        window, done = self._window, 0  # the window as it was before row start + done
         for k in at[: max(0, KEPT - len(self.quarantine))].tolist():
             if out[k] and self._ranges is not None:
                 self.quarantine.append(self._ranges.reason(start + k))
                 continue
-            losses = self._losses.values(start, start + k + 1)
-            before = losses[:k]
-            limit = self._window.judge(before[~np.isnan(before)])[1].quantile
+            before = losses[done:k]
+            window, done = window.judge(before[~np.isnan(before)])[1], k
             self.quarantine.append(
-                Quarantined(start + k, "loss", float(losses[k]), 0.0, float(limit))
+                Quarantined(start + k, "loss", float(losses[k]), 0.0, window.quantile)
             )
 
     def left_out(self, start: int, stop: int) -> Ints:

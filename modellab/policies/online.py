@@ -64,7 +64,8 @@ class Online(Policy):
         """Run ahead as if no loss were too large; where one is, go back and run up to there.
 
         A loss is known once its row was predicted and its label has arrived. So a run is right up
-        to the arrival of the first row that is to be left out.
+        to the arrival of the first row that is to be left out. While only labels of rows before it
+        arrive (they are late), all is known beforehand.
         """
         if not guard.by_loss or guard.blind or self.spec.frozen:
             prediction = self._step_compiled(start, stop)
@@ -74,8 +75,17 @@ class Online(Policy):
         parts = []
         at = start
         while at < stop:
+            upto = self.around.label_upto(at, stop)
+            late = int(np.searchsorted(upto, at, side="right"))
+            if late >= _LEAST_REACH:
+                guard.settle(int(upto[late - 1]))
+                prediction = self._step_compiled(at, at + late)
+                guard.record(at, prediction)
+                parts.append(prediction)
+                at += late
+                continue
             end = min(stop, at + self._reach)
-            upto = self.around.label_upto(at, end)
+            upto = upto[: end - at]
             known = max(int(upto[-1]), guard.judged)
             blob, own = self.learner.state(), self._bookmark()
             prediction = self._step_compiled(at, end)
