@@ -26,8 +26,13 @@ class Course:
     Attributes
     ----------
     fresh
-        Mean error over its first `window` labelled rows: right after the (re)training. NaN until
-        these are known.
+        What the error is when the model is fresh: the mean over its first `window` labelled rows,
+        right after the (re)training. NaN until these are known. A retrain that did not bring the
+        error at least half the way back to it leaves it as it was before.
+    patience
+        Doubles with each such retrain in a row, else 1: so many times as much must be at stake
+        before the next one. What cannot be repaired is not paid for for ever, and what was
+        retrained too early, on too little that is new, is tried again.
     avoidable
         Errors above that: the sum of ``window error - fresh`` over the rows that followed, never
         below 0 (what was better than fresh for a while is no credit against what gets worse; the
@@ -40,13 +45,20 @@ class Course:
 
     def __init__(self, window: int) -> None:
         self.window = window
+        self.fresh = math.nan
+        self.patience = 1
+        self.before = math.nan  # window error when the last retrain was called for
+        self.now = math.nan
         self.restart()
 
+    def called(self) -> None:
+        """A retrain is called for."""
+        self.before = self.now
+
     def restart(self) -> None:
-        """Another model answers."""
+        """Another model answers, or the one that did has prevailed."""
         self.sums = WindowSums(self.window)
         self.squares = WindowSums(self.window)
-        self.fresh = math.nan
         self._total = 0.0
         self._lowest = 0.0
         self.tiles: list[float] = []
@@ -68,8 +80,10 @@ class Course:
         means = self.sums.update(losses) / self.window
         counts = np.arange(before + 1, before + 1 + len(losses))
         whole = np.flatnonzero(counts % self.window == 0)
-        if math.isnan(self.fresh) and len(whole):
-            self.fresh = float(means[whole[0]])
+        if before < self.window and len(whole):
+            self._first_window(float(means[whole[0]]))
+        if len(means):
+            self.now = float(means[-1])
         self.tiles = [*self.tiles, *means[whole].tolist()][-TILES:]
         squares = self.squares.update(losses * losses) / self.window
         if len(whole):
@@ -83,6 +97,14 @@ class Course:
             out[late] = totals - lowest
             self._total, self._lowest = float(totals[-1]), float(lowest[-1])
         return out
+
+    def _first_window(self, error: float) -> None:
+        """Take note whether the retrain helped, now that the first window is whole."""
+        if error - self.fresh > 0.5 * (self.before - self.fresh):  # False where one is NaN
+            self.patience = min(2 * self.patience, 1 << 40)
+        else:
+            self.fresh, self.patience = error, 1
+        self.before = math.nan
 
     def forecast(self, horizon: int, risk: float, bounded: bool) -> float:
         """Mean error over the next `horizon` rows if nothing is done, at quantile `risk`.
@@ -119,6 +141,9 @@ class Course:
             "squares": self.squares.state(),
             "scatter": self.scatter,
             "fresh": self.fresh,
+            "patience": self.patience,
+            "before": self.before,
+            "now": self.now,
             "total": self._total,
             "lowest": self._lowest,
             "tiles": list(self.tiles),
@@ -129,7 +154,8 @@ class Course:
         self.sums.load_state(state["sums"])
         self.squares.load_state(state["squares"])
         self.scatter = state["scatter"]
-        self.fresh = state["fresh"]
+        self.fresh, self.patience = state["fresh"], state["patience"]
+        self.before, self.now = state["before"], state["now"]
         self._total, self._lowest = state["total"], state["lowest"]
         self.tiles = list(state["tiles"])
 
@@ -142,7 +168,8 @@ class CostAware(Watched):
     Mahadevan and Mathioudakis (2024) and of Modyn's cost triggers (2025). ``forecast``: the mean
     error forecast for the next `horizon` rows at quantile `risk`, less the fresh one, times these
     rows, times the price of an error does (Regol et al. 2025); decided after every `window`
-    labelled rows. For regression an error costs its absolute value times the price.
+    labelled rows. Either may demand more where retrains did not help (`Course.patience`). For
+    regression an error costs its absolute value times the price.
 
     After a cold start the first training comes after `window` labelled rows.
     """
@@ -228,7 +255,8 @@ class CostAware(Watched):
         if self.spec.method == "forecast":
             return self._forecast(losses, positions, armed)
         avoidable = self.course.update(losses)
-        pays = (avoidable * self.price_error > self.price_retrain) & (positions >= armed)
+        patience = self.course.patience
+        pays = (avoidable * self.price_error > self.price_retrain * patience) & (positions >= armed)
         # All that is known at a position counts, be it several labels.
         last = np.append(positions[1:] != positions[:-1], True) if len(positions) else pays
         pays &= last
@@ -255,7 +283,7 @@ class CostAware(Watched):
             bounded = self.around.task.kind == "classification"
             expected = course.forecast(spec.horizon, spec.risk, bounded)
             stale = (expected - course.fresh) * spec.horizon
-            if stale * self.price_error > self.price_retrain:
+            if stale * self.price_error > self.price_retrain * course.patience:
                 self._cause = (
                     f"Error of {expected:.4g} forecast for the next {spec.horizon:,} rows, "
                     f"{course.fresh:.4g} when the model was fresh: a retrain costs less"
@@ -264,9 +292,12 @@ class CostAware(Watched):
         return None
 
     def _action(self, at: int) -> None:
-        self._begin_cycle(at, self._cause)
-        self.course.restart()
+        self.course.called()
         self.labelled = 0
+        self._begin_cycle(at, self._cause)
+
+    def _kept(self, at: int) -> None:
+        self.course.restart()
 
     def _model_changed(self, at: int, error: float = np.nan) -> None:
         super()._model_changed(at, error)

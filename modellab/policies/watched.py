@@ -74,6 +74,10 @@ class Watched(Cycle):
     def _action(self, at: int) -> None:
         """Act before row `at` is predicted."""
 
+    def _kept(self, at: int) -> None:
+        """A cycle is over, and the old model goes on."""
+        return
+
     _changes_model = True
     """Whether an action may change the model, so that answers given ahead are void."""
 
@@ -110,7 +114,8 @@ class Watched(Cycle):
         if self.collecting is not None and self.known_before(at) >= self.collecting[0]:
             _, cause = self.collecting
             self.collecting = None
-            self._retrain(at, cause)
+            if not self._retrain(at, cause):
+                self._kept(at)
         if self.hit != at:
             return
         self.hit = None
@@ -123,7 +128,8 @@ class Watched(Cycle):
         """Retrain now, or once there is enough to learn from."""
         newest = self.alarm_rows[-1] if self.alarm_rows and self.spec.keep == "alarm" else None
         if newest is None or self.known_before(at) - newest >= LEAST_ROWS:
-            self._retrain(at, cause)
+            if not self._retrain(at, cause):
+                self._kept(at)
             return
         told = f"{cause} at row {at:,}; then {LEAST_ROWS:,} rows were collected"
         self.collecting = (newest + LEAST_ROWS, told)
