@@ -28,6 +28,7 @@ The tail: with fewer than `TAIL` drawn windows beyond it, a quantile is not read
 from the largest tenth with an exponential tail of their mean excess. For statistics that are
 roughly normal that tail is too heavy: the threshold errs towards fewer false alarms. No bootstrap
 shows what the training window does not hold: a season or a trend longer than it will be an alarm.
+No threshold is so high that a window with nothing in common with the training window passes.
 """
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ def calibrate(
     level = max(level, NormalDist().inv_cdf(1.0 - min(chance, 0.5)))
     powers = np.array([column.power for column in columns])
     few = np.array([column.least()[1] for column in columns])
-    found = np.maximum((moments[:, 0] + level * moments[:, 1]) ** (1.0 / powers), few)
+    most = np.array([column.most() for column in columns])
+    found = (moments[:, 0] + level * moments[:, 1]) ** (1.0 / powers)
+    found = np.clip(found, few, np.maximum(few, most))
     # Without the last digits, in which processors differ.
     return np.array([float(f"{threshold:.11g}") for threshold in found])
 

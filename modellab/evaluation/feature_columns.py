@@ -84,6 +84,9 @@ class WatchedColumn(Protocol):
     def least(self) -> tuple[float, float]:
         """Statistics that one and a few odd rows would make in an otherwise constant column."""
 
+    def most(self) -> float:
+        """A statistic above which the window has next to nothing in common with training."""
+
 
 def watch(kind: Kind, values: Iterable[Any], window: int) -> WatchedColumn | None:
     """Fix the cells of a column by a sample of its training window.
@@ -107,6 +110,18 @@ def watch(kind: Kind, values: Iterable[Any], window: int) -> WatchedColumn | Non
     if kind in ("category", "boolean"):
         return _Category(values, window)
     return None
+
+
+def only_moves_on(codes: Codes, cells: int) -> bool:
+    """Whether a column only ever rises or falls along the training window (a counter, a date).
+
+    Its values are always new, and no window of the training window shows that. A column of fewer
+    than 20 cells may be in order by chance, or constant.
+    """
+    if cells < 20:
+        return False
+    steps = np.diff(codes.astype(np.int16))
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def _numbers(values: Any) -> Floats:
@@ -175,6 +190,9 @@ class _Number:
     def least(self) -> tuple[float, float]:
         return 2.0 / self._window, 4.0 / self._window
 
+    def most(self) -> float:
+        return 0.95
+
 
 class _Category:
     """A column of categories, or of booleans."""
@@ -222,6 +240,14 @@ class _Category:
 
     def least(self) -> tuple[float, float]:
         return 1.0, 3.0
+
+    def most(self) -> float:
+        # All rows of the window in the rarest level that has a cell of its own.
+        if self.cells == 2:
+            return float(self._window)
+        only = np.zeros((1, self.cells))
+        only[0, 2 + int(np.argmin(self._expected[2:]))] = 1.0
+        return max(0.95 * float(self.statistic(only)[0]), 4.0)
 
 
 def _texts(values: Any) -> Any:

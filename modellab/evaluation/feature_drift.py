@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.evaluation.calibration import calibrate
-from modellab.evaluation.feature_columns import WatchedColumn, watch
+from modellab.evaluation.feature_columns import WatchedColumn, only_moves_on, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,7 +115,8 @@ class FeatureDrift:
         read
             ``read(start, stop, columns)``: an Arrow table of the rows as they arrive.
         columns
-            Feature columns and their kinds; times are left out (always new).
+            Feature columns and their kinds. Left out is what is always new: times, and numbers that
+            only rise or only fall along the training window (counters, dates).
         train_rows
             Length T of the training window, the rows [0, T).
         spec
@@ -142,6 +143,8 @@ class FeatureDrift:
             if column is None:
                 continue
             cells = np.concatenate([column.codes(part) for part in _parts(read, name, runs)])
+            if only_moves_on(cells, column.cells):
+                continue
             column.settle(np.bincount(cells, minlength=column.cells).astype(np.float64))
             names.append(name)
             watched.append(column)

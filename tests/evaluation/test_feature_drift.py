@@ -200,6 +200,30 @@ def test_a_constant_column_bears_one_odd_row_but_not_many() -> None:
     assert drift.check(T + 1500).statistic[2] == 0.0
 
 
+def test_a_counter_is_not_watched() -> None:
+    x = np.random.default_rng(0).normal(size=T + 500)
+    counter = np.arange(T + 500.0)
+    kinds: dict[str, Kind] = {"up": "number", "down": "number", "x": "number", "one": "number"}
+    rows = Rows({"up": counter, "down": -counter, "x": x, "one": np.ones(T + 500)})
+    assert fit(rows, kinds).columns == ("x", "one")
+    assert FeatureDrift.fit(rows, {"up": "number"}, T, SPEC, 0) is None
+
+
+def test_a_window_with_nothing_in_common_always_alarms() -> None:
+    """A wandering column and one of long phases have high thresholds, but not beyond reach."""
+    walk = np.cumsum(np.random.default_rng(1).normal(size=T + 500))
+    walk[T:] = walk[:T].max() + 1.0 + np.arange(500)
+    phases = np.arange(T + 500) // 1500 % 2 == 1
+    mostly = np.arange(T + 500) % 3000 < 2700
+    phases[T:], mostly[T:] = True, False
+    drift = fit(
+        Rows({"w": walk, "p": phases, "m": mostly}),
+        {"w": "number", "p": "boolean", "m": "boolean"},
+    )
+    assert (drift.check(T + 500).score > 1.0).all()
+    assert drift.thresholds[0] > 0.3
+
+
 def test_infinite_and_huge_numbers_do_no_harm() -> None:
     x = np.random.default_rng(0).normal(size=T + 1000)
     x[T + 500 :: 2] = np.inf
