@@ -74,6 +74,8 @@ def recorded_session(experiment: Experiment, results: Path) -> Session:
     names = [name for name, lane in live.lanes.items() if not lane.baseline]
     live.selected = session._first_shown(names)
     live.apply(_telemetry(found, live, experiment))
+    if found.verdict is not None:
+        session.verdict_state.show(found.verdict)
     return session
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 2.0
 """While rows are replayed, the verdict is not asked for more often than this."""
+RECORDED = "This is a recorded run: “modellab verdict” judges its folder at other prices."
 BUSY = ("deploy", "seek", "lane")
 """Jobs that change the replay: the verdict waits for their end."""
 
@@ -65,6 +66,7 @@ class VerdictState:
         self.sensitivity_problem = ""
         self.watched = False
         self._live: Deployment | None = None
+        self._recorded: Deployment | None = None
         self._began_with = PriceSpec()
         self._job: Job | None = None
         self._asked: Key = ()
@@ -120,6 +122,8 @@ class VerdictState:
             return "Switch to deployment first."
         if live.lost:
             return "The engine that ran this replay is gone: continue it first."
+        if live is self._recorded:
+            return RECORDED
         return None
 
     @property
@@ -157,7 +161,7 @@ class VerdictState:
             self._live, self._began_with = live, live.experiment.prices
             self.verdict, self.position = verdict, live.position
             self._asked = self._told = (*_made_of(live), live.position)
-            self._hindsight_begun = live
+            self._recorded = live
             self.session.topics.publish("verdict")
 
     def set_prices(self, **prices: float) -> None:
@@ -195,7 +199,9 @@ class VerdictState:
     def _consider(self) -> None:
         """Ask if there is something new to ask, and nothing on its way."""
         live = self.session.deployment
-        if live is None or live.lost or self.asking or self.session.job_of(*BUSY) is not None:
+        if live is None or live.lost or live is self._recorded or self.asking:
+            return
+        if self.session.job_of(*BUSY) is not None:
             return
         if not self._prices_waiting:
             if not self.watched or not live.started:

@@ -167,6 +167,8 @@ class StatusBar(QFrame):
             self._say("alarm", "Stream interrupted")
         elif live is not None and live.playing:
             self._say("ok", "Streaming")
+        elif live is not None and live.started and live.position >= live.stop:
+            self._say("ok", "Stream finished")
         elif live is not None and live.started:
             self._say("warning", "Stream paused")
         else:

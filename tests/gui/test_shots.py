@@ -147,3 +147,26 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert main([]) == 2
     assert "FOLDER" in capsys.readouterr().err
+
+
+def test_a_recorded_run_shows_its_verdict(run: tuple[Any, Path], qtbot: Any, looks: None) -> None:
+    from modellab.gui.pages.decide import DecidePage
+    from modellab.gui.recorded_session import recorded_session
+
+    result, out = run
+    session = recorded_session(result.experiment, out)
+    state = session.verdict_state
+    assert state.verdict is not None
+    assert {row.name for row in state.verdict.lanes} == {lane.name for lane in result.lanes}
+    page = DecidePage(session)
+    qtbot.addWidget(page)
+    page.show()
+    page.shown()
+    assert page.available() is None
+    assert page.lanes.table.model().rowCount() == len(result.lanes)
+    assert not page.prices.fields["error"].isEnabled()
+    assert "recorded run" in page.prices.fields["error"].toolTip()
+    assert state.stale is None
+    assert not session.jobs
+    page.hidden()
+    page.take_down()

@@ -111,13 +111,23 @@ class ErrorCell(LaneCell):
     ) -> None:
         value, _, half = text.partition(" ")
         faint = font(12)
-        wide = QFontMetrics(faint).horizontalAdvance(half)
+        metrics = QFontMetrics(faint)
+        unit = self.model.verdict.unit if self.model.verdict is not None else ""
+        # As wide as the widest: the values stand below each other.
+        wide = max(
+            (
+                metrics.horizontalAdvance(words.half_text(r.error, unit))
+                for r in self.model.lanes()
+                if r.error is not None
+            ),
+            default=0,
+        )
         painter.setFont(faint)
         painter.setPen(QColor(theme().third))
         painter.drawText(box, _V | Qt.AlignmentFlag.AlignRight, half)
         painter.setFont(cell_font(column.id))
         painter.setPen(self.model.colour(row, column.id))
-        room = box.adjusted(0, 0, -(wide + px(7) if half else 0), 0)
+        room = box.adjusted(0, 0, -(wide + px(7) if wide else 0), 0)
         painter.drawText(room, _V | Qt.AlignmentFlag.AlignRight, value)
 
 

@@ -280,6 +280,13 @@ def explain(*keys: str) -> str:
     return "\n\n".join(f"{TERMS[key].word}. {TERMS[key].text}" for key in keys)
 
 
+HELPED = (
+    *("batch", "online", "out_of_core", "triggered", "cost_aware", "champion"),
+    *("staleness", "forgetting", "hindsight", "regret", "pareto"),
+    *("interval", "dm", "holm", "mcnemar"),
+)
+"""Terms that the help lists among the words of the program."""
+
 POLICY_TERMS: dict[str, tuple[str, ...]] = {
     "static": ("static", "batch"),
     "scheduled": ("scheduled", "batch"),

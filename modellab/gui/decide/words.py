@@ -72,12 +72,23 @@ def half_text(interval: Interval, unit: str) -> str:
     half = half_width(interval)
     if unit == "error rate":
         return f"± {number_text(half)}"
-    return f"± {short_number(half, 2)}"
+    return f"± {figures_text(half, 2)}"
 
 
 def difference_text(value: float, unit: str) -> str:
     """Return a difference of errors with its sign."""
-    return deploy_words.difference_text(value, task_of_unit(unit))
+    if unit == "error rate":
+        return number_text(value, signed=abs(value) >= 0.0005)
+    return figures_text(value, 3, signed=True)
+
+
+def figures_text(value: float, figures: int, *, signed: bool = False) -> str:
+    """Return a value with so many figures that count; zeros at the end stay."""
+    size = abs(value)
+    if not math.isfinite(value) or not 1e-4 <= size < 1e6:
+        text = short_number(value, figures)
+        return f"+{text}" if signed and value > 0 else text
+    return number_text(value, max(0, figures - 1 - math.floor(math.log10(size))), signed=signed)
 
 
 def p_text(p: float | None) -> str:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from modellab import __version__
 from modellab.gui.actions import MENUS
+from modellab.gui.decide.terms import HELPED, TERMS
 from modellab.gui.header import Sign
 from modellab.gui.kit.buttons import PlainButton, PrimaryButton, SegmentedControl
 from modellab.gui.kit.frames import Rule
@@ -59,6 +60,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("Journal", "All interventions with their positions. Replaying it gives the same numbers."),
     ("Checkpoint", "The whole state of a replay at a position, to go back to."),
     ("Encoder", "Turns columns into numbers; it is fitted on the training window alone."),
+    *((TERMS[key].word, f"{TERMS[key].plain} {TERMS[key].exact}") for key in HELPED),
 )
 """Words of the program, each with its meaning in one or two sentences."""
 
