@@ -382,9 +382,7 @@ class TrainPage(LazyPage):
         self.facts.set("rows", f"{count_text(used)} rows{taken}")
         self.facts.set("test", f"the next {count_text(test)} rows{until}")
         names = [
-            c.name
-            for c in data.columns
-            if c.name != spec.target and c.name not in spec.ignore
+            c.name for c in data.columns if c.name != spec.target and c.name not in spec.ignore
         ]
         many = "column" if len(names) == 1 else "columns"
         self.facts.set("columns", f"{count_text(len(names))} {many}")
