@@ -216,10 +216,31 @@ class _Category:
         kept = [text for text, n in ranked if n * window >= EXPECTED * rows][:LEVELS]
         self._levels = pa.array(kept, pa.large_string())
         self.cells = len(kept) + 2
+        self._dictionary: Any = None
+        self._lookup = np.zeros(1, np.uint8)
 
     def codes(self, values: Any) -> Codes:
         pa, pc = arrow()
-        texts = _texts(values)
+        if not pa.types.is_dictionary(values.type):
+            return self._cells_of(_texts(values))
+        indices = pc.fill_null(values.indices, -1).to_numpy(zero_copy_only=False)
+        if len(values.dictionary) > 1000 + 4 * len(values) and not self._same(values.dictionary):
+            return self._cells_of(_texts(values))
+        if not self._same(values.dictionary):
+            # The store has one dictionary for all rows: its cells are looked up once. It is kept,
+            # so that nothing else can come to lie where it is.
+            cells = self._cells_of(pc.cast(values.dictionary, pa.large_string()))
+            self._lookup = np.append(cells, np.uint8(0))  # -1, missing: the last
+            self._dictionary = values.dictionary
+        found: Codes = self._lookup[indices]
+        return found
+
+    def _same(self, dictionary: Any) -> bool:
+        known = self._dictionary
+        return known is not None and _place(known) == _place(dictionary)
+
+    def _cells_of(self, texts: Any) -> Codes:
+        pa, pc = arrow()
         # Cell 1: present, but rare or never seen.
         found = pc.add(pc.index_in(texts, value_set=self._levels), pa.scalar(2, pa.int32()))
         found = pc.if_else(texts.is_valid(), pc.fill_null(found, 1), 0)
@@ -248,6 +269,12 @@ class _Category:
         only = np.zeros((1, self.cells))
         only[0, 2 + int(np.argmin(self._expected[2:]))] = 1.0
         return max(0.95 * float(self.statistic(only)[0]), 4.0)
+
+
+def _place(array: Any) -> tuple[int, ...]:
+    """Where an Arrow array lies in memory: the same place, the same values."""
+    buffers = [0 if buffer is None else buffer.address for buffer in array.buffers()]
+    return (array.offset, len(array), *buffers)
 
 
 def _texts(values: Any) -> Any:

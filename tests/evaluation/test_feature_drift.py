@@ -224,6 +224,30 @@ def test_a_window_with_nothing_in_common_always_alarms() -> None:
     assert drift.thresholds[0] > 0.3
 
 
+def test_categories_are_the_same_however_they_are_stored() -> None:
+    """As texts; with one dictionary for all; with another dictionary in every piece."""
+    rng = np.random.default_rng(8)
+    words = np.array([f"w{k}" for k in range(5000)], object)
+    picks = np.minimum(rng.geometric(0.2, T + 3000), 4999)
+    picks[rng.random(T + 3000) < 0.1] = 4000  # a level far into the dictionary
+    values = words[picks]
+    values[rng.random(T + 3000) < 0.05] = None
+    plain = pa.array(values, pa.string())
+    whole = plain.dictionary_encode()
+    large = pa.DictionaryArray.from_arrays(
+        pa.array([None if v is None else int(v[1:]) for v in values], pa.int32()), pa.array(words)
+    )
+    pieces = pa.chunked_array(
+        [plain.slice(at, 700).dictionary_encode() for at in range(0, T + 3000, 700)]
+    )
+    found = []
+    for stored in (plain, whole, large, pieces):
+        drift = fit(Rows({"c": stored}), {"c": "category"})
+        psi = [float(drift.check(p).psi[0]) for p in checks(drift, T + 3000)]
+        found.append((drift.thresholds[0], psi))
+    assert found[1:] == found[:1] * 3
+
+
 def test_infinite_and_huge_numbers_do_no_harm() -> None:
     x = np.random.default_rng(0).normal(size=T + 1000)
     x[T + 500 :: 2] = np.inf
