@@ -135,6 +135,8 @@ class Guarded(Policy):
         spec = self.guard_spec
         if self._online or self._still or (spec.range is None and spec.loss is None):
             return
+        if spec.range is not None and self._outside.train_rows and self._ranges is None:
+            self._ranges = Ranges(self._outside, spec.range)  # of a lane taken up from a state
         for part in _parts(self.policy):
             judge = Judge(spec, self._outside, self._ranges)
             if isinstance(part, Online):

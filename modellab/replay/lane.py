@@ -86,7 +86,7 @@ class LaneRunner:
         self.samples = ParameterHistory(stride=BLOCK)
         self.parameters = ParameterHistory()
         self.forgetting = Forgetting(ev.memory_set.every)
-        self._memory: Any = None
+        self._memory: dict[str, Any] = {}
         self._bytes = (-1, 0)
         self._shown_parameters: tuple[int, dict[str, float]] = (-1, {})
         self._blob: tuple[int, bytes] | None = None
@@ -193,8 +193,8 @@ class LaneRunner:
         self.parameters.record(self.position, self._shown_parameters[1])
 
     def _score_memory(self) -> None:
-        context = self.context
-        if self._memory is None:
+        context, view = self.context, self.learner.view
+        if view not in self._memory:  # another learner may have taken over
             positions = choose_memory_set(
                 context.task,
                 context.stream.labels,
@@ -203,10 +203,8 @@ class LaneRunner:
                 context.experiment.evaluation.memory_set.rows,
                 context.seed,
             )
-            self._memory = context.stream.matrix(
-                self.learner.view, 0, context.train_rows, positions
-            )
-        rows, labels = self._memory
+            self._memory[view] = context.stream.matrix(view, 0, context.train_rows, positions)
+        rows, labels = self._memory[view]
         value = score(context.task, labels, self.learner.predict(rows)) if len(labels) else None
         self.forgetting.record(self.position, value)
 

@@ -216,16 +216,23 @@ class Staleness:
             return self._sum, self._rows
         if old == new:
             trained = np.full(stop - start, old)
-        elif self._changed >= 0:
-            trained = np.where(np.arange(start, stop) < self._changed, old, new)
         else:
-            before = self._context.stream.label_upto(max(start - 1, 0), stop - 1)
-            if start == 0:  # a cold start: before the first row nothing is known
-                before = np.concatenate([[0], before])
-            trained = np.clip(before, min(old, new), new)
+            known = self._known_before(start, stop)
+            if self._changed >= 0:
+                later = np.arange(start, stop) >= self._changed
+                trained = np.where(later, np.minimum(known, new), old)
+            else:
+                trained = np.clip(known, min(old, new), new)
         there = trained >= 0
         age = np.arange(start, stop)[there] - trained[there]
         return self._sum + float(age.sum()), self._rows + int(there.sum())
+
+    def _known_before(self, start: int, stop: int) -> NDArray[np.int64]:
+        """For each row, the exclusive end of the labels known before it was predicted."""
+        upto = self._context.stream.label_upto(max(start - 1, 0), stop - 1)
+        if start == 0:  # a cold start: before the first row nothing is known
+            return np.concatenate([np.zeros(1, dtype=np.int64), upto])
+        return upto
 
     def state(self) -> dict[str, Any]:
         """Everything, as plain values."""

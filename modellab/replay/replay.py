@@ -449,7 +449,7 @@ class Replay:
             raise ExperimentError("There is no checkpoint to go back to.")
         at = point.position
         blobs = {n: self.checkpoints.blobs(point, n) for n in plain}
-        blobs = {n: complete(self, n, found, at, progress) for n, found in blobs.items()}
+        blobs = {n: complete(self, n, found, at, None, progress) for n, found in blobs.items()}
         for name in list(self.forked):
             self._call(name, "remove", name)
             del self.home[name], self.forked[name]

@@ -48,20 +48,31 @@ def pin_at(replay: Replay, lane: str, to: int, progress: Progress = no_progress)
 
 
 def complete(
-    replay: Replay, lane: str, blobs: dict[str, bytes], at: int, progress: Progress = no_progress
+    replay: Replay,
+    lane: str,
+    blobs: dict[str, bytes],
+    at: int,
+    until: int | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, bytes]:
-    """Add to a checkpoint of `lane` at position `at` what later rollbacks to before it want."""
+    """Add to a lane's state at position `at` the models that rollbacks from there on want.
+
+    Those of later positions the lane will set aside itself. `until`: what is done after this
+    position does not matter (None: everything does).
+    """
     there = pins_of(blobs)
     for to in wanted(replay.journal, lane):
-        if to < at and to not in there and _needed(replay, lane, to, at):
+        if to <= at and to not in there and _needed(replay, lane, to, at, until):
             blobs = {**blobs, pin_key(to): pin_at(replay, lane, to, progress)}
     return blobs
 
 
-def _needed(replay: Replay, lane: str, to: int, at: int) -> bool:
-    """Whether a rollback to `to` comes at `at` or later, in the lane or in a fork made later."""
+def _needed(replay: Replay, lane: str, to: int, at: int, until: int | None) -> bool:
+    """Whether a rollback to `to` comes in [at, until], in the lane or in a fork made there."""
     for made in replay.journal:
         if made.lane != lane or made.position < at:
+            continue
+        if until is not None and made.position > until:
             continue
         if made.rollback == to:
             return True
@@ -83,7 +94,8 @@ def _state_at(
     point = store.holding(to - 1 if to > replay.train_rows else to, [lane])
     if point is not None:
         at, whole = point.position, True
-        blobs = complete(replay, lane, store.blobs(point, lane), at, progress)
+        until = to if settled else to - 1
+        blobs = complete(replay, lane, store.blobs(point, lane), at, until, progress)
     elif made is not None:
         at, whole = made.position, False
         before = replay.entries_before(made)
