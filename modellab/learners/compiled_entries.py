@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modellab.learners.base import CatalogueEntry, Inputs, Learner, Parameter, TaskKind
 from modellab.learners.compiled import forests, trees
 from modellab.learners.compiled_parameters import (
+    ADAPTS,
     ALARM,
     BINARY,
     BOOTSTRAP,
@@ -18,10 +19,12 @@ from modellab.learners.compiled_parameters import (
     DRIFT_ROWS,
     FADING,
     GRACE,
+    LEAF_RATE,
     LEAVES,
     MEMORY,
     MODELS,
     NEIGHBOURS,
+    NUMBER_LEAVES,
     SCALED,
     SWITCH,
     TAU,
@@ -41,19 +44,21 @@ if TYPE_CHECKING:
 def tree_settings(values: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
     """A tree's own settings from a person's."""
     given: dict[str, Any] = {
-        "criterion": values["split_criterion"],
         "answer": values["leaf_prediction"],
         "seed": inputs.seed % 2**63,
         "most_bytes": (values["max_size"] or 0.0) * 1e6,
-        "binary": values["binary_split"],
     }
+    if inputs.task.kind == "regression":
+        given |= {"regression": True, "leaf_rate": values["leaf_learning_rate"]}
+    else:
+        given |= {"criterion": values["split_criterion"], "binary": values["binary_split"]}
     same = ("grace_period", "delta", "tau", "max_depth")
     given |= {name: values[name] for name in same}
     if "adwin_delta" in values:
         given |= {
-            "adaptive": True,
+            "adaptive": values.get("adapts", True),
             "watch_delta": values["adwin_delta"],
-            "bootstrap": values["bootstrap_sampling"],
+            "bootstrap": values.get("bootstrap_sampling", False),
             "switch_rows": values["drift_window_threshold"],
             "switch_significance": values["switch_significance"],
         }
@@ -239,6 +244,34 @@ _BAYES = Method(
 )
 
 
+_REGRESSION = Method(
+    "Regression tree (online)",
+    (
+        GRACE,
+        DELTA,
+        TAU,
+        DEPTH,
+        NUMBER_LEAVES,
+        LEAF_RATE,
+        MEMORY,
+        ADAPTS,
+        ALARM,
+        DRIFT_ROWS,
+        SWITCH,
+    ),
+    _make_tree,
+    tree_settings,
+    _read_adaptive,
+    _tree_bytes,
+)
+
+
+_INSTEAD: Mapping[TaskKind, str] = {
+    "regression": "use the online regression tree, or one of river's.",
+    "classification": "use the Hoeffding trees.",
+}
+
+
 def _entry(kind: str, method: Method, tasks: tuple[TaskKind, ...], story: str) -> CatalogueEntry:
     def build(inputs: Inputs, params: Mapping[str, Any]) -> Learner:
         return RowLearner(method, inputs, params)
@@ -255,7 +288,7 @@ def _entry(kind: str, method: Method, tasks: tuple[TaskKind, ...], story: str) -
         story=story,
         parameters=method.parameters,
         build=build,
-        why_not={t: f"the compiled one does {tasks[0]} only." for t in every if t not in tasks},
+        why_not={t: _INSTEAD[t] for t in every if t not in tasks},
     )
 
 
@@ -308,5 +341,12 @@ COMPILED_ENTRIES = (
         ("classification", "regression"),
         "The most similar of the newest rows vote. It forgets by itself, and is a hard baseline "
         "under drift.",
+    ),
+    _entry(
+        "compiled_regression_tree",
+        _REGRESSION,
+        ("regression",),
+        "A tree for numbers that grows row by row, with a linear model in each leaf, and replaces "
+        "branches whose errors rise (after FIMT-DD).",
     ),
 )

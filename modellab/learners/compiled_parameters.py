@@ -221,3 +221,30 @@ DRIFT_ROWS = Parameter(
     live=True,
     help="How many rows a new branch must have seen before it may replace the old one.",
 )
+NUMBER_LEAVES = Parameter(
+    "leaf_prediction",
+    "Answer of a leaf",
+    "choice",
+    "adaptive",
+    choices=trees.NUMBER_ANSWERS,
+    help="The mean of the leaf's rows, its own linear model, or whichever of the two has had the "
+    "smaller error of late.",
+)
+LEAF_RATE = Parameter(
+    "leaf_learning_rate",
+    "Step size of the linear models",
+    "float",
+    0.1,
+    low=0.001,
+    high=1.0,
+    log=True,
+    live=True,
+    help="How far one row moves a leaf's linear model: 1 fits that row exactly.",
+)
+ADAPTS = Parameter(
+    "adapts",
+    "Replaces branches",
+    "bool",
+    True,
+    help="A branch whose errors rise gets a rival that grows beside it; the better one stays.",
+)

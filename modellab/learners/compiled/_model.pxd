@@ -38,6 +38,7 @@ cdef enum:
     EPSILON = 3
     POWER_T = 4
     OPTIMAL_START = 5
+    CLIP = 6
 
 cdef enum:
     LOG = 0
@@ -68,12 +69,9 @@ cdef extern from *:
     """
     /* values beyond are treated as not finite: no sum can overflow */
     #define LARGEST 1e100
-    /* the slope of a loss is cut off here, as in scikit-learn */
-    #define STEEPEST 1e12
     #define ADAGRAD_FLOOR 1e-8
     """
     const double LARGEST
-    const double STEEPEST
     const double ADAGRAD_FLOOR
 
 cdef struct Model:
@@ -167,10 +165,10 @@ cdef inline double slope(int64_t loss, double y, double p, double epsilon) noexc
 
 cdef inline double clipped_slope(const Model *m, double y, double p) noexcept nogil:
     cdef double g = slope(m.choices[LOSS], y, p, m.settings[EPSILON])
-    if g < -STEEPEST:
-        return -STEEPEST
-    if g > STEEPEST:
-        return STEEPEST
+    if g < -m.settings[CLIP]:
+        return -m.settings[CLIP]
+    if g > m.settings[CLIP]:
+        return m.settings[CLIP]
     return g
 
 

@@ -10,9 +10,9 @@ from libc.stdint cimport int32_t, int64_t
 
 from modellab.learners.compiled._math cimport power
 from modellab.learners.compiled._model cimport (
-    ADAGRAD, ADAGRAD_FLOOR, ALPHA, ELASTICNET, EPSILON, ETA, HELD, INTERCEPT, INVSCALING, L1,
+    ADAGRAD, ADAGRAD_FLOOR, ALPHA, CLIP, ELASTICNET, EPSILON, ETA, HELD, INTERCEPT, INVSCALING, L1,
     L1_RATIO, L2, LARGEST, LOSS, ONLINE, OPTIMAL, OPTIMAL_START, PENALTY, POWER_T, REGRESSION,
-    SCALE, SCHEDULE, STEEPEST, UNSCALED, slope, towards_zero,
+    SCALE, SCHEDULE, UNSCALED, slope, towards_zero,
 )
 
 # Places in `counters`; sparse_kernel.py has the same list.
@@ -97,7 +97,8 @@ cdef inline bint usable_label(const Model *m, double y) noexcept nogil:
 
 cdef inline double steepness(const Model *m, double y, double p) noexcept nogil:
     cdef double g = slope(m.choices[LOSS], y, p, m.settings[EPSILON])
-    return -STEEPEST if g < -STEEPEST else (STEEPEST if g > STEEPEST else g)
+    cdef double limit = m.settings[CLIP]
+    return -limit if g < -limit else (limit if g > limit else g)
 
 
 cdef inline Row row_at(

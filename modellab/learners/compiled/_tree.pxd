@@ -67,12 +67,14 @@ cdef struct Tree:
     Py_ssize_t numbers, categories   # how many of each
     int32_t *columns       # (d): the numbers, then the categories
     int32_t *slots         # (d): 0 for a number, else the slots of the category
-    int32_t *offset        # (d): where a category's slots begin in a block
+    int32_t *offset        # (d): where a category's slots begin in a block; regression: any column's
+    int32_t *place         # (d): where a column's weights are (regression)
+    double *scale          # (4 + 3 d): of the target weight, mean, squares, of each number too
     Py_ssize_t stride      # doubles in a block
     # settings
     int64_t criterion, answer, deepest, subset
-    bint binary, adaptive, bootstrap
-    double grace, doubt, tie, watch_delta, switch_doubt, switch_rows, most_bytes, fading
+    bint binary, adaptive, bootstrap, regression
+    double grace, doubt, tie, watch_delta, switch_doubt, switch_rows, most_bytes, fading, leaf_rate
     uint64_t seed, stream
     # pools
     Node *nodes
@@ -101,6 +103,8 @@ cdef struct Tree:
     double *left           # (k)
     double *right          # (k)
     double *parts          # (LARGEST_GROUP, k)
+    double *unit           # (d) numbers in deviations (regression)
+    double target          # label of the row at hand (regression)
     double *scales         # (k, 5): the column at hand in each class
 
 
@@ -318,6 +322,9 @@ cdef inline void free_tree(Tree *t) noexcept nogil:
     free(t.right)
     free(t.parts)
     free(t.scales)
+    free(t.unit)
+    free(t.scale)
+    free(t.place)
     free(t.columns)
     free(t.slots)
     free(t.offset)

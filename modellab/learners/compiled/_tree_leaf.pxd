@@ -31,6 +31,11 @@ cdef inline int32_t open_leaf(Tree *t, int32_t node, const double *counts) noexc
     t.leaves[leaf].categories = <int32_t>t.categories
     if t.subset:
         choose_columns(t, leaf)
+    if t.regression:
+        t.blocks_of[leaf] = take_block(t)
+        if t.blocks_of[leaf] < 0:
+            give_leaf(t, <int32_t>leaf)
+            return -1
     t.nodes[node].leaf = <int32_t>leaf
     t.nodes[node].weight = total
     t.opened += 1

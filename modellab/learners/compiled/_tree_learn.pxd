@@ -18,6 +18,14 @@ from modellab.learners.compiled._tree_leaf cimport (
     see,
     slot_of,
 )
+from modellab.learners.compiled._tree_number cimport (
+    in_deviations,
+    number_answer,
+    number_error,
+    number_learns,
+    scales_learn,
+    try_to_split_number,
+)
 from modellab.learners.compiled._tree_split cimport try_to_split
 
 
@@ -70,15 +78,23 @@ cdef inline void take_up(Tree *t, int32_t leaf, const double *x) noexcept nogil:
     # The row as the leaf takes it, scored if the leaf needs that (or known from the prediction).
     if t.hand == x and t.hand_leaf == leaf and t.hand_scored:
         return
-    see(t, leaf, x)
     t.hand = x
     t.hand_leaf = leaf
     t.hand_scored = True
+    see(t, leaf, x)
+    if t.regression:
+        in_deviations(t)
+        return
     if t.answer != MAJORITY and t.leaves[leaf].active:
         score_classes(t, leaf)
 
 
 cdef inline void into_leaf(Tree *t, int32_t node, Py_ssize_t c, double w) noexcept nogil:
+    if t.regression:
+        number_learns(t, t.nodes[node].leaf, t.target)
+        t.hand = NULL
+        try_to_split_number(t, node)
+        return
     leaf_learns(t, t.nodes[node].leaf, c, w)
     t.hand = NULL
     try_to_split(t, node)
@@ -104,6 +120,20 @@ cdef inline void tree_learns_weighted(Tree *t, const double *x, Py_ssize_t c, do
 
 cdef inline void tree_learns(void *model, const double *x, double y) noexcept nogil:
     tree_learns_weighted(<Tree *>model, x, <Py_ssize_t>y, 1.0)
+
+
+cdef inline void number_predicts(void *model, const double *x, double *out) noexcept nogil:
+    cdef Tree *t = <Tree *>model
+    cdef int32_t leaf = t.nodes[find_leaf(t, t.root, x)].leaf
+    take_up(t, leaf, x)
+    out[0] = number_answer(t, leaf)
+
+
+cdef inline void number_tree_learns(void *model, const double *x, double y) noexcept nogil:
+    cdef Tree *t = <Tree *>model
+    t.target = y
+    tree_learns_weighted(t, x, 0, 1.0)
+    scales_learn(t, x, y)
 
 
 # ------------------------------------------------------------------ adaptive trees
@@ -190,6 +220,8 @@ cdef inline double error_of(Tree *t, int32_t node, const double *x, Py_ssize_t c
     # Of the subtree below a node at this row, before it learns; leaves the row at hand.
     cdef int32_t leaf = t.nodes[find_leaf(t, node, x)].leaf
     take_up(t, leaf, x)
+    if t.regression:
+        return number_error(t, leaf)
     return 0.0 if leaf_answer(t, leaf) == c else 1.0
 
 

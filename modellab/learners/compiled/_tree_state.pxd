@@ -7,6 +7,7 @@ from modellab.learners.compiled._adwin cimport Adwin
 from modellab.learners.compiled._math cimport log_
 from modellab.learners.compiled._tree cimport *
 from modellab.learners.compiled._tree_leaf cimport open_leaf
+from modellab.learners.compiled._tree_number cimport lay_out
 
 
 cdef inline bint begin(Tree *t) noexcept nogil:
@@ -19,6 +20,7 @@ cdef inline bint begin(Tree *t) noexcept nogil:
     t.used_nodes = t.used_leaves = t.used_blocks = t.used_watches = 0
     t.rows = t.opened = t.splits = t.spares = t.switches = t.failed = 0
     t.hand = NULL
+    memset(t.scale, 0, (3 + 3 * t.d) * sizeof(double))
     t.root = take_group(t, 1)
     return t.root >= 0 and open_leaf(t, t.root, NULL) >= 0
 
@@ -38,6 +40,7 @@ cdef inline void configure(Tree *t, dict settings) except *:
     t.switch_rows = settings["switch_rows"]
     t.most_bytes = settings["most_bytes"]
     t.fading = settings["fading"]
+    t.leaf_rate = settings["leaf_rate"]
     t.seed = settings["seed"]
     t.stream = settings["stream"]
 
@@ -48,6 +51,7 @@ cdef inline void make(Tree *t, const int32_t[::1] slots, Py_ssize_t classes, dic
     t.d = d
     t.k = classes
     t.subset = settings["subset"]
+    t.regression = settings["regression"]
     configure(t, settings)
     t.columns = <int32_t *>calloc(d, sizeof(int32_t))
     t.slots = <int32_t *>calloc(d, sizeof(int32_t))
@@ -58,10 +62,13 @@ cdef inline void make(Tree *t, const int32_t[::1] slots, Py_ssize_t classes, dic
     t.left = <double *>calloc(classes, sizeof(double))
     t.right = <double *>calloc(classes, sizeof(double))
     t.parts = <double *>calloc(LARGEST_GROUP * classes, sizeof(double))
+    t.unit = <double *>calloc(d, sizeof(double))
+    t.scale = <double *>calloc(3 + 3 * d, sizeof(double))
+    t.place = <int32_t *>calloc(d, sizeof(int32_t))
     t.scales = <double *>calloc(5 * classes, sizeof(double))
     if (t.columns == NULL or t.slots == NULL or t.offset == NULL or t.z == NULL or t.slot == NULL
             or t.score == NULL or t.left == NULL or t.right == NULL or t.parts == NULL
-            or t.scales == NULL):
+            or t.scales == NULL or t.unit == NULL or t.scale == NULL or t.place == NULL):
         raise MemoryError
     for j in range(d):
         if not 0 <= slots[j] <= LARGEST_GROUP or slots[j] == 1:
@@ -71,6 +78,16 @@ cdef inline void make(Tree *t, const int32_t[::1] slots, Py_ssize_t classes, dic
             t.columns[n] = <int32_t>j
             n += 1
     t.numbers = n
+    t.categories = d - n
+    if t.regression:
+        for j in range(d):
+            if slots[j]:
+                t.columns[n] = <int32_t>j
+                n += 1
+        lay_out(t)
+        if not begin(t):
+            raise MemoryError
+        return
     t.stride = HEAD + PER_NUMBER * n
     for j in range(d):
         if slots[j]:
@@ -78,7 +95,6 @@ cdef inline void make(Tree *t, const int32_t[::1] slots, Py_ssize_t classes, dic
             n += 1
             t.offset[j] = <int32_t>t.stride
             t.stride += slots[j] + 1
-    t.categories = d - t.numbers
     t.stride += 1  # whether anything was ever missing
     if not begin(t):
         raise MemoryError
@@ -115,6 +131,7 @@ cdef inline dict dump(const Tree *t):
         "blocks": raw(t.blocks, t.n_blocks * t.stride * sizeof(double)),
         "block_next": raw(t.block_next, t.n_blocks * sizeof(int32_t)),
         "watches": raw(t.watches, t.n_watches * sizeof(Adwin)),
+        "scale": raw(t.scale, (3 + 3 * t.d) * sizeof(double)),
         "watch_next": raw(t.watch_next, t.n_watches * sizeof(int32_t)),
     }
     if t.subset:
@@ -139,6 +156,7 @@ cdef inline void load(Tree *t, dict state) except *:
     fill(t.blocks, state["blocks"], n_blocks * t.stride * sizeof(double))
     fill(t.block_next, state["block_next"], n_blocks * sizeof(int32_t))
     fill(t.watches, state["watches"], n_watches * sizeof(Adwin))
+    fill(t.scale, state["scale"], (3 + 3 * t.d) * sizeof(double))
     fill(t.watch_next, state["watch_next"], n_watches * sizeof(int32_t))
     if t.subset:
         fill(t.features_of, state["features_of"], n_leaves * t.d * sizeof(int32_t))
@@ -166,9 +184,11 @@ cdef inline void measure(const Tree *t, int32_t node, int64_t *found) noexcept n
 
 cdef inline list questions(const Tree *t, int32_t node):
     # The tree below a node as plain values: [feature, form, threshold or slot, [children]] or a list
-    # of class weights.
+    # of class weights (regression: weight and mean).
     cdef int32_t i
     cdef const Node *n = &t.nodes[node]
+    if n.feature < 0 and t.regression:
+        return [block_of(t, n.leaf, 0)[0], block_of(t, n.leaf, 0)[1]]
     if n.feature < 0:
         return [t.counts[n.leaf * t.k + i] for i in range(t.k)]
     below = [questions(t, i) for i in range(n.child, n.child + n.children)]

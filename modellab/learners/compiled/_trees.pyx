@@ -5,7 +5,9 @@ from libc.string cimport memset
 from modellab.learners.compiled._adwin cimport Adwin, adwin_add, adwin_mean, adwin_reset
 from modellab.learners.compiled._loop cimport RowLoop
 from modellab.learners.compiled._tree cimport Tree, bytes_used, free_tree
-from modellab.learners.compiled._tree_learn cimport tree_forgets, tree_learns, tree_predicts
+from modellab.learners.compiled._tree_learn cimport (
+    number_predicts, number_tree_learns, tree_forgets, tree_learns, tree_predicts,
+)
 from modellab.learners.compiled._tree_split cimport below
 from modellab.learners.compiled._tree_state cimport begin, configure, dump, load, make, measure, questions
 
@@ -30,8 +32,8 @@ cdef class TreeCore(RowLoop):
         make(&self.t, slots, classes, settings)
         self.prepare(slots.shape[0], classes)
         self.model = &self.t
-        self.predict_one = tree_predicts
-        self.learn_one = tree_learns
+        self.predict_one = number_predicts if self.t.regression else tree_predicts
+        self.learn_one = number_tree_learns if self.t.regression else tree_learns
         self.forget = tree_forgets
 
     def __dealloc__(self):

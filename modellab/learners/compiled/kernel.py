@@ -86,9 +86,11 @@ _COUNTERS = (
     "errors",
 )
 _CHOICES = ("loss", "schedule", "penalty", "scale", "fit_intercept", "regression", "track_rates")
-_SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start")
+_SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start", "clip")
 _WORDS = {"loss": LOSSES, "schedule": SCHEDULES, "penalty": PENALTIES, "scale": SCALES}
 _FLAGS = ("fit_intercept", "track_rates")
+STEEPEST = 1e12
+"""The slope of a loss is cut off here, as in scikit-learn, unless `clip` says sooner."""
 _NUMBERS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t")
 _FIXED = ("loss", "scale", "fit_intercept")
 # What a state carries, with the arrays that only AdaGrad or the carried rates need.
@@ -124,6 +126,9 @@ class LinearKernel:
         rate.
     rates_window
         Over how many rows the carried rates are compared.
+    clip
+        The slope of the loss at a row is cut off at this size; 0 (and never more than `STEEPEST`)
+        means no limit.
 
     Raises
     ------
@@ -152,6 +157,7 @@ class LinearKernel:
         scale: str = "none",
         track_rates: bool = False,
         rates_window: int = RATES_WINDOW,
+        clip: float = 0.0,
     ) -> None:
         if features < 1:
             raise ValueError("features is below 1")
@@ -174,6 +180,7 @@ class LinearKernel:
             "fit_intercept": fit_intercept,
             "scale": scale,
             "track_rates": track_rates,
+            "clip": clip,
         }
         self._parameters = checked_parameters(self._parameters, outputs)
         self._core: Core | None = None
@@ -518,8 +525,9 @@ class LinearKernel:
                 choices[place] = self._carried(p)
             else:
                 choices[place] = p[name]
-        for place, name in enumerate(_SETTINGS[:-1]):
-            settings[place] = p[name]
+        for place, name in enumerate(_SETTINGS):
+            settings[place] = p.get(name, 0.0)  # optimal_start is no setting of its own
+        settings[_SETTINGS.index("clip")] = p["clip"] or STEEPEST
         if p["schedule"] == "optimal":
             first = math.sqrt(1.0 / math.sqrt(p["alpha"]))
             settings[_SETTINGS.index("optimal_start")] = 1.0 / (first * p["alpha"])
@@ -596,6 +604,8 @@ def checked_parameters(parameters: Mapping[str, Any], outputs: int) -> dict[str,
         if not 0.0 <= value <= 1e6:
             raise ValueError(f"{name} must be between 0 and 1000000")
         checked[name] = value
+    if not 0.0 <= float(checked["clip"]) <= STEEPEST:
+        raise ValueError(f"clip must be between 0 and {STEEPEST:.0f}")
     if checked["learning_rate"] == 0.0:
         raise ValueError("learning_rate must be above 0")
     if checked["l1_ratio"] > 1.0:

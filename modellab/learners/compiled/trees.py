@@ -32,6 +32,19 @@ What is computed (Domingos and Hulten 2000; Gama, Rocha and Medas 2003; the choi
    outside its majority class gives its statistics up, answers by majority from then on and splits
    no more.
 
+7. *Regression* (after FIMT-DD; Ikonomovska, Gama and Dzeroski 2011). A leaf answers with the
+   ``mean`` of its target, with a ``linear`` model, or ``adaptive``, with whichever has had the
+   smaller squared error of late (faded by 0.99); never beyond the targets seen so far. The linear
+   model takes numbers in deviations of all rows so far (0 where missing, at most 10), and each
+   category's own weight; it is learned by normalised steps, ``w += leaf_rate e z / (1 + |z|^2)``,
+   and handed on to the children of a split. Candidates are the edges of 40 bins over each number
+   (from 3 deviations below the mean to 3 above when the column's first 100 rows are in; a child
+   takes over its part of the parent's), and each category against the rest; the merit is the
+   reduction of the standard deviation. The leaf splits when the second column's merit is below ``1
+   - bound`` of the best, or the bound below `tau`, with ``bound = sqrt(ln(1 / delta) / 2n)`` and at
+   least 5 rows and 1 % on each side. An adaptive tree watches absolute errors in units of four
+   deviations of the target, cut off at 1. At the memory bound the tree stops growing.
+
 Trees are the same to the bit on every system, whatever the chunks that rows come in.
 """
 
@@ -47,6 +60,7 @@ if TYPE_CHECKING:
     from modellab.learners.compiled._trees import TreeCore
 
 CRITERIA = ("info_gain", "gini")
+NUMBER_ANSWERS = ("mean", "linear", "adaptive")
 ANSWERS = ("majority", "naive_bayes", "adaptive")
 MOST_CODES = 32
 """So many codes of a category, the most frequent ones, are told apart; the others are one more."""
@@ -59,6 +73,8 @@ DEFAULTS: Mapping[str, Any] = {
     "tau": 0.05,
     "max_depth": None,
     "fading": 1.0,
+    "regression": False,
+    "leaf_rate": 0.1,
     "binary": False,
     "most_bytes": 0.0,
     "adaptive": False,
@@ -91,7 +107,8 @@ def tree_settings(**given: Any) -> dict[str, Any]:
     """Settings in the form that the compiled part takes, defaults added."""
     settings = {**DEFAULTS, **given}
     settings["criterion"] = CRITERIA.index(settings["criterion"])
-    settings["answer"] = ANSWERS.index(settings["answer"])
+    answers = NUMBER_ANSWERS if settings["regression"] else ANSWERS
+    settings["answer"] = answers.index(settings["answer"])
     if settings["max_depth"] is None:
         settings["max_depth"] = DEEPEST
     for name in ("grace_period", "switch_rows", "most_bytes"):
@@ -107,7 +124,7 @@ def tree(columns: int, classes: int, codes: Sequence[int] = (), **given: Any) ->
     columns
         Number of columns *d* of the rows, float64 (n, d).
     classes
-        Number of classes, at least 2.
+        Number of classes, at least 2; 1 for regression.
     codes
         As `Inputs.codes`.
     given
@@ -120,4 +137,6 @@ def tree(columns: int, classes: int, codes: Sequence[int] = (), **given: Any) ->
     """
     from modellab.learners.compiled import _trees
 
-    return _trees.TreeCore(slots_of(columns, codes), classes, tree_settings(**given))
+    return _trees.TreeCore(
+        slots_of(columns, codes), classes, tree_settings(regression=classes == 1, **given)
+    )
