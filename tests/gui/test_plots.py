@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from modellab.gui.plots import live_paint
 from modellab.gui.plots.labels import push_apart
+from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
 from modellab.gui.plots.series import AutoRange, Recording, decimate
 from modellab.gui.plots.ticks import date_ticks, full_date, nice_step, number_ticks, tick_texts
@@ -476,10 +477,30 @@ class TestLivePlot:
         ]
         later = Mark(3500, "change", "a", "#1668b3", "you: rate 1 → 2", "rate")
         other = Mark(2010, "change", "a", "#1668b3", "you: every 1 → 2", "every")
-        groups = live_paint.merged([*marks[:2], other, marks[2], later], plot.x_of)
-        assert [len(group) for group in groups] == [3, 1, 1]
-        assert live_paint.joined_text(groups[0]) == "you: rate 0.01 → 1"
-        assert live_paint.joined_text(groups[2]) == "you: rate 1 → 2"
+        groups = MarkGroups([*marks[:2], other, marks[2], later]).groups(plot.x_of)
+        counts = {group.text(): group.count for group in groups}
+        assert counts == {
+            "you: rate 0.01 → 1": 3,
+            "you: every 1 → 2": 1,
+            "you: rate 1 → 2": 1,
+        }
+        assert groups[-1].text() == "you: rate 1 → 2"
+        near = MarkGroups([marks[0], later]).groups(plot.x_of, high=plot.x_of(3000))
+        assert [group.last for group in near] == [marks[0]]
+
+    def test_thousands_of_alarms_are_as_many_signs_as_there_is_room_for(self, plot: Any) -> None:
+        plot.view.set_stream(0, 8000, 8000)
+        alarms = [
+            Mark(at, "drift", str(at % 12), "#1668b3", strong=False) for at in range(0, 8000, 2)
+        ]
+        groups = MarkGroups(alarms).groups(plot.x_of)
+        assert 20 < len(groups) <= plot.area().width() / 4 + 2
+        assert sum(group.count for group in groups) == len(alarms)
+        # They stand still while the view moves.
+        before = {group.last.position for group in groups}
+        plot.view.pan(3)
+        after = {group.last.position for group in MarkGroups(alarms).groups(plot.x_of)}
+        assert before == after
 
     def test_follows_the_theme(self, plot: Any) -> None:
         from modellab.gui.theme import DARK, theme_hub

@@ -67,7 +67,7 @@ class PlotStack(QFrame):
         self.heat = False
         self._whole = False
         self._marks_key: object = None
-        self._marks_made: tuple[list[Mark], list[Mark]] = ([], [])
+        self._marks_made: tuple[list[Mark], list[Mark], list[Mark]] = ([], [], [])
         self._shades: list[Shade] = []
         self._parameters_of: str | None = None
         self._narrow = False
@@ -449,7 +449,7 @@ class PlotStack(QFrame):
             return
         began = time.perf_counter()
         self.view.set_stream(live.train_rows, live.position, live.stop)
-        everything, of_selected = self._marks(live)
+        everything, of_selected, by_hand = self._marks(live)
         for plot in self.plots:
             plot.shades = self._shades
         if self.error_panel.needs_drawing() or self.error_panel.table_button.isChecked():
@@ -465,7 +465,7 @@ class PlotStack(QFrame):
             found = made.cost_lines(live, self.recorder, self.quantity) if live.started else []
             self.cost_plot.set_lines(found)
             self.cost_plot.empty_text = "What the lanes cost adds up as the stream runs."
-            self.cost_plot.marks = [m for m in everything if m.kind in ("change", "rollback")]
+            self.cost_plot.marks = by_hand
         for panel in self.panels:
             if panel.needs_drawing():
                 panel.plot.refresh()
@@ -476,8 +476,8 @@ class PlotStack(QFrame):
         painting = sum(p.plot.paint_ms for p in self.panels if p.needs_drawing())
         self.frame_ms = (self._drawn_at - began) * 1000 + painting
 
-    def _marks(self, live: Deployment) -> tuple[list[Mark], list[Mark]]:
-        """Return all marks, and those of the selected lane; made anew only when some came."""
+    def _marks(self, live: Deployment) -> tuple[list[Mark], list[Mark], list[Mark]]:
+        """Return all marks, the selected lane's, and those by hand; made anew when some came."""
         shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
         last = live.events[-1] if live.events else None
         faults = tuple(live.experiment.fault)
@@ -486,7 +486,9 @@ class PlotStack(QFrame):
             self._marks_key = key
             self._shades = made.shades(live)
             everything = made.marks(live)
-            self._marks_made = everything, [m for m in everything if m.lane == live.selected]
+            by_hand = [m for m in everything if m.kind in ("change", "rollback")]
+            of_lane = [m for m in everything if m.lane == live.selected]
+            self._marks_made = everything, of_lane, by_hand
         return self._marks_made
 
     def _parameter_words(self, value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,8 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
 from modellab.gui.deploy.lines import marks, own_events, shades
 from modellab.gui.deploy.words import event_text, lane_style
 from modellab.gui.kit import count_text, describe, tip_text
-from modellab.gui.plots.live_paint import elided, font, merged
+from modellab.gui.plots.live_paint import elided, font
+from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, Shade, paint_mark
 from modellab.gui.plots.series import decimate
 from modellab.gui.plots.shades import paint_shade
@@ -86,6 +88,8 @@ class Timeline(QFrame):
         self._live: Deployment | None = None
         self._marks: list[Mark] = []
         self._shades: list[Shade] = []
+        self._groups = MarkGroups([])
+        self._counts: list[tuple[MarkKind, int]] = []
         self._key: object = None
         self._seen = (-1, -1)
         self._handle: int | None = None
@@ -111,6 +115,7 @@ class Timeline(QFrame):
         """Make marks and spans anew, if anything happened."""
         if live is None:
             self._key, self._marks, self._shades = None, [], []
+            self._groups, self._counts = MarkGroups([]), []
             return
         last = live.events[-1] if live.events else None
         shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
@@ -119,6 +124,10 @@ class Timeline(QFrame):
         if key != self._key:
             self._key = key
             self._marks, self._shades = marks(live), shades(live)
+            self._groups = MarkGroups(self._marks)
+            found = Counter(mark.kind for mark in self._marks)
+            found["fault"] = sum(shade.kind != "down" for shade in self._shades)
+            self._counts = [(kind, found[kind]) for kind in _ORDER if found[kind]]
 
     def show_range(self, shown: tuple[float, float] | None) -> None:
         """Frame the rows that the plots show; None: they show all."""
@@ -128,9 +137,7 @@ class Timeline(QFrame):
 
     def counts(self) -> list[tuple[MarkKind, int]]:
         """Return how often each kind of thing happened, those that did."""
-        found = {kind: sum(m.kind == kind for m in self._marks) for kind in _ORDER}
-        found["fault"] = sum(shade.kind != "down" for shade in self._shades)
-        return [(kind, found[kind]) for kind in _ORDER if found[kind]]
+        return self._counts
 
     # ------------------------------------------------------------------ geometry
 
@@ -337,8 +344,8 @@ class Timeline(QFrame):
 
     def _paint_marks(self, painter: QPainter) -> None:
         y = self.band().top() - px(8)
-        for group in merged(self._marks, self.x_of):
-            mark = group[-1]
+        for group in self._groups.groups(self.x_of):
+            mark = group.last
             paint_mark(painter, mark.kind, QPointF(self.x_of(mark.position), y), mark.colour, px(9))
 
     def _paint_handle(self, painter: QPainter, live: Deployment) -> None:

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import QGraphicsView
 
 from modellab.gui.kit import describe, short_number
 from modellab.gui.plots import live_paint, shades
+from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.series import AutoRange, decimate
 from modellab.gui.plots.ticks import nice_step
 from modellab.gui.theme import px, theme, theme_hub
@@ -174,6 +175,8 @@ class LivePlot(pg.GraphicsView):
         self.lines: list[LiveLine] = []
         self.marks: Sequence[Mark] = ()
         self.shades: Sequence[Shade] = ()
+        self._groups: MarkGroups | None = None
+        self._grouped: Sequence[Mark] = ()
         self.heat: HeatMap | None = None
         self.empty_text = ""
         self.zero_line = False
@@ -253,6 +256,12 @@ class LivePlot(pg.GraphicsView):
         """Let the y axis follow the values again."""
         self.manual = None
         self.axis_range.reset()
+
+    def mark_groups(self) -> MarkGroups:
+        """Return the marks ready to be grouped, made anew when other ones were set."""
+        if self._groups is None or self._grouped is not self.marks:
+            self._grouped, self._groups = self.marks, MarkGroups(self.marks)
+        return self._groups
 
     # ------------------------------------------------------------------ geometry
 

@@ -20,18 +20,13 @@ from modellab.gui.theme import mix, px, theme
 from modellab.gui.theme.tokens import rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from modellab.gui.plots.live import LivePlot
     from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 READOUT_LINES = 12
-SIGN_PIXELS, DRAG_PIXELS = 4.0, 16.0
-"""Signs of one kind that stand nearer than this are one; for changes, each to the one before."""
 ON_AXIS = frozenset({"retrain", "reject", "redeploy", "switch", "reset", "quarantine"})
-ARROW = " \N{RIGHTWARDS ARROW} "
 
 
 @cache
@@ -101,34 +96,6 @@ def head(plot: LivePlot, painter: QPainter) -> None:
         painter.drawLine(QPointF(x, area.top() - 2), QPointF(x, area.bottom() + 2))
 
 
-def merged(marks: Sequence[Mark], x_of: Callable[[float], float]) -> list[list[Mark]]:
-    """Group marks that stand too near each other to be told apart, in order.
-
-    Changes of one setting of one lane make a group while each is close to the one before: a handle
-    that was dragged is one change from where it was to where it came to rest.
-    """
-    groups: list[list[Mark]] = []
-    latest: dict[tuple[str, str, str], list[Mark]] = {}
-    for mark in marks:
-        key = (mark.kind, mark.lane, mark.what)
-        reach = DRAG_PIXELS if mark.kind == "change" else SIGN_PIXELS
-        group = latest.get(key)
-        if group is not None and x_of(mark.position) - x_of(group[-1].position) < reach:
-            group.append(mark)
-            continue
-        latest[key] = [mark]
-        groups.append(latest[key])
-    return groups
-
-
-def joined_text(group: list[Mark]) -> str:
-    """Return the words of a group: ``learning rate 0.01 → 1`` for steps between the two."""
-    first, last = group[0].text, group[-1].text
-    if len(group) > 1 and ARROW in first and ARROW in last:
-        return first.split(ARROW)[0] + ARROW + last.split(ARROW)[-1]
-    return last
-
-
 def marks(plot: LivePlot, painter: QPainter) -> None:
     """Paint what happened: what models went through stands on the axis, all else on top.
 
@@ -136,16 +103,15 @@ def marks(plot: LivePlot, painter: QPainter) -> None:
     """
     area = plot.area()
     texts: list[tuple[float, Mark]] = []
-    near = [m for m in plot.marks if area.left() - 1 <= plot.x_of(m.position) <= area.right() + 1]
-    for group in merged(near, plot.x_of):
-        mark = group[-1]
+    for group in plot.mark_groups().groups(plot.x_of, area.left() - 1, area.right() + 1):
+        mark = group.last
         x = plot.x_of(mark.position)
-        if len(group) > 1 and mark.kind == "change":
-            begin = plot.x_of(group[0].position)
+        if group.count > 1 and mark.kind == "change":
+            begin = plot.x_of(group.first.position)
             shade = QColor(theme().ink)
             shade.setAlphaF(0.07)
             painter.fillRect(QRectF(begin, area.top() + px(8), x - begin, area.height()), shade)
-            mark = replace(mark, text=joined_text(group))
+            mark = replace(mark, text=group.text())
         if mark.kind in ON_AXIS:
             at = QPointF(x, area.bottom() - px(4))
             paint_mark(painter, mark.kind, at, mark.colour, px(9))

@@ -1,0 +1,93 @@
+"""Marks too near each other to be told apart are one sign; thousands of them are cheap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from modellab.gui.plots.parts import Mark
+
+SIGN_PIXELS, DRAG_PIXELS = 4.0, 16.0
+"""Signs of one kind that stand nearer than this are one; for changes, each to the one before."""
+ARROW = " \N{RIGHTWARDS ARROW} "
+
+
+@dataclass(frozen=True)
+class Group:
+    """Marks that are one sign: the first and the last of them, and how many they are."""
+
+    first: Mark
+    last: Mark
+    count: int = 1
+
+    def text(self) -> str:
+        """Return the words of all: ``learning rate 0.01 → 1`` for steps between the two."""
+        first, last = self.first.text, self.last.text
+        if self.count > 1 and ARROW in first and ARROW in last:
+            return first.split(ARROW)[0] + ARROW + last.split(ARROW)[-1]
+        return last
+
+
+def _key(mark: Mark) -> tuple[str, str, str]:
+    if not mark.strong and mark.kind == "drift":
+        return mark.kind, "", ""  # alarms of all other lanes look the same
+    return mark.kind, mark.lane, mark.what
+
+
+class MarkGroups:
+    """Marks in order of position, ready to be grouped again and again as the view moves.
+
+    Changes of one setting of one lane make a group while each is close to the one before: a handle
+    that was dragged is one change from where it was to where it came to rest. Others are grouped
+    by rows, so that signs stand still while the view moves.
+    """
+
+    def __init__(self, marks: Sequence[Mark]) -> None:
+        self.marks = list(marks)
+        count = len(self.marks)
+        keys: dict[tuple[str, str, str], int] = {}
+        kinds = (keys.setdefault(_key(m), len(keys)) for m in self.marks)
+        group = np.fromiter(kinds, np.intp, count)
+        at = np.fromiter((m.position for m in self.marks), np.float64, count)
+        drag = np.fromiter((m.kind == "change" for m in self.marks), np.bool_, count)
+        self._order = np.lexsort((at, group))
+        self._at, self._group = at[self._order], group[self._order]
+        self._drag = drag[self._order]
+
+    def groups(
+        self, x_of: Callable[[float], float], low: float = -math.inf, high: float = math.inf
+    ) -> list[Group]:
+        """Return the groups whose marks lie within pixels `low` to `high`, by their last mark.
+
+        Parameters
+        ----------
+        x_of
+            The pixel of a row; of many rows when it is given an array (a straight line).
+        """
+        if not self.marks:
+            return []
+        x = np.asarray(x_of(self._at))  # type: ignore[arg-type]
+        inside = np.flatnonzero((x >= low) & (x <= high))
+        if not len(inside):
+            return []
+        x, at, group = x[inside], self._at[inside], self._group[inside]
+        per_row = max((x_of(1e6) - x_of(0.0)) / 1e6, 1e-12)
+        rows = 2.0 ** math.ceil(math.log2(SIGN_PIXELS / per_row))
+        apart = np.floor(at[1:] / rows) != np.floor(at[:-1] / rows)
+        far = np.where(self._drag[inside][1:], np.diff(x) >= DRAG_PIXELS, apart)
+        new = np.append(True, far | (group[1:] != group[:-1]))
+        begins = np.flatnonzero(new)
+        ends = np.append(begins[1:], len(x)) - 1
+        number = self._order[inside]
+        found = [
+            Group(self.marks[number[a]], self.marks[number[b]], b - a + 1)
+            for a, b in zip(begins.tolist(), ends.tolist(), strict=True)
+        ]
+        found.sort(key=lambda g: g.last.position)
+        return found
