@@ -295,7 +295,9 @@ def test_progress_and_cancel_of_long_work(bench: Any, page: Any) -> None:
     assert bench.session.job_of("hindsight") is None
 
 
-def test_names_are_plain_text_and_long_ones_fit(bench: Any, page: Any, picture: Any) -> None:
+def test_names_are_plain_text_and_long_ones_fit(
+    bench: Any, page: Any, picture: Any, settle: Any
+) -> None:
     long = "Gradient boosting retrained whenever the moon is full and the rest of the name " * 2
     rows = [
         lane_row(name, "Online", name=shown)
@@ -310,6 +312,7 @@ def test_names_are_plain_text_and_long_ones_fit(bench: Any, page: Any, picture: 
     assert "<b>" not in tip
     assert "&lt;b&gt;" in tip
     assert page.verdict.sentence.textFormat() == Qt.TextFormat.PlainText
+    settle()
     picture(page, "decide-long-names")
     assert page.minimumSizeHint().width() <= 1200
 
@@ -410,3 +413,17 @@ def test_the_page_is_reached_from_the_rail(window: Any, gui_bench: Any, tmp_path
     window._refresh()
     window.show_page("deploy")
     assert window.rail.button("decide")._state == "done"
+
+
+def test_large_text_fits(bench: Any, page: Any, picture: Any, settle: Any) -> None:
+    from modellab.gui.theme import theme_hub
+
+    bench.finish()
+    theme_hub().set_text_scale(1.4)
+    try:
+        page.resize(1200, 652)
+        settle()
+        picture(page, "decide-large-text")
+        assert page.area.widget().width() <= page.area.viewport().width()
+    finally:
+        theme_hub().set_text_scale(1.0)

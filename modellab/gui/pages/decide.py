@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 GAP = 12
 WIDE = 1340
 """Width of the page, at 100 % text, from which prices and bars stand side by side."""
+NARROW = 900
+"""Below this width (large text) all cards stand below each other."""
+ARRANGED: dict[int, tuple[tuple[tuple[int, int, int, int], ...], tuple[int, ...]]] = {
+    3: (((0, 0, 2, 1), (0, 1, 1, 1), (0, 2, 1, 1), (1, 1, 1, 1), (1, 2, 1, 1)), (48, 26, 26)),
+    2: (((0, 0, 2, 1), (0, 1, 1, 1), (1, 1, 1, 1), (2, 0, 1, 1), (2, 1, 1, 1)), (60, 40)),
+    1: (tuple((row, 0, 1, 1) for row in range(5)), (1,)),
+}
+"""By number of columns: row, column and spans of scatter, bars, prices, deeper and take-away; and
+the columns' shares of the width."""
 NEWS_MS = 200
 ACROSS = (
     ("upkeep", "cost", "Across: the cost of upkeep, at your prices."),
@@ -66,7 +75,7 @@ class DecidePage(Page):
         self.deeper = DeeperCard(session)
         self.take = TakeAwayCard(session)
         self._across: str | None = None
-        self._wide: bool | None = None
+        self._columns = 0
         self._on_screen = False
         self._news = QTimer(self)
         self._news.setSingleShot(True)
@@ -119,34 +128,19 @@ class DecidePage(Page):
 
     def _arrange(self) -> None:
         """Stand the lower cards side by side, or some below others."""
-        wide = self.width() >= px(WIDE)
-        if wide == self._wide:
+        columns = 3 if self.width() >= px(WIDE) else 2 if self.width() >= px(NARROW) else 1
+        if columns == self._columns:
             return
-        self._wide = wide
+        self._columns = columns
         grid = self._grid
         cards = (self.scatter_card, self.bars, self.prices, self.deeper, self.take)
         for card in cards:
             grid.removeWidget(card)
+        places, shares = ARRANGED[columns]
+        for card, place in zip(cards, places, strict=True):
+            grid.addWidget(card, *place)
         for at in range(3):
-            grid.setColumnStretch(at, 0)
-            grid.setColumnMinimumWidth(at, 0)
-            grid.setRowStretch(at, 0)
-        if wide:
-            grid.addWidget(self.scatter_card, 0, 0, 2, 1)
-            grid.addWidget(self.bars, 0, 1)
-            grid.addWidget(self.prices, 0, 2)
-            grid.addWidget(self.deeper, 1, 1)
-            grid.addWidget(self.take, 1, 2)
-            for at, share in enumerate((48, 26, 26)):
-                grid.setColumnStretch(at, share)
-        else:
-            grid.addWidget(self.scatter_card, 0, 0, 2, 1)
-            grid.addWidget(self.bars, 0, 1)
-            grid.addWidget(self.prices, 1, 1)
-            grid.addWidget(self.deeper, 2, 0)
-            grid.addWidget(self.take, 2, 1)
-            for at, share in enumerate((60, 40)):
-                grid.setColumnStretch(at, share)
+            grid.setColumnStretch(at, shares[at] if at < len(shares) else 0)
 
     # ------------------------------------------------------------------ the page
 
