@@ -6,8 +6,8 @@ arrived by then), and scored on every later segment against what is true. The be
 from these numbers alone (see `schedule`), so it follows other prices at once.
 
 No schedule of retrains of the same learner on the same grid that trains on the same rows costs
-less. A policy that retrains elsewhere, on other rows, or learns online in between, can. After a cold
-start there is no model before the first position: the baseline's errors are reckoned there.
+less. A policy that retrains elsewhere, on other rows, or learns online in between, can. After a
+cold start there is no model before the first position: the baseline's errors are reckoned there.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from modellab.experiment import Experiment, Fault
     from modellab.learners.base import Progress
 
-ROWS = 10_000
+ROWS = 5000
 """Rows of the stream that are replayed, at most."""
 COLUMNS = 3
 """A unit error is tried on so many number columns, one at a time; the worst counts."""

@@ -132,7 +132,8 @@ def test_replays_of_all_schedules_cost_what_was_reckoned_and_none_less(
     if "On a schedule" in costs:
         assert costs["On a schedule"] == pytest.approx(costs["[1, 2, 3, 4]"])
     assert found.at  # the drift is worth a retrain
-    assert found.rows == ROWS - train
+    # After a cold start nothing can answer the first row, the baseline either.
+    assert found.rows == ROWS - max(train, 1)
 
 
 def test_other_prices_need_no_other_fits(data: Path) -> None:
