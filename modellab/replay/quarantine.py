@@ -76,8 +76,13 @@ def _runs(positions: Sequence[int]) -> list[tuple[int, int]]:
 
 def _label(context: Context, value: Any) -> str | None:
     if context.task.kind == "classification":
-        return context.task.classes[value] if value >= 0 else None
+        return _word(context.task.classes[value]) if value >= 0 else None
     return None if value != value else repr(float(value))
+
+
+def _word(value: Any) -> str:
+    """A class as it stands in a table."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _save(context: Context, columns: list[str], kept: Sequence[Kept], target: Path) -> None:
