@@ -130,6 +130,17 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="For invscaling: learning rate / step number to this power.",
     ),
     Parameter(
+        "clip",
+        "Clip",
+        "float",
+        0.0,
+        low=0.0,
+        high=1e12,
+        live=True,
+        help="The slope of the loss at a row is cut off here, so that one row cannot move the "
+        "weights far. 0 means no limit. In deviations of the target if that is standardised.",
+    ),
+    Parameter(
         "target",
         "Target",
         "choice",

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from modellab.experiment import GuardSpec, LearnerSpec, Scalar
 
 
+MOST = 1e12
+"""A larger slope is cut off by the learners themselves."""
+
+
 class _Around:
     """The replay as a guarded policy sees it: fits leave out what the guard does."""
 
@@ -96,8 +100,6 @@ class Guarded(Policy):
         own["_blind_told"] = False
         own["_back"] = None if spec.rollback is None else Rollback(spec, around)
         policy.around = _Around(around, self)
-        if spec.clip is not None:
-            self.clip(policy.learner)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "policy" not in vars(self):
@@ -123,6 +125,8 @@ class Guarded(Policy):
             else:
                 told.append("There is no training window, so there is no range to guard.")
         self._attach()
+        for part in _parts(self.policy):
+            self.clip(part.learner)
         if spec.clip is not None and self._unclipped:
             told.append("Gradients are not clipped: this learner has no such setting.")
         if (spec.range is not None or spec.loss is not None) and not self._judges():
@@ -163,14 +167,17 @@ class Guarded(Policy):
         return self._deployed_judge()
 
     def clip(self, learner: Learner) -> None:
-        """Let no gradient of a learner be larger than the guard says, if it can do that."""
+        """Let no gradient of a learner be larger than the guard says, if it can do that.
+
+        The first training, which lanes of equal learners share, is not clipped.
+        """
         limit = self.guard_spec.clip
         if limit is None:
             return
         if "clip" not in live_settings(learner):
             self._unclipped = True
             return
-        learner.set("clip", limit)
+        learner.set("clip", min(limit, MOST))
 
     @property
     def quarantine(self) -> list[Quarantined]:

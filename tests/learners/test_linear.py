@@ -353,6 +353,7 @@ def test_every_setting_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         "target": "as it is",
         "scale": "none",
         "passes": 2,
+        "clip": 0.2,
     }
     for parameter in PARAMETERS:
         if parameter.name == "track_rates":

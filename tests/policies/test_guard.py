@@ -31,6 +31,8 @@ from modellab.experiment import (
     TriggeredPolicy,
 )
 from modellab.experiment_faults import DriftFault, FeatureNoise, LabelNoise, Outage, UnitError
+from modellab.learners import linear
+from modellab.learners.base import Inputs, Task
 from modellab.policies.base import PolicyEvent, block_end
 from modellab.policies.guard import Guarded
 from modellab.policies.guard_judge import KEPT, losses_of
@@ -419,6 +421,45 @@ def test_all_are_counted_and_the_first_kept(stores: Any, monkeypatch: pytest.Mon
     positions = [q.position for q in run.policy.quarantine]
     assert positions == sorted(set(positions))
     assert all(q.value > q.high for q in run.policy.quarantine)
+
+
+# ---------------------------------------------------------------- gradients
+
+
+@pytest.mark.parametrize("clip", [0.5, 3.0, 0.0])
+def test_a_clipped_step_is_as_long_as_the_limit_says(clip: float) -> None:
+    settings_ = {
+        "loss": "squared",
+        "learning_rate": 0.1,
+        "alpha": 0.0,
+        "scale": "none",
+        "target": "as it is",
+    }
+    learner = linear.build(Inputs(("a", "b"), Task("regression", (), "y")), settings_)
+    learner.set("clip", clip)
+    rows = np.array([[1.0, -2.0], [3.0, 0.5]])
+    learner.learn(rows, np.array([1000.0, 0.25]))
+    weights, bias = np.zeros(2), 0.0
+    for row, y in zip(rows, (1000.0, 0.25), strict=True):
+        slope = row @ weights + bias - y
+        slope = float(np.clip(slope, -clip, clip)) if clip else slope
+        weights, bias = weights - 0.1 * slope * row, bias - 0.1 * slope
+    parameters = learner.parameters()
+    assert [parameters["a"], parameters["b"]] == pytest.approx(weights.tolist())
+    assert parameters["intercept"] == pytest.approx(bias)
+
+
+def test_clipped_gradients_keep_wild_numbers_from_spoiling_a_model(stores: Any) -> None:
+    wild = context(stores, LabelNoise(start=4000, stop=4100, rate=0.2, scale=1e4), name="amounts")
+    squared = LearnerSpec("linear", params={"loss": "squared", "learning_rate": 0.005})
+    free, clipped = (Run(wild, g, learner=squared, stop=5000) for g in (None, GuardSpec(clip=1.0)))
+    assert clipped.policy.learner.settings()["clip"] == 1.0
+    assert not clipped.of("warning")
+    assert free.error(4100, 5000) > 10 * clipped.error(4100, 5000)
+    assert clipped.error(4100, 5000) < clipped.error(3000, 4000) + 0.1
+    again = Run(wild, GuardSpec(clip=1.0), ScheduledPolicy(every=700), squared, 5000)
+    assert again.policy.counters.redeploys > 0
+    assert again.policy.learner.settings()["clip"] == 1.0
 
 
 # ---------------------------------------------------------------- what it cannot do, in words

@@ -86,7 +86,7 @@ _COUNTERS = (
     "errors",
 )
 _CHOICES = ("loss", "schedule", "penalty", "scale", "fit_intercept", "regression", "track_rates")
-_SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start", "clip")
+SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start", "clip")
 _WORDS = {"loss": LOSSES, "schedule": SCHEDULES, "penalty": PENALTIES, "scale": SCALES}
 _FLAGS = ("fit_intercept", "track_rates")
 STEEPEST = 1e12
@@ -295,7 +295,7 @@ class LinearKernel:
         self._arrays = {
             "counters": np.zeros(len(_COUNTERS), np.int64),
             "choices": np.zeros(len(_CHOICES), np.int64),
-            "settings": np.zeros(len(_SETTINGS)),
+            "settings": np.zeros(len(SETTINGS)),
             "weights": np.zeros((k, width)),
             "squares": np.zeros((k, width)),
             "bias": np.zeros(k),
@@ -494,7 +494,7 @@ class LinearKernel:
         return int(self._arrays["counters"][_COUNTERS.index(name)])
 
     def _setting(self, name: str) -> float:
-        return float(self._arrays["settings"][_SETTINGS.index(name)])
+        return float(self._arrays["settings"][SETTINGS.index(name)])
 
     def _rows(self, rows: Floats) -> Floats:
         rows = np.ascontiguousarray(rows, np.float64)
@@ -525,12 +525,12 @@ class LinearKernel:
                 choices[place] = self._carried(p)
             else:
                 choices[place] = p[name]
-        for place, name in enumerate(_SETTINGS):
+        for place, name in enumerate(SETTINGS):
             settings[place] = p.get(name, 0.0)  # optimal_start is no setting of its own
-        settings[_SETTINGS.index("clip")] = p["clip"] or STEEPEST
+        settings[SETTINGS.index("clip")] = p["clip"] or STEEPEST
         if p["schedule"] == "optimal":
             first = math.sqrt(1.0 / math.sqrt(p["alpha"]))
-            settings[_SETTINGS.index("optimal_start")] = 1.0 / (first * p["alpha"])
+            settings[SETTINGS.index("optimal_start")] = 1.0 / (first * p["alpha"])
 
     def _make_rates(self, *, from_weights: bool) -> None:
         carried = self._carried(self._parameters)

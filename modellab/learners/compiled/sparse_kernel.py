@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.data.sparse import SparseRows, join_rows
-from modellab.learners.compiled.kernel import REGRESSION_LOSSES, LinearKernel, checked_parameters
+from modellab.learners.compiled.kernel import (
+    REGRESSION_LOSSES,
+    SETTINGS,
+    LinearKernel,
+    checked_parameters,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,7 +146,7 @@ class SparseKernel:
             "dense": self.dense,
             "counters": np.array([1, 0, 0], np.int64),
             "choices": np.zeros(7, np.int64),
-            "settings": np.zeros(6),
+            "settings": np.zeros(len(SETTINGS)),
             "shared": np.array([1.0, 0.0]),
             "v": np.zeros((k, d)),
             "squares": np.zeros((k, d if adagrad else 1)),
