@@ -53,6 +53,14 @@ class Session(DataPart):
         super().__init__(*args, **kwargs)
         self.verdict_state = VerdictState(self)
 
+    def deploy(self) -> Job | None:
+        """Switch to deployment: the chosen learner goes live, default lanes around it."""
+        learner = self.chosen.learner if self.chosen is not None else self._live_learner
+        other = self._live_learner is not None and learner != self._live_learner
+        if self.why_no_deploy is None and (self.deployment_stale or other):
+            self.verdict_state.renew_hindsight()
+        return super().deploy()
+
     @property
     def dirty(self) -> bool:
         """Whether there is something that is in no file yet."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from modellab.experiment import CostAwarePolicy, PriceSpec, replace
+from modellab.experiment import CostAwarePolicy, HindsightPolicy, PriceSpec, replace
 from modellab.gui.session_core import struct_of
 from modellab.replay.protocol import (
     FindHindsight,
@@ -67,6 +67,7 @@ class VerdictState:
         self.watched = False
         self._live: Deployment | None = None
         self._recorded: Deployment | None = None
+        self._found: set[str] = set()
         self._began_with = PriceSpec()
         self._job: Job | None = None
         self._asked: Key = ()
@@ -302,6 +303,7 @@ class VerdictState:
 
     def _take_lane(self, live: Deployment, lane: LaneSpec) -> None:
         """Add the lane that follows the hindsight optimum to what the window knows."""
+        self._found.add(lane.name)
         live.add_lane(lane)
         lanes = [x for x in live.experiment.lane if x.name != lane.name] + [lane]
         live.experiment = replace(live.experiment, lane=lanes)
@@ -309,6 +311,27 @@ class VerdictState:
             own = [x for x in self.session.experiment.lane if x.name != lane.name] + [lane]
             self.session._set_experiment(replace(self.session.experiment, lane=own))
         self.session.topics.publish("deployment")
+
+    def renew_hindsight(self) -> None:
+        """Before another replay is built: its retraining dates are not those of the one before.
+
+        Lanes that were found here go (they are found again), others are computed anew.
+        """
+        experiment = self.session.experiment
+        if experiment is None:
+            return
+        lanes = []
+        for lane in experiment.lane:
+            policy = lane.policy
+            if not isinstance(policy, HindsightPolicy) or not policy.searched:
+                lanes.append(lane)
+            elif lane.name not in self._found:
+                lanes.append(replace(lane, policy=replace(policy, at=[], searched=False)))
+        if lanes != experiment.lane:
+            names = {lane.name for lane in lanes}
+            gone = {lane.name for lane in experiment.lane} - names
+            journal = [entry for entry in experiment.intervention if entry.lane not in gone]
+            self.session._set_experiment(replace(experiment, lane=lanes, intervention=journal))
 
     def measure_sensitivity(self) -> Job | None:
         """Measure how much bad data would hurt every lane, in the background."""

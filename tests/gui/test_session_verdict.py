@@ -264,3 +264,27 @@ def test_lanes_that_decided_by_other_prices_are_named(bench: Any) -> None:
     assert bench.state.decided_at_other_prices == []
     bench.state.set_prices(retrain=99.0)
     assert bench.state.decided_at_other_prices == ["Thrifty"]
+
+
+def test_found_dates_do_not_outlive_their_replay(bench: Any) -> None:
+    from modellab.experiment import HindsightPolicy
+
+    bench.verdict = lambda prices: verdict(prices, hindsight=None)
+    bench.state.open()
+    bench.finish()
+    bench.end_long()
+    own = LaneSpec("Mine", HindsightPolicy(at=[300], searched=True), LearnerSpec("linear"))
+    session = bench.session
+    session._set_experiment(replace(session.experiment, lane=[*session.experiment.lane, own]))
+    session.deploy()
+    bench.bench.settle()
+    names = [lane.name for lane in session.experiment.lane]
+    assert {"In hindsight", "Mine"} <= set(names)  # nothing that matters was changed
+    spec = session.experiment.split
+    session.edit("Split", replace(session.experiment, split=replace(spec, train=0.4)))
+    bench.bench.settle()
+    session.deploy()
+    bench.bench.settle()
+    lanes = {lane.name: lane for lane in session.experiment.lane}
+    assert "In hindsight" not in lanes
+    assert lanes["Mine"].policy == HindsightPolicy()

@@ -237,7 +237,9 @@ class VerdictBench(DeployBench):
             value: Any = None
             if isinstance(command, FindHindsight):
                 self.with_hindsight = True
-                lane = LaneSpec("In hindsight", HindsightPolicy(), LearnerSpec("linear"))
+                lane = LaneSpec(
+                    "In hindsight", HindsightPolicy(at=[300], searched=True), LearnerSpec("linear")
+                )
                 value = HindsightFound(hindsight=result_of(hindsight()), lane=lane)
             elif isinstance(command, MeasureSensitivity):
                 value = SensitivityMeasured(rise={"Online": {"label_noise": 0.034}})

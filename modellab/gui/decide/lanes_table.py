@@ -86,7 +86,7 @@ class LanesTable(DataTable):
         spare = room - sum(wide.values())
         if spare > 0:
             # What is left goes to what can use it: the bars first, then everyone.
-            stretch = [i for i in ("against", "cost", "lane") if i in wide]
+            stretch: list[str] = [i for i in ("against", "cost", "lane") if i in wide]
             per_bar = min(spare * 0.6 / max(1, len(stretch)), px(130))
             for i in stretch:
                 wide[i] += int(per_bar)

@@ -134,7 +134,7 @@ class ScatterPlot(QWidget):
         verdict = self._verdict
         if verdict is None:
             return []
-        told = [
+        told: list[tuple[str, ...]] = [
             (d.row.name, self._x_text(d.x), self._y_text(d.y), "yes" if d.row.pareto else "no")
             for d in dots_of(verdict, self.across, self.up)
         ]

@@ -90,11 +90,11 @@ class VerdictCard(Card):
         side.addWidget(self.warning)
         side.addWidget(self.more)
         self._right = right
-        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._row.setSpacing(px(28))
-        self._row.addWidget(left, 64)
-        self._row.addWidget(right, 36)
-        self.body.addLayout(self._row)
+        self._across = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._across.setSpacing(px(28))
+        self._across.addWidget(left, 64)
+        self._across.addWidget(right, 36)
+        self.body.addLayout(self._across)
 
     # ------------------------------------------------------------------ showing
 
@@ -190,8 +190,8 @@ class VerdictCard(Card):
         super().resizeEvent(event)
         narrow = self.width() < px(NARROW)
         wanted = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
-        if self._row.direction() != wanted:
-            self._row.setDirection(wanted)
+        if self._across.direction() != wanted:
+            self._across.setDirection(wanted)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -133,7 +133,13 @@ class DecidePage(Page):
             return
         self._columns = columns
         grid = self._grid
-        cards = (self.scatter_card, self.bars, self.prices, self.deeper, self.take)
+        cards: tuple[QWidget, ...] = (
+            self.scatter_card,
+            self.bars,
+            self.prices,
+            self.deeper,
+            self.take,
+        )
         for card in cards:
             grid.removeWidget(card)
         places, shares = ARRANGED[columns]
