@@ -66,6 +66,9 @@ class Bench:
             )
         return np.maximum(ends, self.train_rows)
 
+    def next_link(self, position: int) -> int:
+        return position
+
     def position_at(self, start: int, rows: int, span_ns: int) -> int:
         if not span_ns:
             return start + rows

@@ -75,6 +75,9 @@ class Stream:
     def label_upto(self, start: int, stop: int) -> np.ndarray:
         return np.maximum(np.arange(start, stop) + 1 - self.delay, self.train_rows)
 
+    def next_link(self, position: int) -> int:
+        return position
+
     def position_at(self, start: int, rows: int, span_ns: int) -> int:
         return start + rows if not span_ns else min(start + span_ns // 10**9, NEVER)
 
