@@ -82,6 +82,10 @@ class Surroundings(Protocol):
         """For each row: the exclusive end of the labels known once it was predicted."""
         ...
 
+    def next_link(self, position: int) -> int:
+        """First row, from `position` on, at which updates reach the model: after an outage."""
+        ...
+
     def position_at(self, start: int, rows: int, span_ns: int) -> int:
         """First position that is `rows` rows, or `span_ns` of event time, after `start`."""
         ...

@@ -143,7 +143,7 @@ class Cycle(Policy):
 
     def _next_change(self, at: int) -> int:
         """First position after `at` at which something happens, as far as it is known."""
-        ends = [w.position for w in self.waiting]
+        ends = [self.around.next_link(w.position) for w in self.waiting]
         if at < self.down_until:
             ends.append(self.down_until)
         return min([self._next_act(at), *ends])
@@ -256,7 +256,8 @@ class Cycle(Policy):
         return self.around.position_at(trigger, rows, span) if rows or span else trigger
 
     def _deploy_due(self, at: int) -> None:
-        while self.waiting and self.waiting[0].position <= at:
+        # During an outage no new model reaches the place where it is to serve.
+        while self.waiting and self.around.next_link(self.waiting[0].position) <= at:
             ready = self.waiting.pop(0)
             fresh = self.around.build(self.learner_spec())
             fresh.load_state(ready.state)

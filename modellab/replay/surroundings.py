@@ -75,6 +75,10 @@ class LaneSurroundings:
         """Exclusive ends of the labels known once each row was predicted."""
         return self.context.stream.label_upto(start, stop)
 
+    def next_link(self, position: int) -> int:
+        """First row, from `position` on, at which updates reach the model: after an outage."""
+        return self.context.stream.next_link(position)
+
     def position_at(self, start: int, rows: int, span_ns: int) -> int:
         """First position so many rows, or so much event time, after `start`."""
         return self.context.position_at(start, rows, span_ns)

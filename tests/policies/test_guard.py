@@ -489,3 +489,21 @@ def test_what_a_guard_cannot_do_is_told_once(
     told = [event.text for event in run.of("warning")]
     assert [said in text for text in told] == [True]
     np.testing.assert_array_equal(run.values, prepared.values)
+
+
+# ---------------------------------------------------------------- outages
+
+
+def test_no_new_model_serves_during_an_outage(stores: Any) -> None:
+    policy = ScheduledPolicy(every=1000, delay=300, test_rows=0)
+    cut_off = context(stores, Outage(start=3200, stop=3900))
+    run, usual = (
+        Run(cut_off, None, policy, stop=4200),
+        Run(context(stores), None, policy, stop=4200),
+    )
+    assert [e.position for e in usual.of("redeploy")] == [3300]
+    assert [e.position for e in run.of("redeploy")] == [3900]
+    cuts = [3199, 3200, 3300, 3310, 3899, 3900]
+    again = Run(cut_off, None, policy, stop=4200, cuts=cuts, saves=[3310])
+    np.testing.assert_array_equal(again.values, run.values)
+    assert again.events == run.events

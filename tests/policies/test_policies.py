@@ -162,6 +162,13 @@ def test_online_by_its_definition_however_it_is_cut(
     assert policy.counters.updates == updates
 
 
+def test_rows_wait_for_their_labels_and_for_the_next_update() -> None:
+    policy = Online(OnlinePolicy(every=7), MeanOfSeen(), Stream(np.arange(90.0), 0, 20))  # type: ignore[arg-type]
+    play(policy, 0, 60, [])
+    assert policy.counters.updates == 35  # 40 labels have come, 5 of them wait
+    assert policy.rows_stored(60) == 25
+
+
 def test_frozen_rows_are_never_learned() -> None:
     y = np.arange(30.0)
     learner = MeanOfSeen()
