@@ -118,6 +118,10 @@ class Champion(Policy):
         self.around.first_fit(self.sides[0].learner, None, progress)
         self.around.first_fit(self.sides[1].learner, self.spec.challenger, progress)
 
+    def rows_stored(self, position: int) -> int:
+        """Rows that wait to be learned, by either."""
+        return max(side.rows_stored(position) for side in self.sides)
+
     def rows_changed(self, position: int) -> None:
         """Compute again what was computed ahead."""
         for side in self.sides:

@@ -307,6 +307,7 @@ class Cycle(Policy):
         result = "untested" if held == known else f"test error {new:.4g} against {old:.4g}"
         if held < known and np.isnan(old):
             result = f"test error {new:.4g}, no model before it"
+        first = self.around.next_link(serves)
         event = PolicyEvent(
             at,
             "retrain" if better else "reject",
@@ -321,7 +322,7 @@ class Cycle(Policy):
                 "new_error": None if np.isnan(new) else float(new),
                 "old_error": None if np.isnan(old) else float(old),
                 "deployed": bool(better),
-                "serves_from": serves if better and serves < self.around.n_rows else None,
+                "serves_from": first if better and first < self.around.n_rows else None,
                 "downtime": downtime,
                 "fit_seconds": seconds,
             },

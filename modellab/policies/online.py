@@ -254,6 +254,10 @@ class Online(Policy):
         if self.guard is not None:
             self.guard.rows_changed()
 
+    def rows_stored(self, position: int) -> int:
+        """Rows that wait at `position`: for their labels, or for the next update."""
+        return max(position - self.next_row, 0) + self.waiting
+
     def state(self) -> dict[str, Any]:
         """Everything but the learner."""
         own = {

@@ -85,6 +85,10 @@ class OutOfCore(Online):
             )
         )
 
+    def rows_stored(self, position: int) -> int:
+        """Rows that wait to be learned."""
+        return super().rows_stored(position) if self.spec.then == "online" else 0
+
     def step(self, start: int, stop: int) -> Prediction:
         """Go on online; or only predict."""
         spec: OutOfCorePolicy = self.spec

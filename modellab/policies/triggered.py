@@ -74,8 +74,10 @@ class Triggered(Watched):
         return self.inner.has_model
 
     def rows_stored(self, position: int) -> int:
-        """Rows that are kept at `position` for the next retrain."""
-        return super().rows_stored(position) if self.spec.action == "retrain" else 0
+        """Rows that are kept at `position`, for the next retrain or until they are learned."""
+        kept = super().rows_stored(position) if self.spec.action == "retrain" else 0
+        sides = [self.inner] if self.shadow is None else [self.inner, self.shadow]
+        return max(kept, *(side.rows_stored(position) for side in sides))
 
     def rows_changed(self, position: int) -> None:
         """Compute again what was computed ahead."""
