@@ -118,7 +118,7 @@ def summary(result: RunResult, verdict: Verdict) -> dict[str, Any]:
         "peak_rss_mb": round(peak_memory_mb(), 1),
         "versions": versions(),
         "drift": {
-            "known": known_drifts(result.experiment),
+            "known": known_drifts(result.experiment, result.train_rows, result.position),
             "tolerance": result.experiment.drift.tolerance,
         },
         "lanes": [_lane(lane, rows[lane.name]) for lane in result.lanes],

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from modellab.verdict.values import Hindsight, Verdict
 
 
-def known_drifts(experiment: Experiment) -> list[int]:
-    """Positions of drifts that are known: annotated, or made by a fault; ascending."""
+def known_drifts(experiment: Experiment, start: int = 0, stop: int | None = None) -> list[int]:
+    """Positions of drifts that are known: annotated, or made by a fault; ascending.
+
+    Faults act on the rows [start, stop) that were replayed: a drift that recurs without an end does
+    so up to `stop`.
+    """
     from modellab.data.faults import drift_positions
 
-    return sorted({*experiment.drift.known, *drift_positions(experiment.fault)})
+    return sorted({*experiment.drift.known, *drift_positions(experiment.fault, start, stop)})
 
 
 def judge(
@@ -63,7 +67,7 @@ def judge(
         hindsight=hindsight,
         sensitivity=sensitivity,
         known=KnownDrifts(
-            known_drifts(experiment), experiment.drift.tolerance, start, stop
+            known_drifts(experiment, start, stop), experiment.drift.tolerance, start, stop
         ),
     )  # fmt: skip
 
