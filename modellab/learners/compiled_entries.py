@@ -133,6 +133,7 @@ def _forest_settings(adapts: str) -> Callable[[Mapping[str, Any], Inputs], dict[
         wanted = max(1, round(values.get("max_features", 1.0) * columns))
         own = {
             "criterion": values["split_criterion"],
+            "binary": values["binary_split"],
             "answer": values["leaf_prediction"],
             "seed": inputs.seed % 2**63,
             "most_bytes": (size or 0.0) * 1e6 / values["n_models"],
@@ -175,7 +176,7 @@ def _forest_bytes(core: RowLoop) -> int:
 def _forest(
     title: str, adapts: str, first: tuple[Parameter, ...], last: tuple[Parameter, ...]
 ) -> Method:
-    parameters = (*first, TAU, DEPTH, CRITERION, LEAVES, MEMORY, *last)
+    parameters = (*first, TAU, DEPTH, CRITERION, LEAVES, BINARY, MEMORY, *last)
     settings = _forest_settings(adapts)
     return Method(title, parameters, _make_forest, settings, _read_forest, _forest_bytes)
 

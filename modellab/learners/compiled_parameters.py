@@ -72,8 +72,9 @@ BINARY = Parameter(
     "binary_split",
     "Two branches only",
     "bool",
-    False,
-    help="Categories are split one against the rest, never into a branch for each.",
+    True,
+    help="Categories are split one against the rest. Else one may get a branch for each value, "
+    "which leaves few rows to each.",
 )
 MEMORY = Parameter(
     "max_size",

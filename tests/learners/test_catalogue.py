@@ -36,13 +36,25 @@ def test_what_an_issue_asks_for_is_there():
         "logistic_regression", "naive_bayes", "decision_tree", "random_forest",
         "hist_gradient_boosting", "linear_svm", "knn", "mlp", "linear_sgd", "linear",
         "hoeffding_tree", "hoeffding_adaptive_tree", "adaptive_random_forest",
+        "compiled_hoeffding_tree", "compiled_hoeffding_adaptive_tree", "compiled_adaptive_forest",
+        "compiled_leveraging_bagging", "compiled_online_bagging", "compiled_naive_bayes",
+        "compiled_window_knn",
         "majority_class", "no_change", "river", "sklearn",
     }  # fmt: skip
     assert kinds["regression"] >= {
         "ridge", "decision_tree", "random_forest", "hist_gradient_boosting", "knn", "mlp",
         "linear_sgd", "linear", "hoeffding_tree", "adaptive_random_forest", "running_mean",
-        "last_value", "river", "sklearn",
+        "last_value", "river", "sklearn", "compiled_regression_tree", "compiled_window_knn",
     }  # fmt: skip
+
+
+def test_titles_tell_a_compiled_learner_from_rivers():
+    titles = [line.title for line in CATALOGUE.values()]
+    assert len(titles) == len(set(titles))
+    for line in CATALOGUE.values():
+        if line.kind.startswith("compiled_"):
+            assert line.family == "compiled"
+            assert "river" not in line.title
 
 
 def test_importing_it_imports_no_library_of_models():
