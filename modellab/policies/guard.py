@@ -295,6 +295,8 @@ class Guarded(Policy):
     def roll_back(self, blob: bytes, saved: dict[str, Any] | None = None) -> None:
         """Let the deployed model be again what it was, as a person asked for."""
         self.policy.roll_back(blob, None if saved is None else saved["policy"])
+        if self._back is not None:
+            self._back.went_back()
 
     # -- state
 

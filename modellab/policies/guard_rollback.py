@@ -137,9 +137,9 @@ class Rollback:
             if name in after and after[name] != value:
                 policy.learner.set(name, value)
 
-    def went_back(self, position: int) -> None:
-        """A person rolled the lane back before row `position`: errors before it tell nothing."""
-        self._errors.drop(position)
+    def went_back(self) -> None:
+        """A person rolled the lane back: the errors before tell nothing of what serves now."""
+        self._errors.drop(self._errors.stop)
         self._least = self._window
 
     def state(self) -> dict[str, Any]:

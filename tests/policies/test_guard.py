@@ -199,6 +199,26 @@ def test_rolling_back_keeps_settings_that_a_person_changed(stores: Any) -> None:
     assert run.policy.learner.settings()["learning_rate"] == 0.031
 
 
+def test_errors_before_a_rollback_by_hand_do_not_count(stores: Any) -> None:
+    """The guard would go back at the next look; a person did so just before it."""
+    spoilt = context(stores, LabelNoise(start=6000, stop=6500, rate=1.0))
+    guard = GuardSpec(rollback=0.1, window=500, check_every=700)
+    run = Run(spoilt, guard, stop=6100)
+    good = Run(spoilt, guard, stop=6000).policy
+    blob, saved = good.learner.state(), good.state()
+    for by_hand in (False, True):
+        policy = run.made()
+        policy.prepare()
+        policy.restore(run.policy.learner.state(), run.policy.state())
+        for start, stop in ((6100, 6144), (6144, 6500)):
+            policy.step(start, stop)
+        if by_hand:
+            policy.roll_back(blob, saved)
+        before = policy.counters.rollbacks
+        policy.step(6500, 6901)  # it looks at 2,000 + 7 times 700 rows
+        assert policy.counters.rollbacks == before + (not by_hand)
+
+
 def test_a_noisy_retrain_is_spared_by_leaving_rows_out(stores: Any) -> None:
     spoilt = context(stores, LabelNoise(start=3000, stop=4500, rate=1.0, only="1"))
     often = ScheduledPolicy(every=2500, keep=2500, test_rows=0)
