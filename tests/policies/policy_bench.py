@@ -45,6 +45,7 @@ class Bench:
         self.task = CLASSES if self.y.dtype.kind == "i" else NUMBER
         self.n_rows = len(self.y)
         self.fit_rows = self.train_rows
+        self._lead = np.cumsum((self.y == 1).astype(int) - (self.y == 0))
         self.fits: list[tuple[int, int]] = []
 
     def rows(self, view: str, start: int, stop: int) -> np.ndarray:
@@ -136,8 +137,7 @@ class Bench:
         """The majority class of the labels known before each row."""
         known = self.label_upto(start, stop) if start else np.zeros(stop, dtype=int)
         upto = np.concatenate([[known[0] if start == 0 else self._known(start)], known[:-1]])
-        ones, noes = np.cumsum(self.y == 1), np.cumsum(self.y == 0)
-        return Prediction((ones[upto - 1] > noes[upto - 1]).astype(np.int64))
+        return Prediction((self._lead[upto - 1] > 0).astype(np.int64))
 
     def _known(self, position: int) -> int:
         return int(self.label_upto(position - 1, position)[0])
