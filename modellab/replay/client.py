@@ -186,11 +186,11 @@ class EngineClient:
         try:
             while (reply := read_reply(self._process.stdout)) is not None:  # type: ignore[arg-type]
                 self._take(reply)
-        except (OSError, ValueError):
-            pass  # closed under us by `kill`
-        except (LabError, msgspec.DecodeError) as error:
+        except (LabError, msgspec.DecodeError) as error:  # before its base class ValueError
             broken = f"It sent something that cannot be understood ({error})."
             self._process.kill()
+        except (OSError, ValueError):
+            pass  # closed under us by `kill`
         code = self._process.wait()
         if not self._stopping:
             self._threads[0].join(2.0)

@@ -266,7 +266,8 @@ def lane_news(name: str, state: LaneState, curves: dict[str, CurveDelta]) -> Lan
         cpu_fit=counters["cpu_fit"],
         model_bytes=state.model_bytes,
         cost=state.cost["total"],
-        settings=state.settings,
+        # A setting that is not set is not told.
+        settings={name: value for name, value in state.settings.items() if value is not None},
         rates=state.rates,
         curves=curves,
         metrics=state.metrics,
