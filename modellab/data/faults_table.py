@@ -301,7 +301,7 @@ class Concept:
         fault = self._fault
         age = np.arange(start, stop, dtype=np.int64) - fault.start
         if fault.shape == "recurring":
-            return age // fault.width % 2 == 0
+            return np.asarray(age // fault.width % 2 == 0, dtype=np.bool_)
         if fault.shape == "sudden" or start - fault.start >= fault.width:
             return np.ones(stop - start, dtype=bool)
         return self._draws.uniform("concept", start, stop) < (age + 0.5) / fault.width
