@@ -236,6 +236,11 @@ class LinearLearner:
         """Train from scratch: `passes` passes over rows (n, d) in their order."""
         self._fit(lambda: _pieces(rows, y), self._passes, progress, len(y))
 
+    @property
+    def reads_labels_first(self) -> bool:
+        """Whether `fit_chunks` goes over all labels once before its first pass."""
+        return self._standardise
+
     def fit_chunks(
         self, chunks: Callable[[], Any], passes: int, progress: Progress = no_progress
     ) -> None:

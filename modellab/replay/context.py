@@ -244,27 +244,19 @@ class Context:
         step = max(1, -(-chunk_rows // BLOCK)) * BLOCK
         inner = list(range((start // step + 1) * step, stop, step))
         bounds = list(zip([start, *inner], [*inner, stop], strict=True))
-        for turn in range(passes):
-            chosen = range(len(bounds)) if order is None else order(turn, len(bounds))
-            self._pass(learner, [bounds[i] for i in chosen], turn, progress)
-        return count
-
-    def _pass(
-        self, learner: Learner, bounds: list[tuple[int, int]], turn: int, progress: Progress
-    ) -> None:
-        """Let the learner read these chunks once; after the first pass it goes on from there."""
+        # A learner may go over the labels before its first pass, where no order matters.
+        calls = -1 if getattr(learner, "reads_labels_first", False) else 0
 
         def chunks() -> Iterator[tuple[Rows, NDArray[Any]]]:
-            for a, b in bounds:
-                rows, y = self.stream.matrix(learner.view, a, b)
+            nonlocal calls
+            turn, calls = max(calls, 0), calls + 1
+            for i in range(len(bounds)) if order is None else order(turn, len(bounds)):
+                rows, y = self.stream.matrix(learner.view, *bounds[i])
                 if len(y):
                     yield rows, y
 
-        if turn == 0:
-            learner.fit_chunks(chunks, 1, progress)
-            return
-        for rows, y in chunks():
-            learner.learn(rows, y)
+        learner.fit_chunks(chunks, passes, progress)
+        return count
 
     def losses(self, prediction: Prediction, labels: NDArray[Any]) -> NDArray[np.float64]:
         """Loss of each row: 0/1 error or absolute error; NaN without a label or an answer.

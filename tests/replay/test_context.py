@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from modellab.experiment import (
     LearnerSpec,
     ScheduledPolicy,
     SplitSpec,
+    replace,
 )
 from modellab.policies.base import NEVER
 from modellab.replay.context import Context, build_context
@@ -64,3 +66,38 @@ def test_a_shuffled_file_does_not_retrain_at_every_row(shuffled: Experiment) -> 
     replay.advance(replay.stop)
     # 84 days in the file, most of them gone by before the stream begins.
     assert replay.lanes()["Weekly"].counters["retrains"] <= 12
+
+
+@pytest.mark.parametrize(
+    ("target", "learner"), [("y", "linear"), ("x", "linear"), ("y", "linear_sgd")]
+)
+def test_every_pass_reads_the_chunks_in_its_own_order(
+    shuffled: Experiment, target: str, learner: str
+) -> None:
+    """As when the chunks were handed over one by one, in that order."""
+    other = replace(shuffled, data=replace(shuffled.data, target=target), split=SplitSpec(3900))
+    whole = build_context(other, import_dataset([Path(shuffled.data.paths[0])]))
+    asked: list[tuple[int, int]] = []
+    orders = [[3, 0, 2, 1], [1, 3, 0, 2]]
+
+    def order(turn: int, n_chunks: int) -> list[int]:
+        asked.append((turn, n_chunks))
+        return orders[turn]
+
+    spec = LearnerSpec("linear") if learner == "linear" else LearnerSpec(learner)
+    found, expected = whole.build(spec), whole.build(spec)
+    assert whole.fit_chunks(found, 0, 3900, 1000, 2, order) == 3900
+    assert sorted(set(asked)) == [(0, 4), (1, 4)]
+    edges = [0, 1024, 2048, 3072, 3900]
+    queue = [orders[0], orders[1]]
+    if getattr(expected, "reads_labels_first", False):
+        queue.insert(0, orders[0])
+
+    def chunks() -> Any:
+        for i in queue.pop(0):
+            yield whole.stream.matrix(expected.view, edges[i], edges[i + 1])
+
+    expected.fit_chunks(chunks, 2)
+    rows = whole.stream.rows(found.view, 3900, 4000)
+    np.testing.assert_array_equal(found.predict(rows).value, expected.predict(rows).value)
+    assert found.parameters() == expected.parameters()

@@ -11,9 +11,11 @@ from modellab.experiment import (
     LaneSpec,
     LearnerSpec,
     OnlinePolicy,
+    PriceSpec,
     StaticPolicy,
     replace,
 )
+from modellab.experiment_faults import LabelNoise, Outage
 from modellab.replay.session_folder import NAME, JournalLine, SessionFolder
 
 A = LaneSpec("A", OnlinePolicy(), LearnerSpec("linear"))
@@ -75,3 +77,25 @@ def test_the_data_may_have_moved_but_nothing_else_changed(tmp_path: Path) -> Non
         replace(EXPERIMENT, split=replace(EXPERIMENT.split, train=0.3)),
     ):
         assert folder.restored(other) is None
+
+
+def test_faults_and_prices_are_there_again(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path)
+    given = replace(EXPERIMENT, fault=[Outage(start=5, stop=9)])
+    folder.begin(given)
+    noise = LabelNoise(start=100, rate=0.5)
+    for line in (
+        JournalLine(fault=noise),
+        JournalLine(prices=PriceSpec(error=2.0)),
+        JournalLine(fault_removed=0),
+        JournalLine(intervention=Intervention(120, "A", rollback=50)),
+        JournalLine(prices=PriceSpec(error=3.0)),
+    ):
+        folder.append(line)
+    # The window may have other faults and prices by now: what was deployed counts.
+    found = folder.restored(replace(EXPERIMENT, prices=PriceSpec(error=9.0)))
+    assert found is not None
+    assert found.experiment.fault == [noise]
+    assert found.experiment.prices == PriceSpec()
+    assert found.prices == PriceSpec(error=3.0)
+    assert [entry.rollback for entry in found.experiment.intervention] == [50]
