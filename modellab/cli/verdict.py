@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SURE = {
     "clear": "This is clear: its errors are fewer beyond chance, and its cost agrees.",
     "likely": "This is likely, not clear: see the evidence.",
-    "tie": "This is a tie: the data do not decide, so the simplest is recommended.",
+    "tie": "This is a tie: the data do not decide between them.",
 }
 _PRICES = {
     "error": "an error",
@@ -115,4 +115,6 @@ def _p(value: float) -> str:
 
 
 def _money(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return "0" if abs(value) < 1e-4 else f"{value:,.4g}"

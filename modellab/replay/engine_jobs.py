@@ -299,9 +299,10 @@ class Jobs:
             job.fail(error)
             return
         result.seconds = self._player.seconds
+        found = self._verdicts.found(replay)
 
         def write(_: Job) -> Written:
-            files = self._services.write_results(result, Path(command.folder))
+            files = self._services.write_results(result, Path(command.folder), **found)
             return Written(folder=command.folder, files=files)
 
         self._data.submit(job.run, write)

@@ -136,6 +136,11 @@ class VerdictJobs:
         job.run(add)
         self._player.tell()
 
+    def found(self, replay: Replay) -> dict[str, Any]:
+        """Return what was found of a replay beside it, as `write_results` takes it."""
+        known = self._found.of(replay)
+        return {"hindsight": known.hindsight, "sensitivity": known.rise}
+
     def _sensitivity(self, command: MeasureSensitivity, replay: Replay, job: Job) -> None:
         task = SensitivityTask(
             id=job.id,

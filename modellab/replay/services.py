@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from modellab.data.store import Store
     from modellab.evaluation.evidence import LaneEvidence
@@ -15,15 +14,14 @@ if TYPE_CHECKING:
     from modellab.learners.base import Progress
     from modellab.replay.context import Context
     from modellab.replay.replay import Replay
-    from modellab.replay.run import RunResult
 
 
 class Services(Protocol):
     """The functions (`modellab.verdict.services.Services` has them)."""
 
     @property
-    def write_results(self) -> Callable[[RunResult, Path], list[str]]:
-        """Write a results folder; give the names of its files."""
+    def write_results(self) -> Callable[..., list[str]]:
+        """``write_results(result, folder, hindsight=, sensitivity=)``: names of its files."""
 
     @property
     def judge(self) -> Callable[..., dict[str, Any]]:

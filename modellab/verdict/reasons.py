@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FEW_ROWS = 1000
 SENSITIVE = 0.1
 """A rise of the error by this share of it, or more, is worth a warning."""
+NEAR = 1000.0
+"""A lower price at which another lane would be taken is told if it is within this factor."""
 SAME_COST = 0.001
 """Costs that differ by less than this share are told to be the same: compute is measured."""
 FORGETS = 0.05
@@ -103,8 +105,7 @@ def _baselines(verdict: Verdict, best: LaneRow) -> str:
     ]
     count = sum(row.deployable and row.rows > 0 for row in verdict.lanes)
     only = "It is the only lane that beats" if len(beating) == 1 and count > 1 else "It beats"
-    did = fewer(verdict, best, base).replace(f" than {words.name(base.name)}", "")
-    return f"{only} the best baseline, {name}: {did}."
+    return f"{only} the best baseline, {name}: {fewer(verdict, best, base, '')}."
 
 
 def _costs(verdict: Verdict, best: LaneRow) -> str:
@@ -113,9 +114,10 @@ def _costs(verdict: Verdict, best: LaneRow) -> str:
     if other is None or not any(verdict.prices[key] for key in verdict.prices if key != "error"):
         return ""
     return (
-        f"In all it costs {words.number(total)}, of which {words.number(best.upkeep)} is upkeep, "
+        f"In all it costs {words.number(total)}, of which "
+        f"{words.part(best.upkeep, total)} is upkeep, "
         f"against {words.number(other.cost['total'])} for {words.name(other.name)} "
-        f"({words.number(other.upkeep)} upkeep)."
+        f"({words.part(other.upkeep, other.cost['total'])} upkeep)."
     )
 
 
@@ -170,7 +172,7 @@ def _switches(bar: PriceBar, recommended: str | None) -> list[str]:
         return []
     what, does = _PRICES[bar.price]
     told = []
-    if here > 0:
+    if here > 0 and bar.segments[here][0] >= bar.now / NEAR:
         low, lane = bar.segments[here][0], bar.segments[here - 1][2]
         told.append(
             f"If {what} {does} less than {words.number(low)}, take {words.name(lane)} instead."
@@ -214,7 +216,7 @@ def _baseline_wins(verdict: Verdict, best: LaneRow) -> str:
         if row.baseline and row.outcome == "tie":
             return (
                 f"It is not better beyond chance than {words.baseline(row.name, row.learner)}, "
-                "which needs no model."
+                f"which needs no model: that {verb(verdict)} {fewer(verdict, row, best)}."
             )
     return ""
 

@@ -21,24 +21,26 @@ def best_baseline(verdict: Verdict) -> LaneRow | None:
     return min(there, key=lambda row: row.error.value if row.error else 0.0, default=None)
 
 
-def fewer(verdict: Verdict, mine: LaneRow, other: LaneRow, *, capital: bool = False) -> str:
+def fewer(verdict: Verdict, mine: LaneRow, other: LaneRow, than: str | None = None) -> str:
     """How many errors `mine` made against `other`, as ``609 fewer errors than Retrained``.
 
-    For regression: ``a mean absolute error lower by 1.2 than that of Retrained``.
+    For regression: ``a mean absolute error 1.2 lower than Retrained``. `than`: another name for
+    the other one; empty: it is left out.
     """
-    del capital
-    name = words.name(other.name)
+    than = words.name(other.name) if than is None else than
     less = _difference(mine, other)
+    way = f" than {than}" if than else ""
     if verdict.unit == "error rate":
         count = round(abs(less) * min(mine.rows, other.rows))
         if count == 0:
-            return f"as many errors as {name}"
+            return f"as many errors as {than}" if than else "as many errors"
         noun = "error" if count == 1 else "errors"
-        return f"{count:,} {'fewer' if less > 0 else 'more'} {noun} than {name}"
+        return f"{count:,} {'fewer' if less > 0 else 'more'} {noun}{way}"
     if less == 0:
-        return f"the same mean absolute error as {name}"
-    way = "lower" if less > 0 else "higher"
-    return f"a mean absolute error {words.number(abs(less))} {way} than {name}"
+        return f"the same mean absolute error as {than}" if than else "the same error"
+    return (
+        f"a mean absolute error {words.number(abs(less))} {'lower' if less > 0 else 'higher'}{way}"
+    )
 
 
 def _difference(mine: LaneRow, other: LaneRow) -> float:
@@ -71,15 +73,30 @@ def sentence(verdict: Verdict, tied: list[str]) -> str:
             f"No lane is better than {name}: it {verb(verdict)} {did} on {rows}, without a model. "
             f"Of the lanes, {mine} is the one to take."
         )
+    return f"{head} {_decides(verdict, best, tied)}{_but(verdict, best)}"
+
+
+def _but(verdict: Verdict, best: LaneRow) -> str:
+    """Say if a baseline made fewer errors, though not beyond chance."""
+    base = best_baseline(verdict)
+    if base is None or base.outcome != "tie" or _difference(base, best) <= 0:
+        return ""
+    who = words.baseline(base.name, base.learner)
+    return f" But {who} {verb(verdict)} {fewer(verdict, base, best, 'that')}, without a model."
+
+
+def _decides(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
+    """Say the fact that decides it."""
+    rows = f"the same {words.rows(verdict.rows)}"
     if tied:
-        return f"{head} {_tie(verdict, best, tied)}"
+        return _tie(verdict, best, tied)
     other = row_named(verdict, verdict.runner_up)
     if other is None:
         base_row = best_baseline(verdict)
         if base_row is None:
-            return f"{head} It is the only lane that could be deployed."
+            return "It is the only lane that could be deployed."
         return (
-            f"{head} It is the only lane that could be deployed; it {verb(verdict)} "
+            f"It is the only lane that could be deployed; it {verb(verdict)} "
             f"{fewer(verdict, best, base_row)} on {rows}."
         )
     compute = words.compute(sum(best.cpu_seconds.values()), sum(other.cpu_seconds.values()))
@@ -88,9 +105,9 @@ def sentence(verdict: Verdict, tied: list[str]) -> str:
         saved = other.cost["total"] - best.cost["total"]
         did = (
             f"It costs {words.number(saved)} less than {words.name(other.name)} on {rows}, "
-            f"with {fewer(verdict, best, other).replace(' than ' + words.name(other.name), '')}"
+            f"with {fewer(verdict, best, other, '')}"
         )
-    return f"{head} {did}, {compute}." if compute else f"{head} {did}."
+    return f"{did}, {compute}." if compute else f"{did}."
 
 
 def _tie(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:

@@ -53,6 +53,13 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def part(value: float, total: float) -> str:
+    """A part of a cost; what is less than a ten-thousandth of it is almost nothing."""
+    if value == 0:
+        return "nothing"
+    return "almost nothing" if abs(value) < 1e-4 * abs(total) else number(value)
+
+
 def small(count: int) -> str:
     """Count in words up to ten."""
     return _SMALL[count] if 0 <= count <= 10 else f"{count:,}"
@@ -66,12 +73,6 @@ def rows(count: int) -> str:
 def times(count: int) -> str:
     """Return ``once``, ``twice`` or ``14 times``."""
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
-
-
-def errors(count: float) -> str:
-    """Return ``1 error`` or ``609 errors``: a difference of counts."""
-    whole = round(count)
-    return "1 error" if whole == 1 else f"{whole:,} errors"
 
 
 def loss(value: float, is_classes: bool) -> str:

@@ -318,3 +318,17 @@ def test_names_are_shown_on_one_line(make) -> None:
     assert verdict.recommended == lane.name
     assert "a b" in verdict.sentence
     assert "…" in verdict.sentence
+
+
+def test_a_baseline_that_made_fewer_errors_within_chance_is_told_too(make) -> None:
+    values = make.errors(1, 3000, 0.2)
+    better = values.copy()
+    better[np.flatnonzero(values)[:3]] = 0
+    verdict = _classes(
+        [make.lane("Static", values), make.lane("Last", better, baseline="no_change")]
+    )  # fmt: skip
+    assert verdict.sure == "likely"
+    assert verdict.sentence.endswith(
+        "But Last (repeating the last label) made 3 fewer errors than that, without a model."
+    )
+    assert "which needs no model: that made 3 fewer errors than Static." in verdict.warnings[0]
