@@ -175,3 +175,26 @@ def test_an_unknown_worker_ends_with_a_sentence() -> None:
     )
     assert ended.returncode == 2
     assert "no worker 'nobody'" in ended.stderr
+
+
+def test_an_engine_that_talks_nonsense_is_ended_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """msgspec's errors are ValueErrors: they must not pass for a pipe that was closed."""
+    from modellab.replay import client as module
+
+    told = threading.Event()
+
+    def nonsense(_stream: Any) -> Any:
+        raise msgspec.ValidationError("Expected `float`, got `None`")
+
+    monkeypatch.setattr(module, "read_reply", nonsense)
+    client = EngineClient(told.set)
+    client.start()
+    try:
+        assert told.wait(30)
+        died = client.poll()[-1]
+        assert isinstance(died, EngineDied)
+        assert "cannot be understood" in died.sentence
+    finally:
+        client.stop()
