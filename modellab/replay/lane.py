@@ -292,9 +292,9 @@ class LaneRunner:
         self.events.append(PolicyEvent(self.position, "rollback", text, {"to": to}))
         self.watch.pace.changed(self.position)
 
-    def settings(self) -> dict[str, Scalar]:
+    def settings(self) -> dict[str, Scalar | None]:
         """Present values of what can be changed: of the policy and of the learner."""
-        own: dict[str, Scalar] = {}
+        own: dict[str, Scalar | None] = {}
         live = getattr(self.learner, "settings", None)
         if callable(live):
             own.update(live())

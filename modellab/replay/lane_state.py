@@ -29,6 +29,8 @@ class LaneState:
 
     Attributes
     ----------
+    settings
+        What can be changed, with its present value; None where it is not set.
     counters
         All of `policies.base.Counters` by name.
     cost
@@ -50,7 +52,7 @@ class LaneState:
     status: str
     error: float | None
     cumulative: float | None
-    settings: dict[str, Scalar]
+    settings: dict[str, Scalar | None]
     counters: dict[str, float]
     model_bytes: int
     cost: dict[str, float]
