@@ -196,7 +196,25 @@ def _walk(camera: Camera, rows: int, seconds: float) -> None:
     _show(camera, "deploy", "deploy-ready")
     _play(camera, rows, seconds)
     _show(camera, "deploy")
+    _what_if(camera, rows // 8, seconds / 2)
     _judge(camera)
+
+
+def _what_if(camera: Camera, rows: int, seconds: float) -> None:
+    """Let labels arrive wrong for a while, and picture what comes of it."""
+    from modellab.experiment_faults import LabelNoise
+
+    session = camera.window.session
+    live = session.deployment
+    if live is None or live.position + rows > live.stop:
+        return
+    start = live.position
+    session.inject(LabelNoise(start=start, stop=start + rows // 2, rate=0.3))
+    session.step(rows)
+    camera.until(lambda: live.position >= start + rows, seconds)
+    session.pause()
+    camera.until(lambda: not live.playing, 20)
+    _show(camera, "deploy", "deploy-what-if")
 
 
 def _judge(camera: Camera) -> None:
