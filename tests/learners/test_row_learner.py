@@ -231,3 +231,25 @@ def test_wrong_shapes_are_refused(kind, task):
         learner.run(x, x, y, arrivals(20, 0)[::-1].copy(), 1, 1, False)
     with pytest.raises(LearnerError, match="at least one feature"):
         build(LearnerSpec(kind), Inputs((), Task(task, ("a", "b"), "y"), 4))
+
+
+@pytest.mark.parametrize(("kind", "task"), KINDS)
+def test_damaged_states_are_refused_or_harmless(kind, task):
+    """Whatever a disk did to a state: a sentence, or a model that answers; never a crash."""
+    x, y = stream(task, 400)
+    learner = make(kind, task, **fast(kind))
+    run(learner, x, y, every=30)
+    good = learner.state()
+    rng = np.random.default_rng(9)
+    refused = 0
+    for _ in range(150):
+        bad = bytearray(good)
+        for at in rng.integers(0, len(bad), rng.integers(1, 40)):
+            bad[at] = rng.integers(0, 256)
+        victim = make(kind, task, **fast(kind))
+        try:
+            victim.load_state(bytes(bad))
+        except LearnerError:
+            refused += 1
+        run(victim, x[:60], y[:60])
+    assert refused > 0

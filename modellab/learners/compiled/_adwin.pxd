@@ -129,3 +129,14 @@ cdef inline bint adwin_add(Adwin *a, double value, double delta) noexcept nogil:
         while a.width > ADWIN_GRACE and adwin_scan(a, delta):
             changed = True
     return changed
+
+
+cdef inline bint adwin_is_sound(const Adwin *a) noexcept nogil:
+    # Whether its buckets are where they can be: a loaded state may have been damaged.
+    cdef Py_ssize_t level
+    if not 1 <= a.levels <= ADWIN_LEVELS:
+        return False
+    for level in range(ADWIN_LEVELS):
+        if not 0 <= a.count[level] <= (ADWIN_BUCKETS if level < a.levels else 0):
+            return False
+    return a.levels == 1 or a.count[a.levels - 1] > 0

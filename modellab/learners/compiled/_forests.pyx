@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from modellab.learners.compiled._adwin cimport Adwin, adwin_add, adwin_mean, adwin_reset
+from modellab.learners.compiled._adwin cimport Adwin, adwin_add, adwin_is_sound, adwin_mean, adwin_reset
 from modellab.learners.compiled._loop cimport RowLoop
 from modellab.learners.compiled._random cimport draw, poisson, uniform
 from modellab.learners.compiled._tree cimport Tree, bytes_used, free_tree
@@ -280,6 +280,10 @@ cdef class ForestCore(RowLoop):
             m.tree.stream, m.young.stream = kept["streams"]
             fill(&m.alarm, kept["alarm"], sizeof(Adwin))
             fill(&m.warning, kept["warning"], sizeof(Adwin))
+            if not (adwin_is_sound(&m.alarm) and adwin_is_sound(&m.warning)):
+                adwin_reset(&m.alarm)
+                adwin_reset(&m.warning)
+                raise ValueError("the state is damaged")
             m.rows, m.right, m.young_rows, m.young_right = kept["rows"]
         self.f.rows, self.f.replaced = state["rows"]
         self.load_waiting(state["loop"])

@@ -17,6 +17,7 @@ cdef class RowLoop:
     cdef Py_ssize_t room
 
     cdef void prepare(self, Py_ssize_t columns, Py_ssize_t outputs) except *
+    cdef bint usable(self, double y) noexcept nogil
     cdef bint make_room(self, Py_ssize_t need) noexcept nogil
     cdef void arrive(self, const double *x, double y, Py_ssize_t every, bint frozen) noexcept nogil
     cdef void learn_waiting(self) noexcept nogil

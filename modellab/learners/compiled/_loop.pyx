@@ -40,6 +40,11 @@ cdef class RowLoop:
         self.room = room
         return True
 
+    cdef bint usable(self, double y) noexcept nogil:
+        if self.outputs > 1:
+            return 0.0 <= y < <double> self.outputs and y == <double> (<int64_t> y)
+        return fabs(y) <= LARGEST_LABEL
+
     cdef void learn_waiting(self) noexcept nogil:
         cdef Py_ssize_t i
         for i in range(self.waiting):
@@ -48,15 +53,10 @@ cdef class RowLoop:
         self.waiting = 0
 
     cdef void arrive(self, const double *x, double y, Py_ssize_t every, bint frozen) noexcept nogil:
-        cdef bint good
-        if self.outputs > 1:
-            good = 0.0 <= y < <double> self.outputs and y == <double> (<int64_t> y)
-        else:
-            good = fabs(y) <= LARGEST_LABEL
         if frozen:
             self.waiting = 0
             return
-        if not good:
+        if not self.usable(y):
             self.skipped += 1
             return
         if every <= 1 and self.waiting == 0:
@@ -133,16 +133,20 @@ cdef class RowLoop:
     cdef void load_waiting(self, dict state) except *:
         cdef bytes rows = state["waiting_rows"]
         cdef bytes y = state["waiting_y"]
-        cdef Py_ssize_t n = state["waiting"]
+        cdef Py_ssize_t n = state["waiting"], i
         if len(rows) != <Py_ssize_t> (n * self.columns * sizeof(double)):
             raise ValueError("the rows that wait do not fit")
         if len(y) != <Py_ssize_t> (n * sizeof(double)):
             raise ValueError("the labels that wait do not fit")
         if not self.make_room(n):
             raise MemoryError
+        self.waiting = 0
         if n:
             memcpy(self.waiting_rows, <const char *> rows, len(rows))
             memcpy(self.waiting_y, <const char *> y, len(y))
+        for i in range(n):
+            if not self.usable(self.waiting_y[i]):
+                raise ValueError("a label that waits is none")
         self.waiting = n
         self.learned = state["learned"]
         self.skipped = state["skipped"]

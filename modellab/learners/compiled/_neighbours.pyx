@@ -225,7 +225,7 @@ cdef class NeighboursCore(RowLoop):
         cdef bytes part
         parts = [*state["cells"], state["labels"]]
         if (state["room"] != self.w.room or len(state["cells"]) != self.w.d
-                or n > self.w.room or not 0 <= state["next"] < self.w.room
+                or not 0 <= n <= self.w.room or not 0 <= state["next"] < self.w.room
                 or any(len(p) != n * <Py_ssize_t>sizeof(double) for p in parts)
                 or len(state["scales"]) != 4 * self.w.d * <Py_ssize_t>sizeof(double)):
             raise ValueError("the state is of another model")
@@ -236,6 +236,10 @@ cdef class NeighboursCore(RowLoop):
                 memcpy(self.w.cells + j * self.w.room, <const char *>part, len(part))
             part = parts[self.w.d]
             memcpy(self.w.labels, <const char *>part, len(part))
+        self.w.kept = 0
+        for j in range(n):
+            if not self.usable(self.w.labels[j]):
+                raise ValueError("a kept label is none")
         part = state["scales"]
         memcpy(self.w.count, <const char *>part, len(part))
         self.w.kept = n

@@ -3,7 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
-from modellab.learners.compiled._adwin cimport Adwin
+from modellab.learners.compiled._adwin cimport Adwin, adwin_is_sound
 from modellab.learners.compiled._math cimport log_
 from modellab.learners.compiled._tree cimport *
 from modellab.learners.compiled._tree_leaf cimport open_leaf
@@ -145,6 +145,8 @@ cdef inline void load(Tree *t, dict state) except *:
     if shape != (t.d, t.k, t.stride, t.subset):
         raise ValueError("the state is of another model")
     n_nodes, n_leaves, n_blocks, n_watches = state["tallies"][:4]
+    if min(n_nodes, n_leaves, n_blocks, n_watches) < 0:
+        raise ValueError("the state is damaged")
     if not (room_for_nodes(t, n_nodes) and room_for_leaves(t, n_leaves)
             and room_for_blocks(t, n_blocks) and room_for_watches(t, n_watches)):
         raise MemoryError
@@ -166,6 +168,98 @@ cdef inline void load(Tree *t, dict state) except *:
         t.spares, t.switches, t.failed, t.root,
     ) = state["tallies"]
     t.hand = NULL
+    if not sound(t):
+        begin(t)
+        raise ValueError("the state is damaged")
+
+
+cdef inline bint chain_is_sound(const int32_t *next_, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t left = n
+    while first >= 0:
+        if first >= n or left == 0:
+            return False
+        left -= 1
+        first = next_[first]
+    return True
+
+
+cdef inline bint branch_is_sound(
+    const Tree *t, int32_t node, Py_ssize_t level, Py_ssize_t *left
+) noexcept nogil:
+    # Every place that a row can come to is there, and none twice over and over.
+    cdef const Node *n
+    cdef int32_t i
+    if not 0 <= node < t.n_nodes or level > 2 * DEEPEST + 2 or left[0] == 0:
+        return False
+    left[0] -= 1
+    n = &t.nodes[node]
+    if not -1 <= n.watch < t.n_watches or n.feature < -1 or n.feature >= t.d:
+        return False
+    if n.spare >= 0 and not branch_is_sound(t, n.spare, level + 1, left):
+        return False
+    if n.feature < 0:
+        return 0 <= n.leaf < t.n_leaves and (not t.regression or t.blocks_of[n.leaf] >= 0)
+    if not 2 <= n.children <= LARGEST_GROUP or n.child < 0 or n.child + n.children > t.n_nodes:
+        return False
+    if n.leaf != -1 or not BELOW <= n.form <= EACH:
+        return False
+    if (n.form == BELOW) != (t.slots[n.feature] == 0):
+        return False
+    if n.children != (t.slots[n.feature] if n.form == EACH else 2):
+        return False
+    for i in range(n.child, n.child + n.children):
+        if not branch_is_sound(t, i, level + 1, left):
+            return False
+    return True
+
+
+cdef inline bint leaf_is_sound(const Tree *t, Py_ssize_t leaf) noexcept nogil:
+    cdef const Leaf *l = &t.leaves[leaf]
+    cdef const int32_t *columns
+    cdef Py_ssize_t j
+    for j in range(t.k):
+        if not -1 <= t.blocks_of[leaf * t.k + j] < t.n_blocks:
+            return False
+    if not t.subset:
+        return l.numbers == t.numbers and l.categories == t.categories
+    if l.numbers < 0 or l.categories < 0 or l.numbers + l.categories > t.d:
+        return False
+    columns = t.features_of + leaf * t.d
+    for j in range(l.numbers + l.categories):
+        if not 0 <= columns[j] < t.d or (t.slots[columns[j]] == 0) != (j < l.numbers):
+            return False
+    return True
+
+
+cdef inline bint sound(const Tree *t) noexcept nogil:
+    # Whether a loaded state points only at what is there: it may have been damaged on a disk.
+    cdef Py_ssize_t left = t.n_nodes, size, i
+    cdef int32_t first
+    if not branch_is_sound(t, t.root, 0, &left):
+        return False
+    for size in range(LARGEST_GROUP + 1):
+        first = t.free_group[size]
+        left = t.n_nodes
+        while first >= 0:
+            if first + size > t.n_nodes or left == 0:
+                return False
+            left -= 1
+            first = t.nodes[first].child
+    left = t.n_leaves
+    i = t.free_leaf
+    while i >= 0:
+        if i >= t.n_leaves or left == 0:
+            return False
+        left -= 1
+        i = t.leaves[i].next
+    for i in range(t.n_leaves):
+        if not leaf_is_sound(t, i):
+            return False
+    for i in range(t.n_watches):
+        if not adwin_is_sound(&t.watches[i]):
+            return False
+    return (chain_is_sound(t.block_next, t.free_block, t.n_blocks)
+            and chain_is_sound(t.watch_next, t.free_watch, t.n_watches))
 
 
 cdef inline void measure(const Tree *t, int32_t node, int64_t *found) noexcept nogil:
