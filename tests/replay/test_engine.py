@@ -60,7 +60,14 @@ from modellab.replay.protocol import (
 )
 from modellab.replay.run import run_experiment
 
-NUMBERS = ("history.parquet", "parameters.parquet", "events.jsonl", "bad_rows.csv")
+NUMBERS = (
+    "history.parquet",
+    "parameters.parquet",
+    "losses.parquet",
+    "paired.parquet",
+    "events.jsonl",
+    "bad_rows.csv",
+)
 
 
 def opened(engine: Any, path: Path) -> DataSummary:
