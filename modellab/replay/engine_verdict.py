@@ -111,9 +111,9 @@ class VerdictJobs:
             grid=command.grid,
             keep=command.keep,
         )
-        self._beside.submit(self._find_and_add, task, replay, job)
+        self._beside.submit(self._find_and_add, task, replay, self._found.of(replay), job)
 
-    def _find_and_add(self, task: HindsightTask, replay: Replay, job: Job) -> None:
+    def _find_and_add(self, task: HindsightTask, replay: Replay, known: _Known, job: Job) -> None:
         try:
             found = self._do(task, job)
             lane = msgspec.convert(found["lane"], LaneSpec)
@@ -121,16 +121,23 @@ class VerdictJobs:
             job.fail(error)
             return
         job.at_once = False  # a lane half added is taken out again before the answer goes
-        self._player.post(lambda: self._add(found["hindsight"], lane, replay, job))
+        self._player.post(lambda: self._add(found["hindsight"], lane, replay, known, job))
 
-    def _add(self, hindsight: dict[str, Any], lane: LaneSpec, replay: Replay, job: Job) -> None:
+    def _add(
+        self,
+        hindsight: dict[str, Any],
+        lane: LaneSpec,
+        replay: Replay,
+        known: _Known,
+        job: Job,
+    ) -> None:
         if self._player.replay is not replay:
             job.fail(ExperimentError(CHANGED))
             return
 
         def add(job: Job) -> HindsightFound:
             self._player.add_lane(lane, replay, job)
-            self._found.of(replay).hindsight = hindsight
+            known.hindsight = hindsight  # of no use any more if the faults changed meanwhile
             return HindsightFound(hindsight=hindsight, lane=lane)
 
         job.run(add)

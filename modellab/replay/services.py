@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from modellab.data.store import Store
     from modellab.evaluation.evidence import LaneEvidence
-    from modellab.experiment import Experiment, LearnerSpec, PriceSpec
-    from modellab.learners.base import Progress
+    from modellab.experiment import Experiment, PriceSpec
     from modellab.replay.context import Context
     from modellab.replay.replay import Replay
 
@@ -34,28 +32,6 @@ class Services(Protocol):
     @property
     def sensitivity(self) -> Callable[..., dict[str, dict[str, float]]]:
         """``sensitivity(experiment, store, kinds, progress)``: rise of the loss, lane by fault."""
-
-
-class TaskServices(Protocol):
-    """Those that take long, and are called in a process of their own."""
-
-    def hindsight(
-        self,
-        experiment: Experiment,
-        store: Store,
-        learner: LearnerSpec | None,
-        grid: int,
-        keep: int | str,
-        progress: Progress,
-    ) -> dict[str, Any]:
-        """As of `Services`."""
-        ...
-
-    def sensitivity(
-        self, experiment: Experiment, store: Store, kinds: Sequence[str], progress: Progress
-    ) -> dict[str, dict[str, float]]:
-        """As of `Services`."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -202,10 +202,10 @@ def test_a_verdict_at_other_prices_and_rows_kept_back(
     assert 2400 <= at < 2600
     assert "distance" in reason
     assert len(cells) == len(page.columns)
-    lines = list(csv.reader(kept.open(newline="", encoding="utf-8")))
+    lines = list(csv.reader(kept.read_text(encoding="utf-8").splitlines()))
     assert lines[0] == ["row", "reason", *page.columns]
     assert len(lines) == page.total + 1
-    assert lines[2] == [str(at), reason, *cells]
+    assert lines[2] == [str(at), reason, *(cell or "" for cell in cells)]
     distance = page.columns.index("distance")
     true = float(next(iter_cells(asked, at, "distance")))
     assert float(cells[distance]) == pytest.approx(50 * true)
