@@ -20,7 +20,7 @@ _HOUR_NS = 3600 * 10**9
 MAJORITY, NO_CHANGE = "Majority class", "No change"
 TREES = {
     "classification": "compiled_hoeffding_adaptive_tree",
-    "regression": "hoeffding_adaptive_tree",
+    "regression": "compiled_regression_tree",
 }
 """The tree that learns online when nobody chose one."""
 MEAN, LAST = "Running mean", "Last value"
