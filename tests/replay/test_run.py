@@ -150,7 +150,7 @@ def test_the_default_lanes_can_be_changed_before_they_start(experiment: Experime
     result = run_experiment(few, base=BASE, prepared=changed)
     rates = {lane.name: lane.spec.learner.params.get("learning_rate") for lane in result.lanes}
     assert rates["Online"] == 0.3
-    assert len(result.experiment.lane) == 4
+    assert len(result.experiment.lane) == 5
 
 
 def test_a_journal_in_the_experiment_is_followed(experiment: Experiment) -> None:
