@@ -100,9 +100,7 @@ def gather(source: RowSource, positions: Ints) -> tuple[Any, NDArray[Any]]:
         part = source.rows(a, b)
         labels.append(source.labels(a, b)[inside - a])
         rows.append(
-            [part[i] for i in (inside - a).tolist()]
-            if isinstance(part, list)
-            else part[inside - a]
+            [part[i] for i in (inside - a).tolist()] if isinstance(part, list) else part[inside - a]
         )
     if isinstance(rows[0], SparseRows):
         return join_rows(rows), np.concatenate(labels)
