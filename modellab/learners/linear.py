@@ -20,7 +20,8 @@ from modellab.learners.base import (
     View,
     no_progress,
 )
-from modellab.learners.compiled.kernel import PENALTIES, SCALES, SCHEDULES, LinearKernel
+from modellab.learners.compiled.kernel import LinearKernel
+from modellab.learners.compiled.linear_settings import PENALTIES, SCALES, SCHEDULES
 from modellab.learners.compiled.sparse_kernel import SparseKernel
 from modellab.learners.settings import (
     CLASSIFICATION_LOSSES,

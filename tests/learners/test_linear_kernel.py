@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 import modellab.learners.compiled as compiled
 from modellab.learners.compiled import _math
 from modellab.learners.compiled import kernel as kernel_module
-from modellab.learners.compiled.kernel import (
+from modellab.learners.compiled.kernel import LinearKernel
+from modellab.learners.compiled.linear_settings import (
     CLASSIFICATION_LOSSES,
     LOSSES,
     PENALTIES,
     RATES,
     REGRESSION_LOSSES,
     SCHEDULES,
-    LinearKernel,
 )
 
 SKLEARN_LOSS = {"log": "log_loss", "squared": "squared_error"}

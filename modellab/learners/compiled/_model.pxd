@@ -11,7 +11,7 @@ cdef enum:
     RATES = 9
     LANES = 10
 
-# Places in `counters`; kernel.py has the same list.
+# Places in `counters`; linear_settings.py has the same list.
 cdef enum:
     STEPS = 0        # steps made, plus 1 (scikit-learn's t)
     SCALED = 1       # rows in the scaler

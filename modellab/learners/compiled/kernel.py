@@ -37,6 +37,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.learners.compiled.linear_settings import (
+    ASKED_MOST,
+    CHOICES,
+    COUNTERS,
+    FIXED,
+    LANES,
+    MODEL_ARRAYS,
+    RATE_ARRAYS,
+    RATES,
+    RATES_WINDOW,
+    REGRESSION_LOSSES,
+    SETTINGS,
+    STEEPEST,
+    WORDS,
+    checked_parameters,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -46,56 +63,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-
-CLASSIFICATION_LOSSES = ("log", "hinge", "squared_hinge", "modified_huber", "perceptron")
-REGRESSION_LOSSES = ("squared", "huber", "epsilon_insensitive")
-LOSSES = CLASSIFICATION_LOSSES + REGRESSION_LOSSES
-SCHEDULES = ("constant", "invscaling", "optimal", "adagrad")
-PENALTIES = ("none", "l2", "l1", "elasticnet")
-SCALES = ("none", "online")
-
-RATES: tuple[float, ...] = (
-    0.0001,
-    0.00031622776601683794,
-    0.001,
-    0.0031622776601683794,
-    0.01,
-    0.031622776601683794,
-    0.1,
-    0.31622776601683794,
-    1.0,
-)
-"""The step sizes carried along with `track_rates`: powers of ten and the points half-way."""
-
-RATES_WINDOW = 5000
-"""The carried rates are compared over so many rows, the last ones whose label has come."""
-
-ASKED_MOST = 65536
-"""So many rows may wait for their label before the oldest is left out of that comparison."""
-
-_LANES = 10
-# Places in the arrays `counters`, `choices` and `settings`, as in _linear.pyx.
-_COUNTERS = (
-    "steps",
-    "scaled",
-    "waiting",
-    "skipped",
-    "asked_first",
-    "asked",
-    "errors_next",
-    "errors",
-)
-_CHOICES = ("loss", "schedule", "penalty", "scale", "fit_intercept", "regression", "track_rates")
-SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start", "clip")
-_WORDS = {"loss": LOSSES, "schedule": SCHEDULES, "penalty": PENALTIES, "scale": SCALES}
-_FLAGS = ("fit_intercept", "track_rates")
-STEEPEST = 1e12
-"""The slope of a loss is cut off here, as in scikit-learn, unless `clip` says sooner."""
-_NUMBERS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t")
-_FIXED = ("loss", "scale", "fit_intercept")
-# What a state carries, with the arrays that only AdaGrad or the carried rates need.
-_MODEL = ("weights", "squares", "mean", "variance", "inverse")
-_RATE_ARRAYS = ("rate_weights", "rate_bias", "rate_squares", "rate_bias_squares")
 
 
 class LinearKernel:
@@ -135,9 +102,11 @@ class LinearKernel:
     ValueError
         For a word, number or combination that is not allowed; the text names it.
 
-    Notes ----- Rows are float64 (n, d), C order. A row with a value that is not finite, or beyond
-    1e100 in size, is predicted as if that value were average (0 without scaling), and never
-    learned; so is a row whose label is not finite or not a class code. `skipped` counts them.
+    Notes
+    -----
+    Rows are float64 (n, d), C order. A row with a value that is not finite, or beyond 1e100 in
+    size, is predicted as if that value were average (0 without scaling), and never learned; so is a
+    row whose label is not finite or not a class code. `skipped` counts them.
     """
 
     def __init__(
@@ -278,7 +247,7 @@ class LinearKernel:
         """
         if name not in self._parameters:
             raise ValueError(f"there is no setting {name}")
-        if name in _FIXED:
+        if name in FIXED:
             raise ValueError(f"{name} cannot change once weights have been learned")
         before = self._parameters
         self._parameters = checked_parameters({**before, name: value}, self.outputs)
@@ -293,8 +262,8 @@ class LinearKernel:
         k, d = self.outputs, self.features
         width = -(-d // 8) * 8
         self._arrays = {
-            "counters": np.zeros(len(_COUNTERS), np.int64),
-            "choices": np.zeros(len(_CHOICES), np.int64),
+            "counters": np.zeros(len(COUNTERS), np.int64),
+            "choices": np.zeros(len(CHOICES), np.int64),
             "settings": np.zeros(len(SETTINGS)),
             "weights": np.zeros((k, width)),
             "squares": np.zeros((k, width)),
@@ -438,17 +407,17 @@ class LinearKernel:
             "waiting": self._arrays["waiting"][:waiting].copy(),
             "waiting_y": self._arrays["waiting_y"][:waiting].copy(),
         }
-        for name in _MODEL:
+        for name in MODEL_ARRAYS:
             state[name] = self._arrays[name][..., : self.features].copy()
         if self._carried(self._parameters):
-            for name in _RATE_ARRAYS:
+            for name in RATE_ARRAYS:
                 state[name] = self._arrays[name].copy()
             errors = self._arrays["errors"][: self._count("errors")]
             state["errors"] = errors.astype(np.float64 if self.regression else np.uint8)
             ring = self._asked_in_order()
             state["asked_key"] = self._arrays["asked_key"][ring]
             state["asked_value"] = self._arrays["asked_value"][ring]
-            state["counters"][_COUNTERS.index("asked_first")] = 0
+            state["counters"][COUNTERS.index("asked_first")] = 0
         return state
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -460,7 +429,7 @@ class LinearKernel:
             If the state is of a model of another shape, loss or scaling.
         """
         parameters = checked_parameters({**self._parameters, **state["parameters"]}, self.outputs)
-        same = all(parameters[name] == self._parameters[name] for name in _FIXED)
+        same = all(parameters[name] == self._parameters[name] for name in FIXED)
         if not same or (state["features"], state["outputs"]) != (self.features, self.outputs):
             raise ValueError("the state is of another model")
         self.rates_window = int(state["rates_window"])
@@ -476,10 +445,10 @@ class LinearKernel:
         arrays["waiting_y"][:n_waiting] = state["waiting_y"]
         for name in ("bias", "bias_squares"):
             arrays[name][...] = state[name]
-        for name in _MODEL:
+        for name in MODEL_ARRAYS:
             arrays[name][..., : self.features] = state[name]
         if self._carried(parameters):
-            for name in _RATE_ARRAYS:
+            for name in RATE_ARRAYS:
                 arrays[name][...] = state[name]
             arrays["errors"][: len(state["errors"])] = state["errors"]
             self._resize_ring(max(len(state["asked_key"]), 1))
@@ -491,7 +460,7 @@ class LinearKernel:
     # ------------------------------------------------------------------ inside
 
     def _count(self, name: str) -> int:
-        return int(self._arrays["counters"][_COUNTERS.index(name)])
+        return int(self._arrays["counters"][COUNTERS.index(name)])
 
     def _setting(self, name: str) -> float:
         return float(self._arrays["settings"][SETTINGS.index(name)])
@@ -516,9 +485,9 @@ class LinearKernel:
     def _write_settings(self) -> None:
         p = self._parameters
         choices, settings = self._arrays["choices"], self._arrays["settings"]
-        for place, name in enumerate(_CHOICES):
-            if name in _WORDS:
-                choices[place] = _WORDS[name].index(p[name])
+        for place, name in enumerate(CHOICES):
+            if name in WORDS:
+                choices[place] = WORDS[name].index(p[name])
             elif name == "regression":
                 choices[place] = self.regression
             elif name == "track_rates":
@@ -536,16 +505,16 @@ class LinearKernel:
         carried = self._carried(self._parameters)
         k, d = (self.outputs, self.features) if carried else (1, 1)
         arrays = self._arrays
-        arrays["rates"] = np.array(RATES + (0.0,) * (_LANES - len(RATES)))
+        arrays["rates"] = np.array(RATES + (0.0,) * (LANES - len(RATES)))
         for name in ("rate_weights", "rate_squares", "rate_gradient"):
-            arrays[name] = np.zeros((k, d, _LANES))
+            arrays[name] = np.zeros((k, d, LANES))
         for name in ("rate_bias", "rate_bias_squares", "rate_score", "rate_bias_gradient"):
-            arrays[name] = np.zeros((k, _LANES))
+            arrays[name] = np.zeros((k, LANES))
         arrays["errors"] = np.zeros((self.rates_window if carried else 1, len(RATES)))
         arrays["asked_key"] = np.zeros(1, np.uint64)
         arrays["asked_value"] = np.zeros((1, len(RATES)))
         for name in ("asked_first", "asked", "errors_next", "errors"):
-            arrays["counters"][_COUNTERS.index(name)] = 0
+            arrays["counters"][COUNTERS.index(name)] = 0
         if carried and from_weights:
             arrays["rate_weights"][...] = arrays["weights"][:, :d, None]
             arrays["rate_squares"][...] = arrays["squares"][:, :d, None]
@@ -582,36 +551,5 @@ class LinearKernel:
             new = np.zeros((room, *old.shape[1:]), old.dtype)
             new[: len(ring)] = old[ring]
             self._arrays[name] = new
-        self._arrays["counters"][_COUNTERS.index("asked_first")] = 0
+        self._arrays["counters"][COUNTERS.index("asked_first")] = 0
         self._core = None
-
-
-def checked_parameters(parameters: Mapping[str, Any], outputs: int) -> dict[str, Any]:
-    """Return settings in their own types; raise ValueError with the name of a wrong one."""
-    checked = dict(parameters)
-    for name, words in _WORDS.items():
-        if checked[name] not in words:
-            raise ValueError(f"{name} must be one of {', '.join(words)}")
-    for name in _FLAGS:
-        if not isinstance(checked[name], (bool, np.bool_)):
-            raise ValueError(f"{name} must be true or false")
-        checked[name] = bool(checked[name])
-    for name in _NUMBERS:
-        value = checked[name]
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-            raise ValueError(f"{name} must be a number")
-        value = float(value)
-        if not 0.0 <= value <= 1e6:
-            raise ValueError(f"{name} must be between 0 and 1000000")
-        checked[name] = value
-    if not 0.0 <= float(checked["clip"]) <= STEEPEST:
-        raise ValueError(f"clip must be between 0 and {STEEPEST:.0f}")
-    if checked["learning_rate"] == 0.0:
-        raise ValueError("learning_rate must be above 0")
-    if checked["l1_ratio"] > 1.0:
-        raise ValueError("l1_ratio must be between 0 and 1")
-    if checked["schedule"] == "optimal" and checked["alpha"] == 0.0:
-        raise ValueError("the schedule optimal needs alpha above 0")
-    if checked["loss"] in REGRESSION_LOSSES and outputs != 1:
-        raise ValueError(f"the loss {checked['loss']} has one output")
-    return checked

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.data.sparse import SparseRows, join_rows
-from modellab.learners.compiled.kernel import (
+from modellab.learners.compiled.kernel import LinearKernel
+from modellab.learners.compiled.linear_settings import (
     REGRESSION_LOSSES,
     SETTINGS,
-    LinearKernel,
     checked_parameters,
 )
 

@@ -1,0 +1,91 @@
+"""Settings of the compiled linear models: words, ranges, checks, and their places in the arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CLASSIFICATION_LOSSES = ("log", "hinge", "squared_hinge", "modified_huber", "perceptron")
+REGRESSION_LOSSES = ("squared", "huber", "epsilon_insensitive")
+LOSSES = CLASSIFICATION_LOSSES + REGRESSION_LOSSES
+SCHEDULES = ("constant", "invscaling", "optimal", "adagrad")
+PENALTIES = ("none", "l2", "l1", "elasticnet")
+SCALES = ("none", "online")
+
+RATES: tuple[float, ...] = (
+    0.0001,
+    0.00031622776601683794,
+    0.001,
+    0.0031622776601683794,
+    0.01,
+    0.031622776601683794,
+    0.1,
+    0.31622776601683794,
+    1.0,
+)
+"""The step sizes carried along with `track_rates`: powers of ten and the points half-way."""
+
+RATES_WINDOW = 5000
+"""The carried rates are compared over so many rows, the last ones whose label has come."""
+
+ASKED_MOST = 65536
+"""So many rows may wait for their label before the oldest is left out of that comparison."""
+
+LANES = 10
+# Places in the arrays `counters`, `choices` and `settings`, as in _linear.pyx.
+COUNTERS = (
+    "steps",
+    "scaled",
+    "waiting",
+    "skipped",
+    "asked_first",
+    "asked",
+    "errors_next",
+    "errors",
+)
+CHOICES = ("loss", "schedule", "penalty", "scale", "fit_intercept", "regression", "track_rates")
+SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start", "clip")
+WORDS = {"loss": LOSSES, "schedule": SCHEDULES, "penalty": PENALTIES, "scale": SCALES}
+FLAGS = ("fit_intercept", "track_rates")
+STEEPEST = 1e12
+"""The slope of a loss is cut off here, as in scikit-learn, unless `clip` says sooner."""
+NUMBERS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t")
+FIXED = ("loss", "scale", "fit_intercept")
+# What a state carries, with the arrays that only AdaGrad or the carried rates need.
+MODEL_ARRAYS = ("weights", "squares", "mean", "variance", "inverse")
+RATE_ARRAYS = ("rate_weights", "rate_bias", "rate_squares", "rate_bias_squares")
+
+
+def checked_parameters(parameters: Mapping[str, Any], outputs: int) -> dict[str, Any]:
+    """Return settings in their own types; raise ValueError with the name of a wrong one."""
+    checked = dict(parameters)
+    for name, words in WORDS.items():
+        if checked[name] not in words:
+            raise ValueError(f"{name} must be one of {', '.join(words)}")
+    for name in FLAGS:
+        if not isinstance(checked[name], (bool, np.bool_)):
+            raise ValueError(f"{name} must be true or false")
+        checked[name] = bool(checked[name])
+    for name in NUMBERS:
+        value = checked[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise ValueError(f"{name} must be a number")
+        value = float(value)
+        if not 0.0 <= value <= 1e6:
+            raise ValueError(f"{name} must be between 0 and 1000000")
+        checked[name] = value
+    if not 0.0 <= float(checked["clip"]) <= STEEPEST:
+        raise ValueError(f"clip must be between 0 and {STEEPEST:.0f}")
+    if checked["learning_rate"] == 0.0:
+        raise ValueError("learning_rate must be above 0")
+    if checked["l1_ratio"] > 1.0:
+        raise ValueError("l1_ratio must be between 0 and 1")
+    if checked["schedule"] == "optimal" and checked["alpha"] == 0.0:
+        raise ValueError("the schedule optimal needs alpha above 0")
+    if checked["loss"] in REGRESSION_LOSSES and outputs != 1:
+        raise ValueError(f"the loss {checked['loss']} has one output")
+    return checked
