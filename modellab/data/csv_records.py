@@ -81,6 +81,7 @@ def cut_blocks(
     columns: int,
     first_line: int,
     block_bytes: int = 2**21,
+    comment: bytes = b"",
 ) -> Iterator[Block]:
     """Cut a byte stream into blocks of whole records.
 
@@ -96,6 +97,8 @@ def cut_blocks(
         Line of the file where the stream starts.
     block_bytes
         About how many bytes make a block; bounds the memory together with `MAX_RECORD`.
+    comment
+        Lines that begin so are left out; empty: there are none.
     """
     carry = b""
     line = first_line
@@ -106,7 +109,7 @@ def cut_blocks(
         data = carry + piece if carry else piece
         if not data:
             return
-        block, used = _next_block(data, delimiter, columns, line, at_end)
+        block, used = _next_block(data, delimiter, columns, line, at_end, comment)
         if used:
             yield block
             line += data.count(b"\n", 0, used)
@@ -116,8 +119,11 @@ def cut_blocks(
 
 
 def _next_block(
-    data: bytes, delimiter: bytes, columns: int, line: int, at_end: bool
+    data: bytes, delimiter: bytes, columns: int, line: int, at_end: bool, comment: bytes
 ) -> tuple[Block, int]:
+    if comment and (data.startswith(comment) or b"\n" + comment in data):
+        trusted = _well_formed(data, delimiter, at_end) is not None
+        return one_by_one(data, delimiter, columns, line, at_end, trusted, comment)
     # A return without a newline ends a line for Arrow, but is only a character of a cell here.
     simple_ends = data.count(b"\r") == data.count(b"\r\n") + data.endswith(b"\r")
     if b'"' not in data and simple_ends:
@@ -162,7 +168,13 @@ def _well_formed(data: bytes, delimiter: bytes, at_end: bool) -> int | None:
 
 
 def one_by_one(
-    data: bytes, delimiter: bytes, columns: int, line: int, at_end: bool, trusted: bool = False
+    data: bytes,
+    delimiter: bytes,
+    columns: int,
+    line: int,
+    at_end: bool,
+    trusted: bool = False,
+    comment: bytes = b"",
 ) -> tuple[Block, int]:
     """Read records one at a time; returns the block and the number of bytes used.
 
@@ -173,6 +185,12 @@ def one_by_one(
     bad: list[tuple[int, str, bytes]] = []
     at = 0
     while at < len(data):
+        if comment and data.startswith(comment, at):
+            end = data.find(b"\n", at) + 1 or len(data) + 1
+            if end > len(data) and not at_end:
+                break
+            line, at = line + 1, min(end, len(data))
+            continue
         record = _record(data, at, delimiter, columns, at_end, trusted)
         if record is None:
             break

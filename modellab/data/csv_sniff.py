@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modellab.data.csv_records import read_quoted
 
 SNIFF_BYTES = 2**18
 _MAX_RECORDS = 1000
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+DELIMITERS = {
+    ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "^": "caret", "~": "tilde",
+    "\x01": "control character 1", "\x1f": "control character 31", " ": "space", ":": "colon",
+}  # fmt: skip
+_COMMON = 4
+"""The delimiters after the first four are only thought of where none of those fits."""
+_COMMENT = b"#"
 
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 _TIME = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}.*|\d{1,2}:\d{2}.*")
@@ -39,6 +45,8 @@ class Layout:
         Lines end with a carriage return alone (old Macintosh files).
     row_names
         The header names one column fewer than the rows have: the first is called ``row``.
+    comment
+        What a line begins with that is a comment; empty if there are none.
     """
 
     delimiter: str
@@ -48,6 +56,7 @@ class Layout:
     skip_lines: int
     return_ends: bool = False
     row_names: bool = False
+    comment: str = ""
 
 
 def sniff(head: bytes, tabs_expected: bool = False, whole: bool = False) -> Layout:
@@ -68,10 +77,60 @@ def sniff(head: bytes, tabs_expected: bool = False, whole: bool = False) -> Layo
     if returns:
         body = body.replace(b"\r", b"\n")
     blank = len(body) - len(body.lstrip(b"\r\n"))
+    comments, start = _comments(body, blank)
+    best = _best(body, start, tabs_expected, whole, comments[-1] if comments else b"")
+    if best is None:
+        delimiter = "\t" if tabs_expected else ","
+        records, first_end = _records(body, start, delimiter.encode(), whole)
+    else:
+        delimiter, records, first_end = best
+    comment = ""
+    if comments:
+        named = _named_by_comment(comments[-1], delimiter, records)
+        if named:
+            records, first_end = [named, *records], start
+        if len(comments) > bool(named):
+            comment = _COMMENT.decode()
+    layout = _layout(delimiter, records, mark, start, first_end, body, returns)
+    return replace(layout, comment=comment)
+
+
+def _comments(body: bytes, at: int) -> tuple[list[bytes], int]:
+    """Lines at the start that begin with the comment sign, and where they end."""
+    found: list[bytes] = []
+    start = at
+    while body.startswith(_COMMENT, at):
+        end = body.find(b"\n", at) + 1
+        if not end:
+            return [], start  # nothing else is there: no comments, but rows
+        found.append(body[at:end].rstrip(b"\r\n"))
+        at = end
+        while body[at : at + 1] in (b"\r", b"\n"):
+            at += 1
+    return (found, at) if body[at:].strip() else ([], start)
+
+
+def _named_by_comment(line: bytes, delimiter: str, records: list[list[str]]) -> list[str]:
+    """Cells of a comment that names the columns of the rows below it; empty if it does not."""
+    text = line.lstrip(_COMMENT).decode("utf-8", "replace").strip(" ")
+    cells = [cell.strip().strip('"') for cell in text.split(delimiter)]
+    fits = records and len(cells) == len(records[0]) > 1
+    if not fits or not is_header(cells, records):
+        return []
+    typed = any(_typed(cell.strip()) for record in records[1:] for cell in record)
+    return [] if typed and is_header(records[0], records[1:]) else cells
+
+
+def _best(
+    body: bytes, start: int, tabs_expected: bool, whole: bool, comment: bytes
+) -> tuple[str, list[list[str]], int] | None:
+    """The delimiter that cuts most records (and a comment above) alike, and the records."""
     best: tuple[tuple[float, ...], str, list[list[str]], int] | None = None
     for order, delimiter in enumerate(DELIMITERS):
-        records, first_end = _records(body, blank, delimiter.encode(), whole)
-        if not records:
+        if order == _COMMON and best is not None:
+            break
+        records, first_end = _records(body, start, delimiter.encode(), whole)
+        if not records or (order >= _COMMON and not _certain(delimiter, records)):
             continue
         widths = Counter(len(record) for record in records)
         width, count = min(widths.items(), key=lambda item: (-item[1], -item[0]))
@@ -80,15 +139,25 @@ def sniff(head: bytes, tabs_expected: bool = False, whole: bool = False) -> Layo
         if width < 2 or share < 0.5 or not fits:
             continue
         expected = 1.0 if tabs_expected and delimiter == "\t" else 0.0
-        rank = (expected, round(share, 2), float(width), float(-order))
+        like = float(comment.count(delimiter.encode()) == width - 1)
+        rank = (expected, round(share, 2), like, float(width), float(-order))
         if best is None or rank > best[0]:
             best = (rank, delimiter, records, first_end)
-    if best is None:
-        delimiter = "\t" if tabs_expected else ","
-        records, first_end = _records(body, blank, delimiter.encode(), whole)
-    else:
-        _, delimiter, records, first_end = best
-    return _layout(delimiter, records, mark, blank, first_end, body, returns)
+    return best and best[1:]
+
+
+def _certain(delimiter: str, records: list[list[str]]) -> bool:
+    """Whether a delimiter that is often a part of words or times is one here."""
+    widths = Counter(len(record) for record in records)
+    width, count = widths.most_common(1)[0]
+    if width < 2 or count < 0.95 * len(records) or len(records) < 2:
+        return False
+    if delimiter not in " :":
+        return True
+    # Words stand between blanks, hours and minutes between colons: only tables of numbers pass.
+    below = [cell for record in records[1:] if len(record) == width for cell in record]
+    numbers = sum(bool(_NUMBER.fullmatch(cell)) for cell in below)
+    return width > 3 and numbers >= 0.8 * len(below)
 
 
 def _layout(

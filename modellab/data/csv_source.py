@@ -1,99 +1,85 @@
-"""CSV files, plain or gzip, as chunks of texts in bounded memory; bad rows are set aside."""
+"""Delimited text as chunks of texts in bounded memory; bad rows are set aside."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from typing import IO, TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from modellab.data.arrow import arrow
-from modellab.data.csv_records import (
-    Block,
-    LineTooLong,
-    cut_blocks,
-    one_by_one,
-    ragged_reason,
-)
+from modellab.data.csv_records import Block, cut_blocks, one_by_one, ragged_reason
 from modellab.data.csv_sniff import DELIMITERS, SNIFF_BYTES, Layout, sniff
-from modellab.data.source import (
-    BadRow,
-    BadRowSink,
-    Chunk,
-    FileState,
-    ReadProgress,
-    SourceColumn,
-    cannot_read,
-    fingerprint_of,
-    no_progress,
-    unique_names,
-)
-from modellab.errors import DataError, quote
+from modellab.data.packed_source import TextFile, TextStream, encoding_of
+from modellab.data.source import BadRowSink, Chunk, SourceColumn, unique_names
+from modellab.data.text_source import KEPT_TEXT, NOT_UTF8, Cursor, TextSource, bad_row
+from modellab.errors import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KEPT_TEXT = 2000
-"""Characters of a bad row that are kept."""
+__all__ = ["KEPT_TEXT", "NOT_UTF8", "CsvSource"]
+
 _MARK = b"\xef\xbb\xbf"
-NOT_UTF8 = "bytes that are not UTF-8 text"
 
 
-class CsvSource:
-    """One CSV file: UTF-8 (or, if asked, Windows-1252) text, plain or gzip.
+class CsvSource(TextSource):
+    """One delimited text file, packed or not.
 
     Parameters
     ----------
-    path
+    file
         The file.
-    packed
-        Whether it is gzip.
     encoding
-        ``"utf-8"``, or ``"cp1252"`` for a file that turned out not to be UTF-8.
+        A codec's name (``"cp1252"`` for a file that turned out not to be UTF-8); None: UTF-8, or
+        UTF-16 and UTF-32 where the first bytes say so.
 
     Raises
     ------
     DataError
-        If the layout cannot be read, or the file holds a header and nothing else.
+        If the layout cannot be read.
     """
 
     format = "CSV"
 
-    def __init__(self, path: Path, packed: bool = False, encoding: str = "utf-8") -> None:
-        self.path = path
-        self.paths = [path]
-        self.name = path.name
-        self.packed = packed
-        self.encoding = encoding
-        self._state = FileState.of(path)
-        self.size_bytes = self._state.size
-        head = self._head()
-        tabs = path.name.lower().removesuffix(".gz").endswith((".tsv", ".tab"))
+    def __init__(self, file: TextFile | Path, encoding: str | None = None) -> None:
+        super().__init__(file)
+        if encoding is not None:
+            self.file = self.file.encoded(encoding)
+        elif self.file.encoding == "utf-8":
+            self.file = self.file.encoded(encoding_of(self.file.head(4096)))
+        self.encoding = self.file.encoding
+        head = self.file.head(SNIFF_BYTES)
+        tabs = self.file.ending in (".tsv", ".tab")
         self.layout: Layout = sniff(head, tabs, whole=len(head) < SNIFF_BYTES)
-        names, self.warnings = unique_names(self.layout.names, path.name)
-        if path.suffix.lower() in (".parquet", ".pq"):
-            self.warnings.append(f"{quote(path.name)} is not Parquet but text: it is read as CSV.")
+        names, self.warnings = unique_names(self.layout.names, self.name)
+        if self.path.suffix.lower() in (".parquet", ".pq"):
+            self.warnings.append(f"{quote(self.name)} is not Parquet but text: it is read as CSV.")
         if not self.layout.has_header:
             self.warnings.append(
-                f"{quote(path.name)} has no header: its columns are called column_1 to "
+                f"{quote(self.name)} has no header: its columns are called column_1 to "
                 f"column_{len(names)}."
             )
         if self.layout.row_names:
             self.warnings.append(
-                f"The header of {quote(path.name)} has one name fewer than its rows have cells: "
+                f"The header of {quote(self.name)} has one name fewer than its rows have cells: "
                 "the first column is taken as the names of the rows."
             )
-        if encoding != "utf-8":
+        if self.encoding == "cp1252":
             self.warnings.append(
-                f"{quote(path.name)} is not UTF-8: it is read as Windows-1252 (Western European)."
+                f"{quote(self.name)} is not UTF-8: it is read as Windows-1252 (Western European)."
+            )
+        if self.layout.comment:
+            self.warnings.append(
+                f"Lines of {quote(self.name)} that begin with {self.layout.comment} are taken as "
+                "comments."
             )
         self.columns = [SourceColumn(name) for name in names]
         self.options = {
             "delimiter": self.layout.delimiter,
             "header": str(self.layout.has_header),
-            "encoding": encoding,
+            "encoding": self.encoding,
         }
-        self.fingerprint = fingerprint_of(path)
+        if self.layout.comment:
+            self.options["comment"] = self.layout.comment
 
     @property
     def delimiter_name(self) -> str:
@@ -102,79 +88,23 @@ class CsvSource:
 
     def with_encoding(self, encoding: str) -> CsvSource:
         """Return the same file read in another encoding."""
-        return CsvSource(self.path, self.packed, encoding)
+        return CsvSource(self.file, encoding)
 
-    def _head(self) -> bytes:
-        try:
-            with self.path.open("rb") as raw, self._unpack(raw) as stream:
-                head = stream.read(SNIFF_BYTES)
-        except (EOFError, zlib.error, OSError) as error:
-            raise self._broken(error, 0) from error
-        return self._recoded(head)
+    def _first_line(self) -> int:
+        return self.layout.skip_lines + 1
 
-    def _unpack(self, raw: IO[bytes]) -> IO[bytes]:
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if self.packed else raw
-
-    def _recoded(self, data: bytes) -> bytes:
-        if self.encoding != "utf-8":
-            # Each byte is a character; the five that Windows-1252 leaves open are as in Latin-1.
-            table = [bytes([b]).decode("cp1252", "replace") for b in range(256)]
-            table = [chr(b) if c == "\ufffd" else c for b, c in enumerate(table)]
-            data = data.decode("latin-1").translate(dict(enumerate(table))).encode()
-        return data
-
-    def chunks(
-        self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
-    ) -> Iterator[Chunk]:
-        """Yield the rows in order as texts, some ten thousand at a time."""
-        self._state.verify()
+    def _pieces(self, stream: TextStream, on_bad: BadRowSink, at: Cursor) -> Iterator[Chunk]:
         layout = self.layout
-        line = layout.skip_lines + 1
-        try:
-            with self.path.open("rb") as raw, self._unpack(raw) as stream:
 
-                def read(size: int) -> bytes:
-                    piece = self._recoded(stream.read(size))
-                    return piece.replace(b"\r", b"\n") if layout.return_ends else piece
+        def read(size: int) -> bytes:
+            piece = stream.read(size)
+            return piece.replace(b"\r", b"\n") if layout.return_ends else piece
 
-                self._skip(stream, layout.skip_bytes)
-                blocks = cut_blocks(read, layout.delimiter.encode(), len(self.columns), line)
-                for block in blocks:
-                    line = block.first_line
-                    chunk = self._parse(block, on_bad or _ignore)
-                    if len(chunk.batch):
-                        yield chunk
-                    # At once: a file that grows while it is read would never end.
-                    self._state.verify()
-                    progress(min(raw.tell(), self.size_bytes), self.size_bytes)
-        except LineTooLong as error:
-            raise DataError(
-                f"{quote(self.name)} is not a table: line {error.line:,} is longer than 64 MB."
-            ) from error
-        except (EOFError, zlib.error, OSError) as error:
-            self._state.verify()
-            raise self._broken(error, line) from error
-        self._state.verify()
-
-    def _skip(self, stream: IO[bytes], count: int) -> None:
-        # In recoded text the header may be longer than in the file: skip by lines there.
-        if self.encoding == "utf-8":
-            stream.read(count)
-            return
-        taken = b""
-        while len(self._recoded(taken)) < count:
-            taken += stream.read(1)
-
-    def _broken(self, error: Exception, line: int) -> DataError:
-        if self.packed and not (isinstance(error, OSError) and error.errno):
-            where = f" after line {line:,}" if line else ""
-            return DataError(
-                f"{quote(self.name)} is a damaged gzip file: it breaks off{where}. "
-                "Perhaps it was not copied to its end.",
-                detail=str(error),
-            )
-        assert isinstance(error, OSError)
-        return cannot_read(self.path, error)
+        stream.read_fully(layout.skip_bytes)
+        delimiter, comment = layout.delimiter.encode(), layout.comment.encode()
+        for block in cut_blocks(read, delimiter, len(self.columns), at.line, comment=comment):
+            at.line = block.first_line
+            yield self._parse(block, on_bad)
 
     def _parse(self, block: Block, on_bad: BadRowSink) -> Chunk:
         if block.rows is not None:
@@ -215,7 +145,7 @@ class CsvSource:
         )
         lines = _Lines(block, [number for number, _, _ in ragged])
         for number, reason, text in ragged:
-            on_bad(BadRow(self.name, lines.of_record(number), reason, text[:KEPT_TEXT]))
+            on_bad(bad_row(self.name, lines.of_record(number), reason, text))
         names = [column.name for column in self.columns]
         columns = [column.combine_chunks() for column in table.columns]
         return Chunk(pa.RecordBatch.from_arrays(columns, names=names), self.name, lines)
@@ -249,7 +179,7 @@ class CsvSource:
             except UnicodeDecodeError:
                 bad.append((line, NOT_UTF8, self.layout.delimiter.encode().join(cells)))
         for line, reason, text in sorted(bad):
-            on_bad(BadRow(self.name, line, reason, text.decode("utf-8", "replace")[:KEPT_TEXT]))
+            on_bad(bad_row(self.name, line, reason, text))
         names = [column.name for column in self.columns]
         columns = zip(*rows, strict=True) if rows else ([] for _ in names)
         arrays = [pa.array(list(column), pa.string()) for column in columns]
@@ -280,7 +210,3 @@ class _Lines:
             self._records = self._block.record_lines()
             gone = set(self._dropped)
             self._rows = [line for k, line in enumerate(self._records) if k not in gone]
-
-
-def _ignore(row: BadRow) -> None:
-    """Leave a bad row out (it is reported in another pass)."""

@@ -225,7 +225,8 @@ def _detect(
     names = [column.name for column in source.columns]
     delimiters = [value for key, value in source.options.items() if key.endswith("delimiter")]
     comma = bool(delimiters) and "," not in delimiters
-    typed = source.format != "CSV"
+    # Texts of a file that declares no types may be anything; declared texts are meant as texts.
+    typed = {column.name: column.type is not None for column in source.columns}
     bad: list[BadRow] = []
     undecodable = 0
     set_aside = 0
@@ -237,7 +238,7 @@ def _detect(
         if len(bad) < 10:
             bad.append(row)
 
-    detectors = {name: KindDetector(typed, comma) for name in names}
+    detectors = {name: KindDetector(typed[name], comma) for name in names}
     n_rows = 0
     with _threads() as threads:
         for chunk in source.chunks(note_bad, told):
@@ -254,7 +255,7 @@ def _detect(
         except NeedsRecount:
             again.append(name)
     if again:
-        detectors = {name: KindDetector(typed, comma, recount=True) for name in again}
+        detectors = {name: KindDetector(typed[name], comma, recount=True) for name in again}
         for chunk in source.chunks(None, told):
             for name, detector in detectors.items():
                 detector.update(chunk.batch.column(name))

@@ -1,18 +1,22 @@
-"""Opening data files: one file, several, a folder or a glob, by what they hold."""
+"""Opening data files: one file, several, a folder or a glob, by what they hold.
+
+A part of a file is named after two colons: ``book.xlsx::Sheet1``, ``file.sqlite::table`` (or a
+query there), ``archive.zip::member.csv``.
+"""
 
 from __future__ import annotations
 
 import glob as globbing
-import gzip
 import hashlib
 import os
 import re
-import zlib
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellab.data.hive_source import partition_of, with_partitions
+from modellab.data.packed_source import TextFile, encoding_of, packing_of, zip_texts
 from modellab.data.source import (
     BadRowSink,
     Chunk,
@@ -28,15 +32,25 @@ from modellab.errors import DataError, quote
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_READABLE = (".csv", ".tsv", ".txt", ".tab", ".csv.gz", ".tsv.gz", ".txt.gz", ".gz",
-             ".parquet", ".pq")  # fmt: skip
+HEAD_BYTES = 65_536
+INNER = "::"
+"""Between a file and the part of it that is meant."""
+
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".jsonl", ".ndjson", ".json", ".arff", ".libsvm",
+                ".svmlight", ".svm")  # fmt: skip
+PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4")
+OTHER_ENDINGS = (".parquet", ".pq", ".arrow", ".arrows", ".ipc", ".feather", ".xlsx", ".xlsm",
+                 ".ods", ".sqlite", ".sqlite3", ".db", ".duckdb")  # fmt: skip
+READABLE = (*TEXT_ENDINGS, *PACKED_ENDINGS, *OTHER_ENDINGS)
+"""Endings of the files that a folder's data set is made of."""
 
 
 def open_source(paths: str | Path | Sequence[str | Path]) -> Source:
     """Open one file, a list of files, a folder, or a glob pattern as one data set.
 
     Several files are read one after the other in the order given (folders and patterns: by name,
-    numbers in names counted as numbers); they must have the same columns.
+    numbers in names counted as numbers); they must have the same columns. A folder of folders
+    called ``key=value`` (Hive partitions) is read whole, each key a column.
 
     Raises
     ------
@@ -46,14 +60,45 @@ def open_source(paths: str | Path | Sequence[str | Path]) -> Source:
     wanted = [paths] if isinstance(paths, str | Path) else list(paths)
     if not wanted:
         raise DataError("No data file was named.")
-    files = [found for path in wanted for found in expand(path)]
-    sources = [_open_file(path) for path in files]
+    files: list[tuple[Path, str]] = []
+    roots: dict[Path, Path] = {}
+    for path in wanted:
+        file, inner = split_inner(path)
+        found = [file] if inner else expand(path)
+        files += [(one, inner) for one in found]
+        if file.is_dir():
+            roots.update(dict.fromkeys(found, file))
+    sources = [
+        with_partitions(source, path, roots.get(path))
+        for path, inner in files
+        for source in _open_file(path, inner)
+    ]
     if len(sources) == 1:
         return sources[0]
     name = sources[0].name
     only = Path(wanted[0])
-    label = only.name if len(wanted) == 1 and only.is_dir() else f"{name} + {len(files) - 1} more"
+    label = only.name if len(wanted) == 1 and only.exists() else f"{name} + {len(sources) - 1} more"
     return _joined(sources, label)
+
+
+def split_inner(path: str | Path) -> tuple[Path, str]:
+    """Return the file that a path names, and the part of the file that is meant (may be empty)."""
+    text = os.path.expanduser(os.fspath(path))  # noqa: PTH111 - keeps a pattern as it is
+    at = text.find(INNER)
+    try:
+        while at >= 0:
+            if Path(text[:at]).is_file() and not Path(text).exists():
+                return Path(text[:at]), text[at + len(INNER) :]
+            at = text.find(INNER, at + 1)
+    except (OSError, ValueError):
+        pass  # too long for a path, or with a NUL: what it is named will say so
+    return Path(text), ""
+
+
+def names_data(path: str | Path) -> bool:
+    """Whether a path, a part of a file, or a pattern stands for something that is there."""
+    file, _ = split_inner(path)
+    return file.exists() or any(sign in file.name for sign in "*?[")
 
 
 def expand(path: str | Path) -> list[Path]:
@@ -62,20 +107,21 @@ def expand(path: str | Path) -> list[Path]:
     here = Path(text)
     try:
         if here.is_dir():
-            found = [
-                p for p in here.iterdir()
-                if p.is_file() and not p.name.startswith(".") and p.name.lower().endswith(_READABLE)
-            ]  # fmt: skip
+            found = sorted(_partitions(here), key=_natural_path) or sorted(
+                filter(_is_data, here.iterdir()), key=_natural
+            )
             if not found:
                 raise DataError(
-                    f"The folder {quote(here.name or here)} holds no data file that can be read "
-                    "(CSV, TSV or Parquet)."
+                    f"The folder {quote(here.name or here)} holds no data file that can be read: "
+                    "choose the files themselves."
                 )
-            return sorted(found, key=_natural)
+            return found
         if here.exists():
             return [here]
     except OSError as error:
         raise cannot_read(here, error) from error
+    except ValueError as error:
+        raise DataError(f"{quote(text)} is no name of a file.", detail=str(error)) from error
     if any(sign in text for sign in "*?["):
         names = globbing.glob(text, recursive=True)  # noqa: PTH207 - absolute patterns too
         matches = [Path(name) for name in names if Path(name).is_file()]
@@ -85,43 +131,115 @@ def expand(path: str | Path) -> list[Path]:
     raise DataError(f"There is no file {quote(here.name or text)} in {quote(here.parent, 200)}.")
 
 
+def _is_data(path: Path) -> bool:
+    hidden = path.name.startswith((".", "_"))
+    return not hidden and path.name.lower().endswith(READABLE) and path.is_file()
+
+
+def _partitions(folder: Path) -> list[Path]:
+    """Files below folders called ``key=value``; links to folders are not followed."""
+    found: list[Path] = []
+    for here in folder.iterdir():
+        if partition_of(here.name) and here.is_dir() and not here.is_symlink():
+            below = _partitions(here)
+            found += below or [path for path in here.iterdir() if _is_data(path)]
+    return found
+
+
 def _natural(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", path.name)
+    return _counted(path.name)
+
+
+def _natural_path(path: Path) -> list[list[tuple[int, int, str]]]:
+    return [_counted(part) for part in path.parts]
+
+
+def _counted(name: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", name)
     return [(0, int(p), "") if p.isdigit() and p.isascii() else (1, 0, p) for p in parts]
 
 
-def _open_file(path: Path) -> Source:
+def _open_file(path: Path, inner: str = "") -> list[Source]:
     try:
         size = path.stat().st_size
         if not path.is_file():
             # To open a pipe that nobody writes to would never come back.
             raise DataError(f"{quote(path.name)} is not a file of data, but a pipe or a device.")
         with path.open("rb") as file:
-            head = file.read(65_536)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         raise cannot_read(path, error) from error
-    if size == 0:
+    if not size:
         raise DataError(f"{quote(path.name)} is empty: it has neither a header nor rows.")
     if head.startswith(b"PAR1"):
+        _no_inner(path, inner, "a Parquet file")
         from modellab.data.parquet_source import ParquetSource
 
-        return ParquetSource(path)
-    packed = head.startswith(b"\x1f\x8b")
-    text = _unpacked_head(path) if packed else head
-    refuse_unless_text(path, text, packed)
-    from modellab.data.csv_source import CsvSource
+        return [ParquetSource(path)]
+    binary = _open_binary(path, head, inner)
+    if binary is not None:
+        return [binary]
+    packing = packing_of(head)
+    texts = zip_texts(path, inner) if packing == "zip" else [TextFile(path, packing)]
+    if packing != "zip":
+        _no_inner(path, inner, "a file of one table")
+    return [_open_text(text) for text in texts]
 
-    return CsvSource(path, packed=packed)
+
+def _open_binary(path: Path, head: bytes, inner: str) -> Source | None:
+    """Open a file that tells by its first bytes that it is no text; None if it does not."""
+    if head.startswith((b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
+        _no_inner(path, inner, "an Arrow file")
+        from modellab.data.arrow_source import ArrowSource
+
+        return ArrowSource(path)
+    if head.startswith(b"SQLite format 3\0"):
+        from modellab.data.sqlite_source import SqliteSource
+
+        return SqliteSource(path, inner)
+    if head[8:12] == b"DUCK":
+        from modellab.data.duckdb_source import DuckdbSource
+
+        return DuckdbSource(path, inner)
+    if head.startswith(b"PK\x03\x04"):
+        from modellab.data.workbook_source import WorkbookSource, workbook_kind
+
+        kind = workbook_kind(path)
+        if kind:
+            return WorkbookSource(path, inner, kind)
+    return None
 
 
-def _unpacked_head(path: Path) -> bytes:
-    try:
-        with gzip.open(path, "rb") as file:
-            return file.read(65_536)
-    except (EOFError, zlib.error, OSError) as error:
+def _no_inner(path: Path, inner: str, what: str) -> None:
+    if inner:
         raise DataError(
-            f"{quote(path.name)} is a damaged gzip file: it cannot be unpacked.", detail=str(error)
-        ) from error
+            f"{quote(path.name)} is {what}: leave {quote(INNER + inner)} away from its name."
+        )
+
+
+def _open_text(file: TextFile) -> Source:
+    raw = file.head(HEAD_BYTES)
+    file = file.encoded(encoding_of(raw))
+    head = file.head(HEAD_BYTES) if file.encoding != "utf-8" else raw
+    refuse_unless_text(file.path, head, file.packing, file.name)
+    from modellab.data.arff_source import ArffSource, is_arff
+    from modellab.data.csv_source import CsvSource
+    from modellab.data.json_source import JsonArraySource, JsonLinesSource, json_kind
+    from modellab.data.libsvm_source import LibsvmSource, is_libsvm
+
+    if is_arff(head):
+        return ArffSource(file)
+    kind = json_kind(head, file.ending)
+    if kind == "lines":
+        return JsonLinesSource(file)
+    if kind == "array":
+        return JsonArraySource(file)
+    if kind:
+        raise DataError(
+            f"{quote(file.name)} is one JSON value, not a list of rows: save the rows as an array "
+            "of objects, or as JSON lines."
+        )
+    return LibsvmSource(file) if is_libsvm(head) else CsvSource(file)
 
 
 @dataclass

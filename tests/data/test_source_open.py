@@ -40,23 +40,13 @@ def sentence(path: object) -> str:
         (
             "x.csv",
             b"PK\x03\x04rest",
-            "“x.csv” is a zip archive or an Excel workbook, which is not read yet: "
+            "“x.csv” is a damaged zip file: it cannot be unpacked.",
+        ),
+        (
+            "x.xls",
+            b"\xd0\xcf\x11\xe0rest",
+            "“x.xls” is an old Excel workbook, which is not read: "
             "save it as CSV (UTF-8) or Parquet.",
-        ),
-        (
-            "u.csv",
-            "a,b\n1,2\n".encode("utf-16"),
-            "“u.csv” is UTF-16 text, which is not read yet: save it as CSV (UTF-8) or Parquet.",
-        ),
-        (
-            "w.arff",
-            b"% made by hand\n@RELATION x\n@attribute a numeric\n@data\n1\n",
-            "“w.arff” is an ARFF file (Weka), which is not read yet: save it as CSV.",
-        ),
-        (
-            "j.json",
-            b' [{"a": 1}]',
-            "“j.json” is JSON, which is not read yet: save it as CSV or Parquet.",
         ),
         ("t.gz", b"\x1f\x8bnot really", "“t.gz” is a damaged gzip file: it cannot be unpacked."),
         (
@@ -77,7 +67,7 @@ def test_missing_files_folders_and_patterns(tmp_path: Path) -> None:
     assert sentence(tmp_path / "no.csv").startswith("There is no file “no.csv” in “")
     (tmp_path / "empty").mkdir()
     assert sentence(tmp_path / "empty") == (
-        "The folder “empty” holds no data file that can be read (CSV, TSV or Parquet)."
+        "The folder “empty” holds no data file that can be read: choose the files themselves."
     )
     assert sentence(f"{tmp_path}/*.csv").startswith("No file matches “")
     assert sentence([]) == "No data file was named."

@@ -1,0 +1,112 @@
+"""Arrow IPC files and streams, and Feather, as chunks of typed rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modellab.data.arrow import RecordBatch, arrow
+from modellab.data.source import (
+    BadRowSink,
+    Chunk,
+    FileState,
+    ReadProgress,
+    fingerprint_of,
+    no_progress,
+)
+from modellab.data.typed_source import TypedColumns
+from modellab.errors import DataError, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_FEATHER = 2**30
+"""Bytes of a Feather file of the first version, which can only be read whole."""
+STREAM_MAGIC = b"\xff\xff\xff\xff"
+
+
+class ArrowSource:
+    """One Arrow IPC file or stream; Feather files are one or the other.
+
+    In memory is one record batch of the file (its writer chose how large), and the whole file for
+    the first version of Feather, which is refused beyond 1 GB. Every batch is checked before it is
+    used: damaged ones would otherwise be read beyond their end.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, too large, or holds no column that can be used.
+    """
+
+    format = "Arrow"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.paths = [path]
+        self.name = path.name
+        self.options: dict[str, str] = {}
+        self._state = FileState.of(path)
+        self.size_bytes = self._state.size
+        with path.open("rb") as file:
+            head = file.read(8)
+        self._old = head.startswith(b"FEA1")
+        self._stream = head.startswith(STREAM_MAGIC)
+        if self._old and self.size_bytes > MAX_FEATHER:
+            raise DataError(
+                f"{quote(self.name)} is a Feather file of the first version and larger than 1 GB, "
+                "which does not fit in memory: save it as Parquet."
+            )
+        pa, _ = arrow()
+        try:
+            with pa.OSFile(str(path), "rb") as file:
+                schema = self._open(file).schema
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            raise DataError(
+                f"{quote(path.name)} is a damaged Arrow file: it cannot be read.",
+                detail=str(error),
+            ) from error
+        self._columns = TypedColumns(schema, self.name)
+        self.columns = self._columns.columns
+        self.warnings = self._columns.warnings
+        self.fingerprint = fingerprint_of(path)
+
+    def _open(self, file: Any) -> Any:
+        pa, _ = arrow()
+        if self._old:
+            from pyarrow import feather
+
+            return feather.read_table(file, memory_map=False)
+        return pa.ipc.open_stream(file) if self._stream else pa.ipc.open_file(file)
+
+    def _batches(self, file: Any) -> Iterator[RecordBatch]:
+        opened = self._open(file)
+        if self._old:
+            yield from opened.to_batches()
+        elif self._stream:
+            yield from opened
+        else:
+            for number in range(opened.num_record_batches):
+                yield opened.get_batch(number)
+
+    def chunks(
+        self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
+    ) -> Iterator[Chunk]:
+        """Yield the rows in order, up to 65,536 at a time."""
+        pa, _ = arrow()
+        self._state.verify()
+        done = 0
+        try:
+            with pa.OSFile(str(self.path), "rb") as file:
+                for batch in self._batches(file):
+                    batch.validate(full=True)
+                    yield from self._columns.chunks(batch, self.name, done)
+                    done += len(batch)
+                    self._state.verify()
+                    progress(min(file.tell(), self.size_bytes), self.size_bytes)
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            self._state.verify()
+            raise DataError(
+                f"{quote(self.name)} is damaged: it cannot be read beyond row {done:,}.",
+                detail=str(error),
+            ) from error
+        self._state.verify()
