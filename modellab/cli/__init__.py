@@ -77,10 +77,18 @@ def _to_a_pipe(command: Command) -> Command:
 @app.callback(invoke_without_command=True)
 def _group(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    smoke: Annotated[
+        bool,
+        typer.Option("--smoke-test", help="Do the main job once, in a temporary folder, and exit."),
+    ] = False,
 ) -> None:
     if version:
         typer.echo(f"Model Lab {__version__}")
         raise typer.Exit
+    if smoke:
+        from modellab.cli.smoke import smoke_test
+
+        raise typer.Exit(smoke_test())
 
 
 @app.command("open")
@@ -296,7 +304,7 @@ def demo(
 
 
 _COMMANDS = ("open", "new", "run", "verdict", "profile", "learners", "doctor", "demo")
-_OF_THE_GROUP = ("-h", "--help", "--version")
+_OF_THE_GROUP = ("-h", "--help", "--version", "--smoke-test")
 
 
 def _any_text() -> None:

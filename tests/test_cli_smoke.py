@@ -1,0 +1,85 @@
+"""``modellab --smoke-test``: it does the main job, and says where it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modellab.cli import smoke
+from modellab.errors import LabError
+from modellab.experiment import LearnerSpec
+from modellab.replay.process import worker_environment
+from modellab.replay.protocol import Step
+
+STEPS = (
+    "Learners", "Open a sample", "Train", "Deploy", "Replay", "Change a lane", "Fork a lane",
+    "Verdict", "Save and reopen", "Kill the engine", "Go on", "Report", "Window",
+)  # fmt: skip
+
+
+@pytest.mark.end_to_end
+def test_every_step_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    environment = worker_environment()
+    environment |= {"MODELLAB_HOME": str(home), "TMPDIR": str(work), "TEMP": str(work)}
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "modellab", "--smoke-test"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=240,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    *lines, last = ended.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == list(STEPS)
+    assert last.startswith("ok (")
+    # The person's own folders were not touched, and the temporary one is gone.
+    assert list(home.iterdir()) == []
+    assert [path.name for path in work.iterdir() if path.name.startswith("modellab-smoke")] == []
+
+
+def test_a_failing_step_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> str:
+        raise ValueError("no such thing")
+
+    steps = [("First", lambda: "done"), ("Second", fails), ("Third", lambda: "never")]
+    monkeypatch.setattr(smoke, "_steps", lambda folder: iter(steps))
+    with pytest.raises(LabError, match=r"The smoke test failed at “Second”.*no such thing"):
+        smoke.smoke_test()
+    assert capsys.readouterr().out.startswith("First:            done (")
+
+
+def test_a_learner_that_was_left_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(smoke.BY_NAME, "river", "rules.NotThere")
+    with pytest.raises(LabError, match="NotThere"):
+        smoke.learners()
+
+
+def test_what_the_engine_refuses_fails_the_step(tmp_path: Path) -> None:
+    job = smoke.MainJob(tmp_path)
+    try:
+        with pytest.raises(LabError, match="deployed"):
+            job.replay()
+        job.open()
+        # A dead engine is told at once, not waited for.
+        job.kill()
+        with pytest.raises(LabError, match="engine"):
+            job._engine.do(Step(rows=1))
+    finally:
+        job.close()
+
+
+def test_every_kind_found_by_name_has_an_example() -> None:
+    from modellab.learners.catalogue import BY_NAME
+
+    assert set(smoke.BY_NAME) == set(BY_NAME)
+    assert smoke._view(LearnerSpec("river", smoke.BY_NAME["river"])) == "dict"
