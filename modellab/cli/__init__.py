@@ -123,6 +123,49 @@ def open_window(
 
 @app.command()
 @_to_a_pipe
+def generate(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="sea, hyperplane, agrawal, led, random_rbf, stagger, sine or friedman.",
+        ),
+    ],
+    rows: Annotated[int, typer.Option(help="How many rows.")] = 20_000,
+    drift: Annotated[
+        str, typer.Option(help="none, abrupt, gradual, incremental or recurring.")
+    ] = "abrupt",
+    at: Annotated[
+        str | None, typer.Option(help="Rows where it changes, such as 5000,9000.")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Rows that a gradual or incremental change takes.")
+    ] = None,
+    noise: Annotated[float, typer.Option(help="Share of wrong classes, 0 to 0.5.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Parquet file to write.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write a made stream whose drift is known, and an experiment that plays it."""
+    from modellab.cli.generate import generate as made
+
+    made(
+        kind,
+        rows=rows,
+        drift=drift,
+        at=at,
+        width=width,
+        noise=noise,
+        seed=seed,
+        output=output,
+        force=force,
+    )
+
+
+@app.command()
+@_to_a_pipe
 def new(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="A data file, a folder of them, or a glob.")
