@@ -25,9 +25,10 @@ _STAMPS = re.compile(r".*(timestamp|epoch|unix|_ts|\bts)\b.*|time|datetime", re.
 
 def is_constant(column: StoredColumn) -> bool:
     """Whether a column has no value, or the same one in every row that has one."""
-    if column.few_numbers is not None:
+    # Yes and no are told apart by their levels: they have no numbers, only an empty list of them.
+    if column.few_numbers:
         return len(column.few_numbers) <= 1
-    if column.kind == "category":
+    if column.kind in ("category", "boolean"):
         return len(column.levels or []) <= 1
     return False
 

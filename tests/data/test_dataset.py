@@ -193,6 +193,9 @@ def test_numbers_can_tell_the_time(tmp_path: Path) -> None:
         ("a,b,c\n1,2,2020-01-01\n2,4,2020-01-02\n", "b"),
         ("a,b,c\n1,2,same\n2,4,same\n", "b"),
         ("y,b\n1,2\n2,4\n", "y"),
+        ("a,b,target\n1,2,yes\n2,4,no\n", "target"),
+        ("a,b,c\n1,2,true\n2,4,false\n", "c"),
+        ("a,b,c\n1,2,yes\n2,4,yes\n", "b"),
     ],
 )
 def test_target_guesses(tmp_path: Path, text: str, target: str) -> None:

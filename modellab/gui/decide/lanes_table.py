@@ -6,14 +6,15 @@ import json
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSortFilterProxyModel, Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from modellab.gui.decide.columns import BY_ID, COLUMNS, shown_columns
 from modellab.gui.decide.lane_cells import CELLS, LaneCell, LaneHeadings
-from modellab.gui.decide.lanes_model import NUMBER, SORT_ROLE, LanesModel
+from modellab.gui.decide.lanes_model import NUMBER, SORT_ROLE, LanesModel, cell_font
 from modellab.gui.kit import Card, DataTable, PlainButton, count_text
 from modellab.gui.settings import settings
-from modellab.gui.theme import px, set_height
+from modellab.gui.theme import font, px, set_height
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent, QWheelEvent
@@ -82,7 +83,7 @@ class LanesTable(DataTable):
         room = self.width() - 2
         per_pixel = px(1000) / 1000
         ids = shown_columns(self.source.lanes(), self.chosen, room / per_pixel)
-        wide = {i: px(BY_ID[i].wide) for i in ids}
+        wide = {i: max(px(BY_ID[i].wide), self._needed(i)) for i in ids}
         spare = room - sum(wide.values())
         if spare > 0:
             # What is left goes to what can use it: the bars first, then everyone.
@@ -101,6 +102,17 @@ class LanesTable(DataTable):
         rows = min(MOST_ROWS, max(1, self.source.rowCount()))
         more = px(14) if sum(wide.values()) > room else 0
         self.setFixedHeight(px(HEAD) + rows * px(ROW) + more + 2)
+
+    def _needed(self, column: str) -> int:
+        """Return the pixels that the errors need, which may be six digits and an interval."""
+        verdict = self.source.verdict
+        if column != "error" or verdict is None:
+            return 0
+        value, half = QFontMetrics(cell_font(column)), QFontMetrics(font(12))
+        parts = [BY_ID[column].text(r, verdict).partition(" ") for r in self.source.lanes()]
+        widest = max((value.horizontalAdvance(p[0]) for p in parts), default=0)
+        beside = max((half.horizontalAdvance(p[2]) for p in parts), default=0)
+        return widest + beside + px(8 + 8 + 7 + 3)
 
     def choose(self, column: str, shown: bool) -> None:
         """Show a column, or do not, and remember it."""

@@ -58,6 +58,17 @@ def offered(page: DeployPage) -> list[Action]:
             1,
         ),
         act(
+            "run.end",
+            "Run to the &end",
+            "Replay all rows that are left as fast as the lanes can.",
+            page.run_to_end,
+            "Shift+F5",
+            "fast-forward-circle",
+            run,
+            page.why_no_play,
+            1,
+        ),
+        act(
             "run.step",
             "&Step one row",
             "Replay one row, then pause.",

@@ -202,12 +202,17 @@ class StartPanel(QScrollArea):
             row.setContentsMargins(0, 0, 0, 0)
             row.setSpacing(px(10))
             baseline = number >= count
-            colour = "baseline" if baseline else theme().lane_style(number)[0]
-            row.addWidget(
-                LaneChip(colour, "baseline" if baseline else "lane"), 0, Qt.AlignmentFlag.AlignTop
-            )
+            colour, dash = ("baseline", ()) if baseline else theme().lane_style(number)
+            # All as wide as the widest sign: the names begin below each other.
+            sign = QWidget()
+            sign.setFixedWidth(px(16))
+            beside = QHBoxLayout(sign)
+            beside.setContentsMargins(0, px(2), 0, 0)
+            chip = LaneChip(colour, "baseline" if baseline else "fork" if dash else "lane")
+            beside.addWidget(chip, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+            row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
             title = Label(name, 13, 600)
-            title.setFixedWidth(px(130 if not baseline else 126))
+            title.setFixedWidth(px(126))
             title.setWordWrap(True)
             row.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
             row.addWidget(Label(words, 13, 400, "second", wrap=True), 1)

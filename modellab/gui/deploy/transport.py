@@ -142,6 +142,7 @@ class Transport(QWidget):
     """The bar over the Deploy page."""
 
     play_clicked = Signal()
+    end_clicked = Signal()
     step_clicked = Signal()
     chunk_clicked = Signal()
     restart_clicked = Signal()
@@ -208,6 +209,13 @@ class Transport(QWidget):
         self.date = ElidedLabel("", 12, 500, "second")
         self.speed = StatFigure("–", "actual speed", size=16, tip="Rows replayed each second, now.")
         self.left = StatFigure("–", "to the end", size=16, tip="At the actual speed.")
+        self.to_end = PlainButton(
+            "Run to the end",
+            "Replay all rows that are left as fast as the lanes can, and come to the verdict.\n"
+            "Shift+F5",
+            icon="fast-forward-circle",
+            clicked=self.end_clicked.emit,
+        )
         self.faults = PlainButton(
             "What if",
             "Let something go wrong: wrong labels, missing values, an outage, drift … from the "
@@ -263,6 +271,7 @@ class Transport(QWidget):
         row.addWidget(self.speed)
         row.addSpacing(px(14))
         row.addWidget(self.left)
+        row.addWidget(self.to_end)
         self._gap = QSpacerItem(px(10), 0)
         row.addItem(self._gap)
         row.addWidget(self.faults)
@@ -347,6 +356,10 @@ class Transport(QWidget):
         self.chunk.setEnabled(ready and not finished and not busy)
         self.faults.setEnabled(ready)
         self.restart.setEnabled(ready and live is not None and live.started and not busy)
+        # What is left to wait is told while it plays; before, the way not to wait.
+        self.to_end.setVisible(ready and not playing and not finished)
+        self.to_end.setEnabled(not busy)
+        self.left.setVisible(not self.to_end.isVisibleTo(self))
         self.show_numbers()
 
     def show_numbers(self) -> None:

@@ -90,8 +90,10 @@ def lane_style(lane: LaneView) -> tuple[str, Dash]:
 
 
 def chip_kind(lane: LaneView) -> Literal["lane", "fork", "baseline"]:
-    """Return which sign a lane has."""
-    return "baseline" if lane.baseline else "fork" if lane.fork_of is not None else "lane"
+    """Return which sign a lane has: half a square where a dash tells it from another lane."""
+    if lane.baseline:
+        return "baseline"
+    return "fork" if lane.fork_of is not None or lane_style(lane)[1] else "lane"
 
 
 def learner_words(learner: LearnerSpec) -> str:

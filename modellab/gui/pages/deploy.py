@@ -146,6 +146,7 @@ class DeployPage(Page):
     def _connect(self) -> None:
         bar = self.transport
         bar.play_clicked.connect(self.toggle_play)
+        bar.end_clicked.connect(self.run_to_end)
         bar.step_clicked.connect(self.step_row)
         bar.chunk_clicked.connect(self.step_chunk)
         bar.restart_clicked.connect(self.restart)
@@ -305,8 +306,12 @@ class DeployPage(Page):
     def _structure(self) -> None:
         """Lanes, state or selection changed."""
         live = self.session.deployment
+        begins = live is not None and self.stack.currentWidget() is self.start
         self.stack.setCurrentWidget(self.start if live is None else self.replay)
         self._state()
+        if begins and self._on_screen:
+            # The button that was pressed is gone; what comes next has the focus.
+            self.transport.play.setFocus(Qt.FocusReason.OtherFocusReason)
         if live is None:
             self.start.refresh()
             return
@@ -433,6 +438,11 @@ class DeployPage(Page):
             self.session.pause()
         else:
             self.session.play()
+
+    def run_to_end(self) -> None:
+        """Play what is left as fast as the lanes can."""
+        self.session.set_speed("max", 1000.0)
+        self.session.play()
 
     def step_row(self) -> None:
         """Replay one row."""

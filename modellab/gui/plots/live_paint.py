@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 from modellab.gui.kit import count_text, one_line
 from modellab.gui.plots.labels import push_apart
 from modellab.gui.plots.parts import paint_chip, paint_mark
-from modellab.gui.plots.ticks import number_ticks, row_ticks, tick_texts
+from modellab.gui.plots.ticks import number_ticks, row_ticks, short_texts, tick_texts
 from modellab.gui.theme import font as make_font
 from modellab.gui.theme import mix, px, theme
 from modellab.gui.theme.tokens import rgb
@@ -200,6 +200,10 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
     start = plot.x_of(end)
     left = area.right() + px(18)
     room = plot.viewport().width() - left - px(6)
+    if widest > room:
+        # Six digits do not fit beside a narrow plot: thousands in short, as on the axis.
+        texts = short_texts([value for _, value, _ in found])
+        widest = max(value_metrics.horizontalAdvance(text) for text in texts)
     named = room > widest + px(44)
     small = font(12, 500)
     for (line, _, y), place, text in zip(found, places, texts, strict=True):

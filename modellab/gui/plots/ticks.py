@@ -69,6 +69,20 @@ def tick_texts(values: list[float], *, prefix: str = "") -> list[str]:
     return texts
 
 
+def short_texts(values: list[float]) -> list[str]:
+    """Return values in at most seven characters, thousands and millions in short: ``129.7 k``."""
+    texts = []
+    for value in values:
+        size = abs(value)
+        if not 1e4 <= size < 1e12:
+            texts.append(short_number(value, 3))
+            continue
+        power = 3 if size < 999_950 else 6 if size < 999_950_000 else 9
+        sign = "\N{MINUS SIGN}" if value < 0 else ""
+        texts.append(f"{sign}{size / 10**power:.1f} {' kMG'[power // 3]}")
+    return texts
+
+
 def moment(ns: int) -> datetime:
     """Return a time in ns since 1970 (UTC) as a date-time, clipped to the years 1 to 9999."""
     try:
