@@ -64,8 +64,8 @@ DETECTOR_SETTINGS: dict[str, dict[str, tuple[float, float]]] = {
 class Condition(Value, frozen=True):
     """One reason to act: exactly one of `drift`, `features`, `error` and `rows` decides which.
 
-    `drift`: an alarm of this detector on the lane's own error (`params`: the detector's settings,
-    written beside it in a file). `features`: so many feature columns are in alarm (see
+    `drift`: an alarm of this detector on the lane's own error, which has risen (`params`: the
+    detector's settings, written beside it in a file). `features`: so many feature columns are in alarm (see
     `DriftSpec`). `error`: the window error is above the test error by this margin, for `rows` rows
     in a row (1 unless set). `rows` alone: so many new labelled rows since the last action.
     """
@@ -114,7 +114,8 @@ class TriggeredPolicy(Value, frozen=True, tag_field="kind", tag="triggered"):
     after the deployment and `cooldown` after the last action. `action`: ``retrain`` (the cycle of
     `ScheduledPolicy`), ``alert`` (an event, nothing else), ``reset`` (begin to learn online from
     nothing; needs `learn`), ``switch`` (the `challenger`, which shadows, takes over). `learn`: the
-    model also learns online in between.
+    model also learns online in between. `keep` and what follows as for `ScheduledPolicy`, but that
+    a retrain learns from what came since the alarm unless told otherwise.
     """
 
     when: list[Condition] = msgspec.field(default_factory=lambda: [Condition(drift="adwin")])
@@ -125,7 +126,7 @@ class TriggeredPolicy(Value, frozen=True, tag_field="kind", tag="triggered"):
     action: Literal["retrain", "alert", "reset", "switch"] = "retrain"
     challenger: LearnerSpec | None = None
     learn: bool = False
-    keep: int | str = "all"
+    keep: int | str = "alarm"
     test_rows: int = 1000
     margin: float = 0.0
     delay: int | str = 0

@@ -88,6 +88,13 @@ class Detector(Protocol):
         """Whether it is in its warning zone now (False for detectors that have none)."""
 
     @property
+    def risen(self) -> bool:
+        """Whether the values rose where it has just alarmed; False before the first alarm.
+
+        To be asked before another value is fed.
+        """
+
+    @property
     def estimate(self) -> float | None:
         """Mean of the values as the detector sees it now.
 
@@ -213,6 +220,10 @@ class _Scaled:
     @property
     def warning(self) -> bool:
         return self._inner.warning
+
+    @property
+    def risen(self) -> bool:
+        return self._inner.risen
 
     @property
     def estimate(self) -> float | None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 KINDS = ("adwin", "ddm", "eddm", "hddm_a", "hddm_w", "page_hinkley", "kswin")
 """Names in the order of the kernel's codes."""
 
-_SHARED = 3  # counters: alarmed, warning, seen
+_SHARED = 3  # counters: alarmed (see `_ROSE`), warning, seen
+_ROSE = 2
 _ADWIN_ROWS = 64
 _COUNTERS = _SHARED + 1 + _ADWIN_ROWS
 _NUMBERS = 8
@@ -75,6 +76,17 @@ class CompiledDetector:
     def warning(self) -> bool:
         """Whether it is in its warning zone now."""
         return bool(self._counters[1])
+
+    @property
+    def risen(self) -> bool:
+        """Whether the alarm just given is of a rise.
+
+        ADWIN: the mean of the values that it keeps exceeds that of the whole window before the
+        alarm. Page-Hinkley: the sum for rises went further than the one for falls. KSWIN: the mean
+        of the newest `stat_size` values exceeds that of those before them in its window. The others
+        look for rises only (EDDM: errors that come closer together).
+        """
+        return bool(self._counters[0] == _ROSE)
 
     @property
     def estimate(self) -> float | None:

@@ -34,12 +34,18 @@ _NOT_YET = -NEVER
 
 @dataclass(frozen=True)
 class Alarm:
-    """A detector's alarm: known from `position` on, by the error on `row`."""
+    """A detector's alarm: known from `position` on, by the error on `row`; which way that went."""
 
     position: int
     row: int
     detector: str
     estimate: float | None
+    risen: bool
+
+    @property
+    def words(self) -> str:
+        """What it says."""
+        return f"{self.detector}: the error has {'risen' if self.risen else 'fallen'}"
 
 
 class Watcher(ABC):
@@ -78,7 +84,11 @@ class Watcher(ABC):
 
 
 class DriftWatcher(Watcher):
-    """A drift detector on the model's own errors."""
+    """A drift detector on the model's own errors.
+
+    It holds where the error has risen. Where it fell, the detector begins anew, as after any alarm,
+    and that is told; but it calls for nothing.
+    """
 
     def __init__(self, condition: Condition, around: Surroundings) -> None:
         assert condition.drift is not None
@@ -88,15 +98,16 @@ class DriftWatcher(Watcher):
         self.alarms: list[Alarm] = []
 
     def held(self, arrived: Arrived) -> Bools:
-        """Whether it alarms."""
+        """Whether it alarms because the error has risen."""
         out = np.zeros(arrived.stop - arrived.start, dtype=bool)
         done = 0
         while (found := self.detector.update(arrived.losses[done:])) >= 0:
             done += found + 1
             position = int(arrived.positions[done - 1])
-            out[position - arrived.start - 1] = True
             row = arrived.first + done - 1
-            self.alarms.append(Alarm(position, row, self.title, self.detector.estimate))
+            one = self.detector
+            self.alarms.append(Alarm(position, row, self.title, one.estimate, one.risen))
+            out[position - arrived.start - 1] |= one.risen
         return out
 
     def words(self) -> str:

@@ -48,9 +48,9 @@ class Cycle(Policy):
     than `margin`. While the cycle runs, with `downtime`, the baseline answers, whatever its
     outcome.
 
-    ``keep = "alarm"`` takes what came since the last alarm of a drift detector on the policy's own
-    error (ADWIN of its own, unless it has one), or since the one before if fewer than `LEAST_ROWS`
-    rows came since then; without any alarm, all.
+    ``keep = "alarm"`` takes what came since a drift detector last said that the policy's own error
+    has risen (ADWIN of its own, unless it has one), or since the time before if fewer than
+    `LEAST_ROWS` rows came since then; without any alarm, all.
 
     Attributes
     ----------
@@ -228,7 +228,8 @@ class Cycle(Policy):
         done = 0
         while (found := self._adwin.update(arrived.losses[done:])) >= 0:
             done += found + 1
-            self._alarmed(arrived.first + done - 1)
+            if self._adwin.risen:
+                self._alarmed(arrived.first + done - 1)
 
     def _make_detector(self, name: str, params: dict[str, Scalar]) -> Detector:
         from modellab.evaluation.detectors import make_detector

@@ -99,15 +99,15 @@ class Triggered(Watched):
         hit = self.conditions.watch(arrived, self.spec, armed)
         for alarm in self.conditions.take_alarms():
             self.counters.alarms += 1
-            self._alarmed(alarm.row)
-            self.events.append(
-                PolicyEvent(
-                    alarm.position,
-                    "drift",
-                    f"{alarm.detector}: drift alarm",
-                    {"detector": alarm.detector, "row": alarm.row, "estimate": alarm.estimate},
-                )
-            )
+            if alarm.risen:
+                self._alarmed(alarm.row)
+            values = {
+                "detector": alarm.detector,
+                "row": alarm.row,
+                "estimate": alarm.estimate,
+                "risen": alarm.risen,
+            }
+            self.events.append(PolicyEvent(alarm.position, "drift", alarm.words, values))
         return hit
 
     def _action(self, at: int) -> None:

@@ -119,8 +119,10 @@ class LaneWatch:
             at += alarm + 1
             row = self._known + at - 1
             position = start + int(np.searchsorted(upto, row, side="right")) + 1
-            text = f"{self._title}: the error has changed"
-            found.append(PolicyEvent(position, "drift", text, {"detector": self._title}))
+            risen = self.detector.risen
+            text = f"{self._title}: the error has {'risen' if risen else 'fallen'}"
+            values = {"detector": self._title, "row": row, "risen": risen}
+            found.append(PolicyEvent(position, "drift", text, values))
             self.alarms.append(position)
         self._known = end
         return found

@@ -150,6 +150,11 @@ def test_a_detector_alarms_at_the_row_when_the_label_is_known() -> None:
     assert alarm.row == 10 + first  # the label came 30 rows late
     one.restart(0.5)
     assert not one.held(arrived(1040, 1540, np.ones(500))).any()
+    # The error falls: an alarm is told, but the condition does not hold.
+    assert not one.held(arrived(1540, 2040, np.zeros(500))).any()
+    told = one.alarms[len(one.alarms) - 1]
+    assert (told.risen, told.words) == (False, "ADWIN: the error has fallen")
+    assert (alarm.risen, alarm.words) == (True, "ADWIN: the error has risen")
 
 
 def test_features_hold_again_only_for_more_columns_or_after_a_pause() -> None:

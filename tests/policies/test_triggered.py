@@ -12,6 +12,7 @@ from policy_bench import (
     LINEAR,
     Bench,
     abrupt,
+    concepts,
     events,
     lane,
     play,
@@ -21,7 +22,13 @@ from policy_bench import (
 )
 
 from modellab.errors import ExperimentError
-from modellab.experiment import Condition, LearnerSpec, StaticPolicy, TriggeredPolicy
+from modellab.experiment import (
+    Condition,
+    LearnerSpec,
+    ScheduledPolicy,
+    StaticPolicy,
+    TriggeredPolicy,
+)
 
 ROWS, TRAIN, AT = 9000, 1000, 4000
 DRIFT = Condition(drift="adwin")
@@ -65,7 +72,7 @@ def test_an_abrupt_drift_is_found_and_repaired() -> None:
 def test_without_collecting_the_old_rows_win() -> None:
     """Why: a model of all rows, right after the alarm, is the old model."""
     bench = Bench(*abrupt(ROWS, AT), TRAIN, BATCH)
-    made, wrong = error(bench, TriggeredPolicy(when=[DRIFT], test_rows=20))
+    made, wrong = error(bench, TriggeredPolicy(when=[DRIFT], keep="all", test_rows=20))
     first = events(made, "retrain", "reject")[0]
     assert first.position == events(made, "drift")[0].position
     assert wrong[-2000:].mean() > 0.5
@@ -113,6 +120,41 @@ def test_a_recurring_drift_is_answered_by_switching_back_and_forth() -> None:
     assert wrong.mean() < 0.1
 
 
+@pytest.mark.parametrize("detector", ["adwin", "page_hinkley", "kswin"])
+@pytest.mark.parametrize("action", ["switch", "reset", "retrain"])
+def test_an_error_that_falls_calls_for_nothing(detector: Any, action: Any) -> None:
+    """Noise of the labels goes away: it is told, and the model that got better stays."""
+    x, y = steady(ROWS, noise=0.02)
+    rng = np.random.default_rng(4)
+    y = np.where((np.arange(ROWS) < AT) & (rng.random(ROWS) < 0.4), 1 - y, y)
+    steep = {"threshold": 80.0} if detector == "page_hinkley" else {}
+    if detector == "kswin":
+        steep = {"alpha": 1e-7, "window_size": 600, "stat_size": 150}
+    spec = TriggeredPolicy(
+        when=[Condition(drift=detector, params=steep)],
+        action=action,
+        challenger=BAYES if action == "switch" else None,
+        learn=action == "reset",
+    )
+    made, _ = error(Bench(x, y, TRAIN, LINEAR), spec)
+    told = events(made, "drift")
+    assert [e.values["risen"] for e in told] == [False] * made.counters.alarms
+    assert AT < told[0].position < AT + 600
+    assert told[0].text.endswith(": the error has fallen")
+    assert [e.kind for e in made.events] == ["drift"] * len(told)
+    assert made.alarm_rows == []
+
+
+def test_what_is_kept_goes_back_to_the_last_rise() -> None:
+    """The classes are as before from row 5000 on: a schedule keeps what came since the rise."""
+    rows = np.arange(ROWS)
+    x, y = concepts(ROWS, np.where((rows >= 3000) & (rows < 5000), np.pi, 0.0))
+    made, _ = error(Bench(x, y, TRAIN, BAYES), ScheduledPolicy(every=5900, keep="alarm"))
+    (retrain,) = events(made, "retrain", "reject")
+    assert len(made.alarm_rows) == 1
+    assert 3000 < made.alarm_rows[0] == retrain.values["first_row"] < 3200
+
+
 def test_alarms_act_from_the_row_on_when_the_label_is_known() -> None:
     x, y = abrupt(ROWS, AT, noise=0.0)
     spec = TriggeredPolicy(when=[DRIFT], keep=500, test_rows=0)
@@ -150,7 +192,8 @@ def test_conditions_on_rows_error_and_features() -> None:
         7000,
         8500,
     ]
-    by_error, _ = error(bench, TriggeredPolicy(when=[Condition(error=0.2, rows=30)], test_rows=50))
+    above = Condition(error=0.2, rows=30)
+    by_error, _ = error(bench, TriggeredPolicy(when=[above], keep="all", test_rows=50))
     first = events(by_error, "retrain", "reject")[0]
     assert AT + 30 < first.position < AT + 120
     assert first.values["cause"].startswith("Window error")

@@ -115,7 +115,10 @@ def test_alarms_come_when_the_label_did(experiment: Experiment, store: Store, de
     assert any(2500 < at < 2700 + delay + 50 for at in expected)
     assert evidence["Online"].alarms == expected
     assert replay.lanes()["Online"].counters["alarms"] == len(expected)
-    events = [e.position for name, e in replay.events() if (name, e.kind) == ("Online", "drift")]
+    told = [e for name, e in replay.events() if (name, e.kind) == ("Online", "drift")]
+    assert {e.text for e in told} == {"DDM: the error has risen"}  # it sees nothing else
+    assert all(e.values["risen"] for e in told)
+    events = [e.position for e in told]
     assert events == expected
     assert evidence["Majority class"].alarms == []
 

@@ -21,11 +21,15 @@ cdef enum Kind:
     PAGE_HINKLEY = 5
     KSWIN = 6
 
-# Places in `counters` that all detectors share.
+# Places in `counters` that all detectors share. At ALARMED: 0, or what the alarm was.
 cdef enum:
     ALARMED = 0
     WARNING = 1
     SEEN = 2
+
+cdef enum Change:
+    FELL = 1
+    ROSE = 2
 
 cdef struct Parts:
     const double *settings
@@ -157,14 +161,19 @@ cdef bint adwin_cut(Parts *p) noexcept nogil:
     return False
 
 
-cdef bint adwin(Parts *p, double x) noexcept nogil:
+cdef int adwin(Parts *p, double x) noexcept nogil:
+    # A rise: what it keeps lies higher than the whole did, and so than what it forgets.
     cdef bint changed = False
+    cdef double before
     adwin_insert(p, x)
+    before = p.numbers[AD_TOTAL] / p.numbers[AD_WIDTH]
     if (p.counters[SEEN] % <int64_t>p.settings[AD_CLOCK] == 0
             and p.numbers[AD_WIDTH] > p.settings[AD_GRACE]):
         while p.numbers[AD_WIDTH] > 1.0 and adwin_cut(p):
             changed = True
-    return changed
+    if not changed:
+        return 0
+    return ROSE if p.numbers[AD_TOTAL] / p.numbers[AD_WIDTH] > before else FELL
 
 
 # ------------------------------------------------------------------ DDM, EDDM
@@ -335,8 +344,9 @@ cdef enum:
     PH_HIGHEST = 4
 
 
-cdef bint page_hinkley(Parts *p, double x) noexcept nogil:
-    cdef double n = <double>p.counters[SEEN], apart
+cdef int page_hinkley(Parts *p, double x) noexcept nogil:
+    # Of its two sums, the one that went further says which way.
+    cdef double n = <double>p.counters[SEEN], apart, up, down
     p.numbers[PH_MEAN] += (1.0 / n) * (x - p.numbers[PH_MEAN])
     apart = x - p.numbers[PH_MEAN]
     p.numbers[PH_UP] = p.settings[PH_ALPHA] * p.numbers[PH_UP] + apart - p.settings[PH_DELTA]
@@ -346,11 +356,12 @@ cdef bint page_hinkley(Parts *p, double x) noexcept nogil:
     if p.numbers[PH_DOWN] > p.numbers[PH_HIGHEST]:
         p.numbers[PH_HIGHEST] = p.numbers[PH_DOWN]
     if n < p.settings[PH_FIRST]:
-        return False
-    return (
-        p.numbers[PH_UP] - p.numbers[PH_LOWEST] > p.settings[PH_THRESHOLD]
-        or p.numbers[PH_HIGHEST] - p.numbers[PH_DOWN] > p.settings[PH_THRESHOLD]
-    )
+        return 0
+    up = p.numbers[PH_UP] - p.numbers[PH_LOWEST]
+    down = p.numbers[PH_HIGHEST] - p.numbers[PH_DOWN]
+    if not (up > p.settings[PH_THRESHOLD] or down > p.settings[PH_THRESHOLD]):
+        return 0
+    return ROSE if up > down else FELL
 
 
 # ------------------------------------------------------------------ KSWIN
@@ -433,7 +444,23 @@ cdef Py_ssize_t steps_apart(const double *a, const double *b, Py_ssize_t n) noex
     return most
 
 
-cdef bint kswin(Parts *p, double x) noexcept nogil:
+cdef bint newest_are_higher(const Parts *p) noexcept nogil:
+    # Whether the newest values of a full window lie higher on average than all those before them.
+    cdef Py_ssize_t window = <Py_ssize_t>p.settings[KS_WINDOW], size = <Py_ssize_t>p.settings[KS_STAT]
+    cdef Py_ssize_t old = window - size, k, at
+    cdef double before = 0.0, newest = 0.0
+    for k in range(window):
+        at = p.counters[KS_NEXT] + k
+        if at >= window:
+            at -= window
+        if k < old:
+            before += p.table[at]
+        else:
+            newest += p.table[at]
+    return newest * <double>old > before * <double>size
+
+
+cdef int kswin(Parts *p, double x) noexcept nogil:
     cdef Py_ssize_t window = <Py_ssize_t>p.settings[KS_WINDOW], size = <Py_ssize_t>p.settings[KS_STAT]
     cdef Py_ssize_t old = window - size, k, at, first
     cdef double *drawn = p.table + window
@@ -443,7 +470,7 @@ cdef bint kswin(Parts *p, double x) noexcept nogil:
     p.table[p.counters[KS_NEXT]] = x
     p.counters[KS_NEXT] = (p.counters[KS_NEXT] + 1) % window
     if p.counters[SEEN] < window:
-        return False
+        return 0
     first = p.counters[KS_NEXT]  # of the full ring: the oldest value
     if <double>old <= p.settings[KS_POOL]:
         for k in range(old):
@@ -471,7 +498,9 @@ cdef bint kswin(Parts *p, double x) noexcept nogil:
         recent[k] = p.table[at - window if at >= window else at]
     sort_values(drawn, size)
     sort_values(recent, size)
-    return <double>steps_apart(drawn, recent, size) >= p.settings[KS_APART]
+    if <double>steps_apart(drawn, recent, size) < p.settings[KS_APART]:
+        return 0
+    return ROSE if newest_are_higher(p) else FELL
 
 
 # ------------------------------------------------------------------ all of them
@@ -500,18 +529,19 @@ cdef void begin(int kind, Parts *p) noexcept nogil:
         p.numbers[PH_HIGHEST] = -1.0
 
 
-cdef inline bint one(int kind, Parts *p, double x) noexcept nogil:
+cdef inline int one(int kind, Parts *p, double x) noexcept nogil:
     p.counters[SEEN] += 1
     if kind == ADWIN:
         return adwin(p, x)
+    # These look for rises only.
     if kind == DDM:
-        return ddm(p, x)
+        return ROSE if ddm(p, x) else 0
     if kind == EDDM:
-        return eddm(p, x)
+        return ROSE if eddm(p, x) else 0
     if kind == HDDM_A:
-        return hddm_a(p, x)
+        return ROSE if hddm_a(p, x) else 0
     if kind == HDDM_W:
-        return hddm_w(p, x)
+        return ROSE if hddm_w(p, x) else 0
     if kind == PAGE_HINKLEY:
         return page_hinkley(p, x)
     return kswin(p, x)
@@ -534,6 +564,7 @@ def run(
     """
     cdef Parts p
     cdef Py_ssize_t i, n = values.shape[0], k, found = -1
+    cdef int change
     cdef double x
     p.settings = &settings[0]
     p.numbers = &numbers[0]
@@ -549,8 +580,9 @@ def run(
                 begin(kind, &p)
                 for k in range(seeded.shape[0]):
                     p.words[k] = seeded[k]
-            if one(kind, &p, x):
-                p.counters[ALARMED] = 1
+            change = one(kind, &p, x)
+            if change:
+                p.counters[ALARMED] = change
                 found = i
                 break
     return found
