@@ -181,12 +181,13 @@ class Person:
         }
 
 
-def main(arguments: list[str]) -> int:
+def drive(kind: type[Person], arguments: list[str]) -> int:
+    """Start the program and let a person of this kind loose on it."""
     from modellab.gui.app import make_application, run_window
 
     data, folder = Path(arguments[0]), Path(arguments[1])
     app = make_application()
-    person = Person(app, data, folder)
+    person = kind(app, data, folder)
     failed: list[str] = []
 
     def go() -> None:
@@ -208,4 +209,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(drive(Person, sys.argv[1:]))
