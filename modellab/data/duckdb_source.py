@@ -31,7 +31,6 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "512MB",
     "threads": "1",
     "preserve_insertion_order": "true",
-    "TimeZone": "UTC",
 }
 
 

@@ -2,6 +2,8 @@
 
 A sheet is held in memory while it is read; sheets with more than `MAX_CELLS` are refused. The whole
 archive is checked first: no path in it is ever used, and nothing is unpacked beyond a limit.
+Formulas count as the values that were saved with them. A tab inside of an OpenDocument cell is lost
+in the library that reads it.
 """
 
 from __future__ import annotations
