@@ -30,7 +30,7 @@ from modellab.gui.kit import (
     duration_text,
     short_number,
 )
-from modellab.gui.plots.ticks import full_date
+from modellab.gui.plots.ticks import full_date, short_texts
 from modellab.gui.theme import font, mix, paint_icon, px, set_height, theme
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 HEIGHT = 72
 WIDE = 1400
+SPACIOUS = 1520
+"""Widths of the window, at 100 % text, from which there is room for more."""
 LEAST = 1070
 _RANGES = {"rows": (1.0, 100_000.0), "time": (1.0, 10_000_000.0)}
 
@@ -203,6 +205,7 @@ class Transport(QWidget):
             )
             for mode, (low, high) in _RANGES.items()
         }
+        self._wide = True
         self._rates = {"rows": 1000.0, "time": 3600.0}
         self.position = Label("0", 32, 600)
         self.of_rows = Label("", 13, 400, "second")
@@ -281,10 +284,11 @@ class Transport(QWidget):
     def set_width(self, width: int) -> None:
         """Leave out what a narrow window has no room for."""
         wide = width >= WIDE
-        self.speed.setVisible(wide)
-        self._speed_label.setVisible(wide)
+        self._wide = wide
+        self._speed_label.setVisible(width >= SPACIOUS)
         for slider in self.sliders.values():
-            slider.setFixedWidth(px(170 if wide else 110))
+            slider.setFixedWidth(px(170 if width >= SPACIOUS else 110))
+        self._show_figures()
         self._gap.changeSize(px(10 if wide else 0), 0)
         # So narrow it can be, whatever it shows now: else no window could become narrow.
         self.setMinimumWidth(px(LEAST))
@@ -356,11 +360,18 @@ class Transport(QWidget):
         self.chunk.setEnabled(ready and not finished and not busy)
         self.faults.setEnabled(ready)
         self.restart.setEnabled(ready and live is not None and live.started and not busy)
-        # What is left to wait is told while it plays; before, the way not to wait.
-        self.to_end.setVisible(ready and not playing and not finished)
         self.to_end.setEnabled(not busy)
-        self.left.setVisible(not self.to_end.isVisibleTo(self))
+        self._show_figures()
         self.show_numbers()
+
+    def _show_figures(self) -> None:
+        """Tell how fast it goes and what is left while it plays; before, the way not to wait."""
+        live = self.session.deployment
+        playing = live is not None and live.playing
+        waits = live is not None and not live.lost and not playing and live.position < live.stop
+        self.to_end.setVisible(waits)
+        self.left.setVisible(playing)
+        self.speed.setVisible(playing and self._wide)
 
     def show_numbers(self) -> None:
         """Show where the replay is."""
@@ -374,7 +385,10 @@ class Transport(QWidget):
             return
         self.position.setText(count_text(live.position))
         self.position.setAccessibleName(f"Row {count_text(live.position)}")
-        self.of_rows.setText(f"of {count_text(live.stop)} rows")
+        short = not self._wide and live.stop >= 100_000
+        self.of_rows.setText(
+            f"of {short_texts([live.stop])[0]}" if short else f"of {count_text(live.stop)} rows"
+        )
         when = live.time_ns if live.time_ns is not None else live.time_at(live.position)
         words = full_date(when)
         if live.busy:
@@ -382,6 +396,7 @@ class Transport(QWidget):
         elif live.position >= live.stop:
             words = f"{words} · end of the stream" if words else "End of the stream"
         self.date.setText(words)
+        self.date.setVisible(bool(words))
         rate = live.rows_per_second if live.playing else 0.0
         self.speed.set_value(f"{short_number(rate, 3)} /s" if rate > 0 else "–")
         rest = (live.stop - live.position) / rate if rate > 0 else float("nan")

@@ -247,7 +247,7 @@ class DeployPage(Page):
         """Leave out what a small window has no room for."""
         window = self.window()
         wide = window.width() >= px(WIDE)
-        self.transport.set_width(WIDE if wide else WIDE - 1)
+        self.transport.set_width(round(1000 * window.width() / px(1000)))
         self.lanes.set_sparks(wide)
         self.left.set_least(240 if wide else 232)
         rest = self.height() - px(72 + 92 + 3 * 10 + 14)
