@@ -20,22 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MAX_FEATHER = 2**30
-"""Bytes of a Feather file of the first version, which can only be read whole."""
 STREAM_MAGIC = b"\xff\xff\xff\xff"
 
 
 class ArrowSource:
     """One Arrow IPC file or stream; Feather files are one or the other.
 
-    In memory is one record batch of the file (its writer chose how large), and the whole file for
-    the first version of Feather, which is refused beyond 1 GB. Every batch is checked before it is
-    used: damaged ones would otherwise be read beyond their end.
+    In memory is one record batch of the file: its writer chose how large. Every batch is checked
+    before it is used, as damaged ones would otherwise be read beyond their end. Feather's first
+    version, which Arrow is about to give up, is refused.
 
     Raises
     ------
     DataError
-        If the file is damaged, too large, or holds no column that can be used.
+        If the file is damaged, or holds no column that can be used.
     """
 
     format = "Arrow"
@@ -49,12 +47,11 @@ class ArrowSource:
         self.size_bytes = self._state.size
         with path.open("rb") as file:
             head = file.read(8)
-        self._old = head.startswith(b"FEA1")
         self._stream = head.startswith(STREAM_MAGIC)
-        if self._old and self.size_bytes > MAX_FEATHER:
+        if head.startswith(b"FEA1"):
             raise DataError(
-                f"{quote(self.name)} is a Feather file of the first version and larger than 1 GB, "
-                "which does not fit in memory: save it as Parquet."
+                f"{quote(self.name)} is a Feather file of the first version, which is not read: "
+                "save it again with a newer library, or as Parquet."
             )
         pa, _ = arrow()
         try:
@@ -72,17 +69,11 @@ class ArrowSource:
 
     def _open(self, file: Any) -> Any:
         pa, _ = arrow()
-        if self._old:
-            from pyarrow import feather
-
-            return feather.read_table(file, memory_map=False)
         return pa.ipc.open_stream(file) if self._stream else pa.ipc.open_file(file)
 
     def _batches(self, file: Any) -> Iterator[RecordBatch]:
         opened = self._open(file)
-        if self._old:
-            yield from opened.to_batches()
-        elif self._stream:
+        if self._stream:
             yield from opened
         else:
             for number in range(opened.num_record_batches):

@@ -18,15 +18,19 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
+from modellab.data.opening import READABLE
 from modellab.errors import quote
 from modellab.gui.theme import font, paint_icon, px, theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DATA_ENDINGS = (".csv", ".csv.gz", ".parquet")
+DATA_ENDINGS = READABLE
 EXPERIMENT_ENDINGS = (".mlab", ".toml")
-KINDS_TEXT = "CSV (also gzip), Parquet, or a saved .mlab or .toml experiment"
+KINDS_TEXT = (
+    "CSV and other texts (also packed), JSON, Parquet, Arrow, ARFF, workbooks, SQLite and DuckDB, "
+    "or a saved .mlab or .toml experiment"
+)
 
 
 def drop_verdict(paths: Sequence[Path]) -> tuple[bool, str, str]:

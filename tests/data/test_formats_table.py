@@ -34,7 +34,8 @@ NAMES = ["number", "whole", "big", "part", "colour", "words", "when", "zoned", "
 
 Row = list[Any]
 _WORDS = [
-    'She said "no", twice', "line one\nline two", "comma, semicolon; bar | tab\there", "naïve café ☕",
+    'She said "no", twice', "line one\nline two", "comma, semicolon; bar | tab\there",
+    "naïve café ☕",
     "日本語のテキスト", "it's 'quoted'", "=1+1", "<b>not bold</b>", "back\\slash", "# no comment",
     "{brace}", "100 % sure", "\u202eright to left", "a" * 300,
 ]  # fmt: skip

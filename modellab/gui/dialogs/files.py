@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from modellab.data.opening import READABLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ALL = "All files (*)"
+_DATA = " ".join(f"*{ending}" for ending in READABLE)
 OPEN_FILTERS = (
-    "Data and experiments (*.csv *.csv.gz *.parquet *.mlab *.toml)",
-    "Data (*.csv *.csv.gz *.parquet)",
+    f"Data and experiments ({_DATA} *.mlab *.toml)",
+    f"Data ({_DATA})",
     "Experiments (*.mlab *.toml)",
     _ALL,
 )
