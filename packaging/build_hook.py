@@ -40,6 +40,11 @@ NO_COMPILER = (
 )
 
 
+REUSE = "MODELLAB_REUSE_BUILT"
+"""Set in the environment: modules that lie beside their sources, newer than all, are taken as built
+(the tests of the wheel's contents do not compile everything again)."""
+
+
 class BuildFailed(Exception):
     """The extension modules could not be compiled; the text says why."""
 
@@ -48,6 +53,24 @@ def module_names(root: Path = ROOT) -> list[str]:
     """Return the dotted names of all Cython modules of the package."""
     found = [path for folder in SOURCES for path in sorted((root / folder).glob("*.pyx"))]
     return [".".join(path.relative_to(root).with_suffix("").parts) for path in found]
+
+
+def without_rpath(command: list[str]) -> list[str]:
+    """Return a link command that puts no folder of this machine's Python into the module."""
+    return [part for part in command if not part.startswith(("-Wl,-rpath", "-Wl,-R"))]
+
+
+def built_before(root: Path) -> dict[str, Path]:
+    """Return the modules beside their sources, as `build` does; empty unless all are up to date."""
+    folders = [root / folder for folder in SOURCES]
+    sources = [p for f in folders for end in ("*.pyx", "*.pxd", "*.h") for p in f.glob(end)]
+    newest = max((path.stat().st_mtime for path in sources), default=0.0)
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    relative = [name.replace(".", "/") + suffix for name in module_names(root)]
+    found = {name: root / name for name in relative if (root / name).is_file()}
+    if len(found) < len(relative) or any(p.stat().st_mtime < newest for p in found.values()):
+        return {}
+    return found
 
 
 def build(root: Path, target: Path) -> dict[str, Path]:
@@ -101,6 +124,9 @@ def build(root: Path, target: Path) -> dict[str, Path]:
                 flags = FLAGS_MSVC if self.compiler.compiler_type == "msvc" else FLAGS_UNIX
                 for extension in self.extensions:
                     extension.extra_compile_args = list(flags)
+                linker = getattr(self.compiler, "linker_so", None)
+                if linker:
+                    self.compiler.linker_so = without_rpath(linker)
                 super().build_extensions()
 
         distribution = Distribution({"name": "modellab", "ext_modules": modules})
@@ -166,6 +192,9 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
         build_data["infer_tag"] = True
         if version == "editable":
             build(root, root)
+            return
+        if os.environ.get(REUSE) and (known := built_before(root)):
+            build_data["force_include"].update({str(path): name for name, path in known.items()})
             return
         self._folder = Path(tempfile.mkdtemp(prefix="modellab-wheel-"))
         for relative, path in build(root, self._folder).items():

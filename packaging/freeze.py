@@ -1,0 +1,121 @@
+"""The frozen program: Model Lab's wheel and its run-time libraries in one folder (PyInstaller).
+
+Everything is built in a folder of its own: the sdist, from it the wheel, an environment with the
+pinned dependencies and that wheel, and from it the program. Each is tested by `--smoke-test`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setup_env import SetupError, child_environment, explain_pip, say
+from stamp import LOCK, ROOT, venv_python
+
+FREEZER = ["pyinstaller==6.22.3", "pyinstaller-hooks-contrib==2026.9"]
+SPEC = ROOT / "packaging" / "modellab.spec"
+
+
+def do(command: list[str], what: str, folder: Path, **environment: str) -> str:
+    """Run one step; return what it printed.
+
+    Raises
+    ------
+    SetupError
+        If it fails, with its last lines.
+    """
+    env = child_environment(**environment)
+    env.pop("VIRTUAL_ENV", None)
+    done = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode != 0:
+        text = done.stdout + done.stderr
+        tail = "".join(f"    {line}\n" for line in text.splitlines()[-15:])
+        raise SetupError(f"{tail}Could not {what}. {explain_pip(text)}")
+    return done.stdout
+
+
+def make_environment(work: Path) -> Path:
+    """Make an environment with the pinned dependencies and the freezer; return its Python."""
+    venv = work / "venv"
+    do([sys.executable, "-m", "venv", str(venv)], "make an environment", work)
+    python = str(venv_python(venv))
+    pip = [python, "-m", "pip", "install", "-q", "--no-input"]
+    say("  dependencies ...")
+    locked = [*pip, "--no-compile", "--require-hashes", "-r", str(LOCK)]
+    do(locked, "install the dependencies", work)
+    do([*pip, *FREEZER], "install PyInstaller", work)
+    return venv_python(venv)
+
+
+def make_wheel(python: Path, out: Path, work: Path) -> tuple[Path, Path]:
+    """Build the sdist into `out`, and from it, unpacked elsewhere, the wheel; return both."""
+    hatch = [str(python), "-m", "hatchling", "build", "-d", str(out)]
+    do([*hatch, "-t", "sdist"], "build the sdist", ROOT)
+    (sdist,) = out.glob("modellab-*.tar.gz")
+    shutil.unpack_archive(sdist, work / "sdist")
+    (unpacked,) = (work / "sdist").iterdir()
+    do([*hatch, "-t", "wheel"], "build the wheel", unpacked)
+    (wheel,) = out.glob("modellab-*.whl")
+    return sdist, wheel
+
+
+def smoke(command: list[str], what: str, work: Path) -> None:
+    """Do the main job with a program that was built.
+
+    Raises
+    ------
+    SetupError
+        If it does not say ok.
+    """
+    home = work / "smoke-home"
+    told = do(
+        [*command, "--smoke-test"],
+        f"pass the smoke test of {what}",
+        work,
+        MODELLAB_HOME=str(home),
+        QT_QPA_PLATFORM="offscreen",
+    )
+    last = told.splitlines()[-1] if told else ""
+    if not last.startswith("ok ("):
+        raise SetupError(f"The smoke test of {what} ended without an ok: {last or 'no words'}.")
+    say(f"  smoke test of {what}: {last}")
+
+
+def freeze(python: Path, work: Path) -> Path:
+    """Freeze the wheel that is installed in `python`'s environment; return the folder."""
+    command = [str(python), "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
+    command += ["--distpath", str(work / "frozen"), "--workpath", str(work / "freezing")]
+    do([*command, str(SPEC)], "freeze the program", work)
+    folder = work / "frozen" / "modellab"
+    strip_python(folder)
+    return folder
+
+
+def strip_python(folder: Path) -> None:
+    """Take the debugging symbols from Python's own library (17 MB); others are stripped already."""
+    strip = shutil.which("strip")
+    if strip is None or not sys.platform.startswith("linux"):
+        return
+    for library in (folder / "_internal").glob("libpython3*.so*"):
+        subprocess.run([strip, "--strip-unneeded", str(library)], check=True)
+
+
+def installed_mb(folder: Path) -> float:
+    """Size of all files below a folder, in MB (10^6 bytes); links count nothing."""
+    files = (Path(top) / name for top, _, names in os.walk(folder) for name in names)
+    return sum(path.stat().st_size for path in files if not path.is_symlink()) / 1e6
+
+
+def version() -> str:
+    """Model Lab's version."""
+    text = (ROOT / "modellab" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)
+    if found is None:
+        raise SetupError("modellab/__init__.py tells no version.")
+    return found.group(1)
