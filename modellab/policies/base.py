@@ -50,9 +50,10 @@ class Surroundings(Protocol):
         Of the experiment.
     spec
         The lane's own learner.
-    train_rows, test_rows, fit_rows, n_rows
+    train_rows, test_rows, fit_rows, n_rows, stop
         Deployment point T; rows of the test part at the end of the training window; rows [0, this)
-        are what the first model is fitted on (T, or less without refit); rows of the data set.
+        are what the first model is fitted on (T, or less without refit); rows of the data set;
+        where the replay ends.
     window
         Rows of the window error (``evaluation.window``).
     """
@@ -65,6 +66,7 @@ class Surroundings(Protocol):
     test_rows: int
     fit_rows: int
     n_rows: int
+    stop: int
     window: int
 
     def rows(self, view: View, start: int, stop: int) -> Rows:

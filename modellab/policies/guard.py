@@ -18,6 +18,7 @@ from modellab.experiment import (
 )
 from modellab.learners.base import Learner, Prediction, Progress, join, no_progress
 from modellab.policies.base import Policy, PolicyEvent, Surroundings, block_end
+from modellab.policies.guard_flood import ARRIVED
 from modellab.policies.guard_judge import Judge, Quarantined, Ranges
 from modellab.policies.guard_rollback import Rollback, live_settings
 from modellab.policies.online import Online
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from modellab.experiment import GuardSpec, LearnerSpec, Scalar
 
 
+FAR = 65_536
+"""Rows kept back are looked for so far back, to tell why most of them were."""
 MOST = 1e12
 """A larger slope is cut off by the learners themselves."""
 
@@ -122,6 +125,7 @@ class Guarded(Policy):
         if spec.range is not None:
             if around.train_rows:
                 self._ranges = Ranges(around, spec.range)
+                told += _unguarded(self._ranges)
             else:
                 told.append("There is no training window, so there is no range to guard.")
         self._attach()
@@ -210,7 +214,7 @@ class Guarded(Policy):
                     if event is not None:
                         self.policy.events.append(event)
             at = end
-        if at == min(block_end(start), self._outside.n_rows):
+        if at == min(block_end(start), self._outside.stop):
             self._tell(at)
         return join(parts)
 
@@ -245,6 +249,28 @@ class Guarded(Policy):
                 text = f"{rows} kept back: {new['loss']:,} by loss, {new['range']:,} out of range"
                 values = {"rows": count, **new, "total": judge.total}
                 self.policy.events.append(PolicyEvent(position, "quarantine", text, values))
+            self._tell_flood(judge, position)
+
+    def _tell_flood(self, judge: Judge, position: int) -> None:
+        """Tell once if the guard keeps back most of what arrives."""
+        flood = judge.flood
+        if flood.row < 0:
+            return
+        if judge is not self._deployed_judge():
+            flood.row = flood.row if flood.rising else -1
+            return
+        left = judge.left_out(max(0, flood.row + 1 - FAR), flood.row + 1)[-ARRIVED // 2 :]
+        column = "" if self._ranges is None else self._ranges.most_outside(left)
+        why = f", most often for the column {column}" if column else ""
+        text = (
+            f"Guard: by row {flood.row:,}, more than half of the last {ARRIVED:,} rows with a "
+            f"label were kept back{why}. This may be drift rather than bad data, and the model "
+            "learns nothing of it: look at the rows kept back, and if they are good, widen the "
+            "range (or raise the quantile of the loss), retrain, or roll back by hand."
+        )
+        values = {"row": flood.row, "column": column}
+        self.policy.events.append(PolicyEvent(position, "warning", text, values))
+        flood.row = -1
 
     # -- what is done by the policy inside
 
@@ -339,6 +365,19 @@ def _parts(policy: Policy) -> list[Policy]:
             if isinstance(part, Policy):
                 found += _parts(part)
     return found
+
+
+def _unguarded(ranges: Ranges) -> list[str]:
+    """Sentences on the columns whose range in the training window is not guarded."""
+    told = []
+    reasons = sorted(set(ranges.unguarded.values()))
+    for reason in reasons:
+        names = [name for name, why in ranges.unguarded.items() if why == reason]
+        some = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+        told.append(
+            f"The range of the training window is not guarded where a column {reason}: {some}."
+        )
+    return told
 
 
 def _retrains(spec: Any) -> bool:

@@ -10,6 +10,8 @@ import numpy as np
 
 from modellab.data.stream import BLOCK
 from modellab.policies.base import Surroundings, labelled
+from modellab.policies.guard_columns import TrainingRange
+from modellab.policies.guard_flood import Flood
 from modellab.policies.guard_window import QuantileWindow, RowValues
 
 if TYPE_CHECKING:
@@ -65,8 +67,8 @@ class Ranges:
 
     Raw values as they arrive count, not encoded ones, so that a sentence can name them. The range
     [low, high] of the training window becomes [m - f h, m + f h] with its middle m and half its
-    width h. A column that never varied there, or has no value, bars nothing, and neither does a
-    missing value.
+    width h. A missing value bars nothing, and neither does a column whose range there says nothing
+    of the rows to come (see `guard_columns`): it hardly varied, or it only ever grew or fell.
 
     Parameters
     ----------
@@ -80,21 +82,21 @@ class Ranges:
         self._around = around
         self._blocks: OrderedDict[int, Mask] = OrderedDict()
         self.names: tuple[str, ...] = ()
-        low: Floats = np.empty(0)
-        high: Floats = np.empty(0)
-        for start in range(0, around.train_rows, _READ_ROWS):
-            stop = min(start + _READ_ROWS, around.train_rows)
+        bounds = [
+            (start, min(start + _READ_ROWS, around.train_rows))
+            for start in range(0, around.train_rows, _READ_ROWS)
+        ]
+        seen: TrainingRange | None = None
+        for start, stop in bounds:
             self.names, values = around.numbers(start, stop)
-            if not start:
-                low, high = np.full(len(self.names), np.inf), np.full(len(self.names), -np.inf)
-            low = np.asarray(np.fmin(low, np.fmin.reduce(values, axis=0)))
-            high = np.asarray(np.fmax(high, np.fmax.reduce(values, axis=0)))
-        idle = ~(low < high)
-        low[idle], high[idle] = 0.0, 0.0
-        with np.errstate(over="ignore"):
-            middle, half = low / 2 + high / 2, (high / 2 - low / 2) * factor
-            self.low, self.high = middle - half, middle + half
-        self.low[idle], self.high[idle] = -np.inf, np.inf
+            if seen is None:
+                seen = TrainingRange(len(self.names))
+            seen.take(values)
+        for start, stop in bounds:
+            assert seen is not None
+            seen.count(around.numbers(start, stop)[1])
+        self.low, self.high = (np.empty(0), np.empty(0)) if seen is None else seen.widened(factor)
+        self.unguarded = {} if seen is None else seen.unguarded(self.names)
 
     def outside(self, start: int, stop: int) -> Mask:
         """Rows of [start, stop) with a value outside its range."""
@@ -113,24 +115,37 @@ class Ranges:
             parts.append(self._blocks[k][max(0, start - k * BLOCK) : stop - k * BLOCK])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def most_outside(self, rows: Ints) -> str:
+        """Name the column in which most of these rows lie outside; "" if none does."""
+        rows = rows[rows > rows[-1] - _READ_ROWS]
+        first = int(rows[0])
+        values = self._around.numbers(first, int(rows[-1]) + 1)[1][rows - first]
+        counts = np.count_nonzero((values < self.low) | (values > self.high), axis=0)
+        return self.names[int(np.argmax(counts))] if counts.any() else ""
+
     def forget(self) -> None:
         """The rows have changed (a fault)."""
         self._blocks.clear()
 
-    def reason(self, position: int) -> Quarantined:
-        """Tell of the column that lies farthest outside, in widths of its range."""
-        values = self._around.numbers(position, position + 1)[1][0]
+    def reasons(self, start: int, at: Ints) -> list[Quarantined]:
+        """Tell for each of the rows start + `at` of the column farthest outside, in its widths."""
+        if not len(at):
+            return []
+        values = self._around.numbers(start, start + int(at[-1]) + 1)[1][at]
         with np.errstate(invalid="ignore"):
             far = np.fmax(values - self.high, self.low - values) / (self.high - self.low)
-        k = int(np.nanargmax(far))
-        return Quarantined(
-            position,
-            "range",
-            float(values[k]),
-            float(self.low[k]),
-            float(self.high[k]),
-            self.names[k],
-        )
+        worst = np.nanargmax(far, axis=1).tolist()
+        return [
+            Quarantined(
+                start + row,
+                "range",
+                float(values[i, k]),
+                float(self.low[k]),
+                float(self.high[k]),
+                self.names[k],
+            )
+            for i, (row, k) in enumerate(zip(at.tolist(), worst, strict=True))
+        ]
 
 
 class Judge:
@@ -155,6 +170,9 @@ class Judge:
         The first `KEPT` of them.
     blind
         Whether the loss cannot judge: the learner gives no probabilities.
+    flood
+        Whether more than half of the last `ARRIVED` rows with a label were left out, and what to
+        say of it.
     """
 
     def __init__(self, spec: GuardSpec, around: Surroundings, ranges: Ranges | None) -> None:
@@ -167,6 +185,7 @@ class Judge:
         self._losses = RowValues(around.train_rows)
         self._window = QuantileWindow(spec.window, spec.loss or 1.0)
         self._skips = array("q")
+        self.flood = Flood()
         self._looked: tuple[int, int, Mask, QuantileWindow] | None = None
 
     def record(self, start: int, prediction: Prediction) -> None:
@@ -224,9 +243,12 @@ class Judge:
         if learning:
             out = self.barred(start, stop)
             bad = over | out
-            if bad.any():
-                bad &= labelled(self._around.task, self._around.labels(start, stop))
-                self._keep(start, np.flatnonzero(bad), out)
+            if bad.any() or self.flood.count:
+                there = labelled(self._around.task, self._around.labels(start, stop))
+                bad &= there
+                if bad.any():
+                    self._keep(start, np.flatnonzero(bad), out)
+                self.flood.take(start + np.flatnonzero(there), bad[there])
         self.judged, self._window, self._looked = stop, window, None
         self._losses.drop(stop)
 
@@ -237,9 +259,11 @@ class Judge:
         self.count["loss"] += len(at) - far
         losses = self._known_losses(start, start + len(out))
         window, done = self._window, 0  # the window as it was before row start + done
-        for k in at[: max(0, KEPT - len(self.quarantine))].tolist():
-            if out[k] and self._ranges is not None:
-                self.quarantine.append(self._ranges.reason(start + k))
+        at = at[: max(0, KEPT - len(self.quarantine))]
+        ranged = iter([] if self._ranges is None else self._ranges.reasons(start, at[out[at]]))
+        for k in at.tolist():
+            if out[k]:
+                self.quarantine.append(next(ranged))
                 continue
             before = losses[done:k]
             window, done = window.judge(before[~np.isnan(before)])[1], k
@@ -285,6 +309,7 @@ class Judge:
             "window": self._window.values.copy(),
             "skips": self._skips.tobytes(),
             "blind": self.blind,
+            "flood": self.flood.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -297,6 +322,7 @@ class Judge:
         )
         self._skips = array("q", state["skips"])
         self.blind = state["blind"]
+        self.flood.load_state(state["flood"])
         self.rows_changed()
 
 

@@ -56,6 +56,7 @@ class LaneSurroundings:
         self.task = context.task
         self.train_rows = context.train_rows
         self.n_rows = context.n_rows
+        self.stop = context.stop
         self.test_rows = context.dataset.test_rows
         self.fit_rows = context.fit_rows
         self.seed = context.seed

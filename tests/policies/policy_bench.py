@@ -43,7 +43,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.task = CLASSES if self.y.dtype.kind == "i" else NUMBER
-        self.n_rows = len(self.y)
+        self.n_rows = self.stop = len(self.y)
         self.fit_rows = self.train_rows
         self._lead = np.cumsum((self.y == 1).astype(int) - (self.y == 0))
         self.fits: list[tuple[int, int]] = []

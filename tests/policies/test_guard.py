@@ -25,6 +25,7 @@ from modellab.experiment import (
     OnlinePolicy,
     OutOfCorePolicy,
     Policy,
+    ReplaySpec,
     ScheduledPolicy,
     SplitSpec,
     StaticPolicy,
@@ -71,7 +72,12 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Sto
 
 
 def context(
-    stores: Any, *faults: Fault, delay: int = 0, name: str = "classes", train: int = T
+    stores: Any,
+    *faults: Fault,
+    delay: int = 0,
+    name: str = "classes",
+    train: int = T,
+    limit: int = 0,
 ) -> Context:
     path, store = stores[name]
     return build_context(
@@ -79,6 +85,7 @@ def context(
             data=DataSpec(path=path, target="y"),
             split=SplitSpec(train=train),
             evaluation=EvaluationSpec(label_delay=delay),
+            replay=ReplaySpec(limit=limit),
             fault=list(faults),
         ),
         store,
@@ -273,6 +280,59 @@ def test_a_guarded_lane_learns_what_an_unguarded_one_learns_of_the_others(stores
     assert (lost.stream.seen(rows.start, rows.stop) == -1).all()
     np.testing.assert_array_equal(guarded.values, deaf.values)
     assert guarded.policy.learner.state() == deaf.policy.learner.state()
+
+
+def test_rows_kept_back_in_a_last_block_that_is_cut_short_are_told(stores: Any) -> None:
+    bad = UnitError(start=4000, stop=4180, column="b", factor=1e5)
+    run = Run(context(stores, bad, limit=2150), GuardSpec(range=1.5), stop=4150)
+    assert [(e.position, e.values["rows"]) for e in run.of("quarantine")] == [
+        (4096, 96),
+        (4150, 54),
+    ]
+    assert run.policy.counters.quarantined == 150
+
+
+# ---------------------------------------------------------------- too much kept back
+
+
+@pytest.mark.parametrize("delay", [0, 300])
+@pytest.mark.parametrize(
+    ("policy", "learner"),
+    [
+        (OnlinePolicy(), LINEAR),
+        (OnlinePolicy(every=5), RIVER),
+        (ScheduledPolicy(every=900), FOREST),
+    ],
+)
+def test_a_guard_that_keeps_back_most_rows_says_so_once(
+    stores: Any, policy: Policy, learner: LearnerSpec, delay: int
+) -> None:
+    drifted = [UnitError(start=a, stop=b, column="c", factor=50.0) for a, b in SPANS]
+    guard = GuardSpec(range=1.5)
+    run = Run(context(stores, *drifted, delay=delay), guard, policy, learner, 9000)
+    out = {row for a, b in SPANS for row in range(a, b)} & {
+        q.position for q in run.policy.quarantine
+    }
+    expected, count, rising = [], 0, False
+    for row in range(T, 9000 - delay):
+        count += (row in out) - (row - 1000 in out)
+        if not rising and count > 500:
+            expected.append(row)
+        rising = count > 250 if rising else count > 500
+    told = [e for e in run.of("warning") if "row" in e.values]
+    assert [e.values["row"] for e in told] == expected
+    assert len(expected) == 2
+    for event in told:
+        assert event.values["column"] == "c"
+        assert "may be drift rather than bad data" in event.text
+        assert event.position == min(block_end(event.values["row"] + delay), 9000)
+    cuts = [2600, expected[0] - 1, expected[0], expected[0] + delay + 1, 5000, 7777]
+    cut = Run(context(stores, *drifted, delay=delay), guard, policy, learner, 9000, cuts, cuts[1:4])
+    assert cut.events == run.events
+
+
+SPANS = [(2500, 4500), (4600, 5300), (7000, 9000)]
+"""The pause of 100 rows is no recovery, that of 1,700 is."""
 
 
 # ---------------------------------------------------------------- by the definition
