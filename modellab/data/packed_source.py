@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import errno
 import gzip
 import lzma
 import re
@@ -225,7 +226,8 @@ class TextStream:
         try:
             piece = self._bytes.read(size)
         except OSError as error:
-            if error.errno and self._file.packing not in ("zstd", "lz4"):
+            damage = not error.errno or error.errno == errno.EINVAL
+            if not damage and self._file.packing not in ("zstd", "lz4"):
                 raise
             raise PackedError(str(error)) from error
         except _DAMAGE as error:
@@ -264,6 +266,10 @@ def _unpacked(file: TextFile, raw: IO[bytes]) -> IO[bytes]:
             return zipfile.ZipFile(raw).open(file.member)
         except (*_DAMAGE, KeyError) as error:
             raise PackedError(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise PackedError(str(error)) from error
+            raise
     return raw
 
 
@@ -330,9 +336,10 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
                     "pack the ones that belong to the data set into an archive of their own."
                 )
             return [info for info in archive.infolist() if _is_data(info.filename)]
-    except OSError as error:
-        raise cannot_read(path, error) from error
-    except _DAMAGE as error:
+    except (OSError, *_DAMAGE) as error:
+        # An offset that is no place in the file is damage, too.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise cannot_read(path, error) from error
         raise DataError(
             f"{quote(path.name)} is a damaged zip file: it cannot be unpacked.", detail=str(error)
         ) from error
