@@ -21,7 +21,7 @@ from modellab.learners.base import (
     no_progress,
 )
 from modellab.learners.compiled.kernel import LinearKernel
-from modellab.learners.compiled.linear_settings import PENALTIES, SCALES, SCHEDULES
+from modellab.learners.compiled.linear_settings import MULTICLASS, PENALTIES, SCALES, SCHEDULES
 from modellab.learners.compiled.sparse_kernel import SparseKernel
 from modellab.learners.settings import (
     CLASSIFICATION_LOSSES,
@@ -74,7 +74,11 @@ PARAMETERS: tuple[Parameter, ...] = (
         live=True,
         help="How the learning rate falls: constant stays; invscaling divides by a power of the "
         "step number; optimal starts high and falls as 1/step (it ignores the learning rate); "
-        "adagrad gives each weight its own falling rate.",
+        "adagrad gives each weight its own falling rate; adam also smooths the direction; ftrl "
+        "(FTRL-Proximal) does best where many columns are rarely used, and sets weights to 0 with "
+        "l1. pa, pa1, pa2 are passive-aggressive: as far as each row needs, for the losses hinge "
+        "and epsilon_insensitive; the learning rate is their limit C (pa has none), and they have "
+        "no penalty. For columns of text there are the first four.",
     ),
     Parameter(
         "penalty",
@@ -131,6 +135,54 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="For invscaling: learning rate / step number to this power.",
     ),
     Parameter(
+        "beta_1",
+        "Memory of the direction",
+        "float",
+        0.9,
+        low=1e-6,
+        high=0.999999,
+        live=True,
+        help="For adam: how much of its mean gradient stays at each step (beta 1).",
+    ),
+    Parameter(
+        "beta_2",
+        "Memory of the size",
+        "float",
+        0.999,
+        low=1e-6,
+        high=0.999999,
+        live=True,
+        help="For adam: how much of its mean squared gradient stays at each step (beta 2).",
+    ),
+    Parameter(
+        "ftrl_beta",
+        "Caution of the first steps",
+        "float",
+        1.0,
+        low=0.0,
+        high=1000.0,
+        live=True,
+        help="For ftrl: larger makes its first steps smaller (beta).",
+    ),
+    Parameter(
+        "multiclass",
+        "Several classes",
+        "choice",
+        "one against the rest",
+        choices=MULTICLASS,
+        help="For three classes and more. one against the rest: a model for each class on its own. "
+        "softmax: all together, so that their probabilities fit; with the loss log. Columns of "
+        "text take one against the rest.",
+    ),
+    Parameter(
+        "average",
+        "Average the weights",
+        "bool",
+        False,
+        help="Predict with the mean of the weights after every step so far: steadier where nothing "
+        "changes, slow to follow where it does. Not for columns of text.",
+    ),
+    Parameter(
         "clip",
         "Clip",
         "float",
@@ -177,7 +229,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         True,
         live=True,
         help="Carry nine learning rates from 0.0001 to 1 along in the same pass and mark the one "
-        "that did best over the last 5,000 labelled rows. It never changes the model itself.",
+        "that did best over the last 5,000 labelled rows. It never changes the model itself. With "
+        "constant, invscaling and adagrad; not with softmax or averaged weights.",
     ),
 )
 
@@ -314,7 +367,10 @@ class LinearLearner:
         if loss not in ("log", "modified_huber"):
             return Prediction(value)
         proba = np.empty((len(scores), max(2, self._kernel.outputs)))
-        self._compiled().class_probabilities(scores, proba, loss == "modified_huber")
+        if self._kernel.outputs > 1 and self._kernel.parameter("multiclass") == "softmax":
+            self._compiled().softmax(scores, proba)
+        else:
+            self._compiled().class_probabilities(scores, proba, loss == "modified_huber")
         return Prediction(value, proba if task.n_classes > 1 else np.ones((len(scores), 1)))
 
     # ------------------------------------------------------------------ what it is
@@ -420,6 +476,18 @@ class LinearLearner:
                 f"This is not the state of a learner with the settings of {TITLE}.",
                 detail=repr(error),
             ) from error
+
+    def snapshot(self) -> Any:
+        """Copy of the kernel's arrays, for `restore` of this very object."""
+        kernel = self._kernel
+        return kernel.state_dict() if isinstance(kernel, SparseKernel) else kernel.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        """Be again what `snapshot` was taken of; settings must not have changed meanwhile."""
+        if isinstance(self._kernel, SparseKernel):
+            self._kernel.load_state(snapshot)
+        else:
+            self._kernel.restore(snapshot)
 
     def size_bytes(self) -> int:
         """Bytes that a deployed model needs: weights, intercepts, and the scaler, if any."""

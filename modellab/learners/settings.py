@@ -18,6 +18,7 @@ REGRESSION_LOSSES = ("squared", "huber", "epsilon_insensitive")
 
 _ONLY: Mapping[str, TaskKind] = {
     "class_weight": "classification",
+    "multiclass": "classification",
     "split_criterion": "classification",
     "var_smoothing": "classification",
 }

@@ -21,6 +21,7 @@ from modellab.learners.catalogue import (
     parameters_for,
     view_of,
 )
+from modellab.learners.compiled.linear_settings import PASSIVE_AGGRESSIVE
 from modellab.learners.gates import public_names
 
 TASKS = {
@@ -92,6 +93,8 @@ def test_every_line_builds_with_its_defaults_and_limits(line, task):
             settings = {p.name: value}
             if p.name in ("schedule", "track_rates"):
                 settings["track_rates"] = False  # not with every schedule
+            if line.kind == "linear" and value in PASSIVE_AGGRESSIVE:  # with its own loss only
+                settings["loss"] = "hinge" if task == "classification" else "epsilon_insensitive"
             if line.family == "scikit-learn" or line.family == "river":
                 settings.pop("track_rates", None)
             build(LearnerSpec(line.kind, params=settings), inputs)

@@ -339,6 +339,10 @@ def test_every_setting_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         "power_t": {"schedule": "invscaling"},
         "epsilon": {"loss": "huber", "task": NUMBER},
         "target": {"task": NUMBER},
+        "beta_1": {"schedule": "adam"},
+        "beta_2": {"schedule": "adam"},
+        "ftrl_beta": {"schedule": "ftrl"},
+        "multiclass": {"task": FOUR},
     }
     other: dict[str, Any] = {
         "loss": "hinge",
@@ -354,6 +358,11 @@ def test_every_setting_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         "scale": "none",
         "passes": 2,
         "clip": 0.2,
+        "beta_1": 0.5,
+        "beta_2": 0.9,
+        "ftrl_beta": 3.0,
+        "multiclass": "softmax",
+        "average": True,
     }
     for parameter in PARAMETERS:
         if parameter.name == "track_rates":

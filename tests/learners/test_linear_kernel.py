@@ -24,6 +24,9 @@ from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.linear_settings import (
     CLASSIFICATION_LOSSES,
     LOSSES,
+    MULTICLASS,
+    PASSIVE_AGGRESSIVE,
+    PASSIVE_LOSSES,
     PENALTIES,
     RATES,
     REGRESSION_LOSSES,
@@ -483,12 +486,15 @@ def test_a_prediction_never_knows_its_own_label() -> None:
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     n = draw(st.integers(1, 90))
     loss = draw(st.sampled_from(LOSSES))
+    fitting = [s for s in SCHEDULES if loss in PASSIVE_LOSSES or s not in PASSIVE_AGGRESSIVE]
     return {
+        "multiclass": draw(st.sampled_from(MULTICLASS if loss == "log" else MULTICLASS[:1])),
+        "average": draw(st.booleans()),
         "n": n,
         "loss": loss,
         "outputs": draw(st.sampled_from([1, 3])) if loss in CLASSIFICATION_LOSSES else 1,
         "features": draw(st.integers(1, 19)),
-        "schedule": draw(st.sampled_from(SCHEDULES)),
+        "schedule": draw(st.sampled_from(fitting)),
         "penalty": draw(st.sampled_from(PENALTIES)),
         "scale": draw(st.sampled_from(["none", "online"])),
         "track_rates": draw(st.booleans()),
@@ -516,6 +522,8 @@ def prepared(given: dict[str, Any]) -> tuple[LinearKernel, np.ndarray, np.ndarra
         given["outputs"],
         loss=given["loss"],
         schedule=given["schedule"],
+        multiclass=given["multiclass"],
+        average=given["average"],
         penalty=given["penalty"],
         alpha=0.01,
         learning_rate=0.1,

@@ -7,73 +7,12 @@ from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from modellab.learners.compiled._math cimport exp_, power
+from modellab.learners.compiled._math cimport exp_
 from modellab.learners.compiled._model cimport *
+from modellab.learners.compiled._steps cimport *
 
 
-# ------------------------------------------------------------------ steps
-
-
-cdef inline double schedule_divisor(const Model *m) noexcept nogil:
-    if m.choices[SCHEDULE] == INVSCALING:
-        return power(<double>m.counters[STEPS], m.settings[POWER_T])
-    return 1.0
-
-
-cdef inline double step_size(const Model *m) noexcept nogil:
-    if m.choices[SCHEDULE] == OPTIMAL:
-        return 1.0 / (m.settings[ALPHA]
-                      * (m.settings[OPTIMAL_START] + <double>m.counters[STEPS] - 1.0))
-    return m.settings[ETA] / schedule_divisor(m)
-
-
-cdef inline double l1_part(const Model *m) noexcept nogil:
-    if m.choices[PENALTY] == L1:
-        return m.settings[ALPHA]
-    return m.settings[ALPHA] * m.settings[L1_RATIO] if m.choices[PENALTY] == ELASTICNET else 0.0
-
-
-cdef inline double l2_part(const Model *m) noexcept nogil:
-    if m.choices[PENALTY] == L2:
-        return m.settings[ALPHA]
-    if m.choices[PENALTY] == ELASTICNET:
-        return m.settings[ALPHA] * (1.0 - m.settings[L1_RATIO])
-    return 0.0
-
-
-cdef inline void apply(
-    Model *m, Py_ssize_t c, double factor, const double *direction, double bias_gradient, double eta
-) noexcept nogil:
-    # One step of vector c along the gradient factor * direction.
-    cdef double *w = m.weights + c * m.width
-    cdef double *s = m.squares + c * m.width
-    cdef double l1 = l1_part(m), l2 = l2_part(m), shrink, update, g, own
-    cdef Py_ssize_t j
-    if m.choices[SCHEDULE] == ADAGRAD:
-        for j in range(m.width):
-            g = factor * direction[j] + l2 * w[j]
-            s[j] += g * g
-            own = eta / sqrt(s[j] + ADAGRAD_FLOOR)
-            w[j] = towards_zero(w[j] - own * g, own * l1)  # l1 may be 0: then it stays
-        if m.choices[INTERCEPT]:
-            m.bias_squares[c] += bias_gradient * bias_gradient
-            m.bias[c] -= eta / sqrt(m.bias_squares[c] + ADAGRAD_FLOOR) * bias_gradient
-        return
-    shrink = 1.0 - eta * l2
-    if shrink < 0.0:
-        shrink = 0.0
-    update = -eta * factor
-    if shrink == 1.0:
-        for j in range(m.width):
-            w[j] += update * direction[j]
-    else:
-        for j in range(m.width):
-            w[j] = w[j] * shrink + update * direction[j]
-    if l1 > 0.0:
-        for j in range(m.width):
-            w[j] = towards_zero(w[j], eta * l1)
-    if m.choices[INTERCEPT]:
-        m.bias[c] -= eta * bias_gradient
+# ------------------------------------------------------------------ the carried rates
 
 
 cdef inline void rate_slopes(const Model *m, Py_ssize_t c, double y, double *steep) noexcept nogil:
@@ -182,12 +121,15 @@ cdef inline void clear_rate_gradients(Model *m) noexcept nogil:
     memset(m.rate_bias_gradient, 0, m.k * LANES * sizeof(double))
 
 
+# ------------------------------------------------------------------ steps
+
+
 cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
     # Learn one row: the scaler first, then every weight vector on the new statistics.
-    cdef double eta = step_size(m), g
+    cdef double eta = step_size(m)
     cdef double steep[LANES]
     cdef Py_ssize_t c
-    cdef bint known = m.at_hand == x
+    cdef bint known = m.at_hand == x and not m.choices[AVERAGE]
     cdef bint simple = l1_part(m) == 0.0 and m.choices[SCHEDULE] != ADAGRAD
     if m.choices[SCALE] == ONLINE:
         scaler_learns(m, x)
@@ -196,9 +138,9 @@ cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
         see(m, x)
     if not known:
         score_row(m)
+    find_slopes(m, y)
     for c in range(m.k):
-        g = clipped_slope(m, side(m, y, c), m.score[c])
-        apply(m, c, g, m.z, g, eta)
+        apply(m, c, m.steep[c], m.z, m.steep[c], eta)
     if m.choices[CARRY]:
         if not known:
             score_rates(m)
@@ -212,7 +154,8 @@ cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
                 collect_rates(m, c, steep)
                 apply_rate_gradients(m, c, 1.0)
     m.at_hand = NULL
-    m.counters[STEPS] += 1
+    count_step(m)
+    take_average(m)
 
 
 cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n) noexcept nogil:
@@ -236,8 +179,9 @@ cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n
     for i in range(n):
         see(m, rows + i * m.d)
         score_row(m)
+        find_slopes(m, y[i])
         for c in range(m.k):
-            g = clipped_slope(m, side(m, y[i], c), m.score[c])
+            g = m.steep[c]
             sums = m.gradient + c * m.width
             for j in range(m.width):
                 sums[j] += g * m.z[j]
@@ -252,7 +196,8 @@ cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n
         if m.choices[CARRY]:
             apply_rate_gradients(m, c, share)
     m.at_hand = NULL
-    m.counters[STEPS] += 1
+    count_step(m)
+    take_average(m)
 
 
 cdef void learn_waiting(Model *m, Py_ssize_t batch) noexcept nogil:
@@ -330,6 +275,14 @@ cdef class Core:
         self.m.squares = &flat[0]
         flat = state["bias_squares"]
         self.m.bias_squares = &flat[0]
+        flat = state["moments"].reshape(-1)
+        self.m.moments = &flat[0]
+        flat = state["bias_moments"]
+        self.m.bias_moments = &flat[0]
+        flat = state["average"].reshape(-1)
+        self.m.average = &flat[0]
+        flat = state["bias_average"]
+        self.m.bias_average = &flat[0]
         flat = state["mean"]
         self.m.mean = &flat[0]
         flat = state["variance"]
@@ -354,6 +307,8 @@ cdef class Core:
         self.m.z = &flat[0]
         flat = state["score"]
         self.m.score = &flat[0]
+        flat = state["steep"]
+        self.m.steep = &flat[0]
         flat = state["gradient"].reshape(-1)
         self.m.gradient = &flat[0]
         flat = state["bias_gradient"]
@@ -385,7 +340,7 @@ cdef class Core:
             for i in range(n):
                 x = &rows[i, 0]
                 see_to_predict(m, x)
-                score_row(m)
+                score_to_predict(m)
                 memcpy(&scores[i, 0], m.score, m.k * sizeof(double))
                 if m.choices[CARRY]:
                     ask_rates(m, x)
@@ -419,6 +374,6 @@ cdef class Core:
             m.at_hand = NULL
             for i in range(rows.shape[0]):
                 see_to_predict(m, &rows[i, 0])
-                score_row(m)
+                score_to_predict(m)
                 memcpy(&scores[i, 0], m.score, m.k * sizeof(double))
             m.at_hand = NULL

@@ -63,3 +63,22 @@ def class_probabilities(const double[:, ::1] scores, double[:, ::1] out, bint hu
             else:
                 for c in range(k):
                     out[i, c] = 1.0 / k
+
+
+def softmax(const double[:, ::1] scores, double[:, ::1] out):
+    """Write e to the power of each score (n, K), divided by the sum of its row, into `out` (n, K)."""
+    cdef Py_ssize_t n = scores.shape[0], k = scores.shape[1], i, c
+    cdef double highest, total
+    if out.shape[0] != n or out.shape[1] != k or k < 1:
+        raise ValueError("out has the wrong shape")
+    with nogil:
+        for i in range(n):
+            highest = scores[i, 0]
+            for c in range(1, k):
+                highest = max(highest, scores[i, c])
+            total = 0.0
+            for c in range(k):
+                out[i, c] = exp_(scores[i, c] - highest)
+                total += out[i, c]
+            for c in range(k):
+                out[i, c] = out[i, c] / total

@@ -21,6 +21,8 @@ cdef enum:
     ASKED = 5
     ERRORS_NEXT = 6  # errors of the carried rates over the last rows: a ring
     ERRORS = 7
+    MOMENT_STEPS = 8  # steps made by Adam since its moments were 0
+    AVERAGED = 9      # steps in the averaged weights
 
 # Places in `choices` and `settings`.
 cdef enum:
@@ -31,6 +33,8 @@ cdef enum:
     INTERCEPT = 4
     REGRESSION = 5
     CARRY = 6
+    SOFTMAX = 7      # several classes: one distribution over all, not one against the rest
+    AVERAGE = 8      # the mean of all weights so far is what predicts
 cdef enum:
     ETA = 0
     ALPHA = 1
@@ -39,6 +43,9 @@ cdef enum:
     POWER_T = 4
     OPTIMAL_START = 5
     CLIP = 6
+    BETA_1 = 7
+    BETA_2 = 8
+    FTRL_BETA = 9
 
 cdef enum:
     LOG = 0
@@ -54,6 +61,11 @@ cdef enum:
     INVSCALING = 1
     OPTIMAL = 2
     ADAGRAD = 3
+    ADAM = 4
+    FTRL = 5
+    PA = 6           # passive-aggressive, and from here on
+    PA1 = 7
+    PA2 = 8
 cdef enum:
     NO_PENALTY = 0
     L2 = 1
@@ -70,9 +82,11 @@ cdef extern from *:
     /* values beyond are treated as not finite: no sum can overflow */
     #define LARGEST 1e100
     #define ADAGRAD_FLOOR 1e-8
+    #define ADAM_FLOOR 1e-8
     """
     const double LARGEST
     const double ADAGRAD_FLOOR
+    const double ADAM_FLOOR
 
 cdef struct Model:
     Py_ssize_t d, width, k
@@ -81,8 +95,12 @@ cdef struct Model:
     int64_t *counters
     double *weights       # (k, width), columns d to width are 0
     double *bias          # (k)
-    double *squares       # (k, width): sums of squared gradients (AdaGrad)
+    double *squares       # (k, width): sums (AdaGrad, FTRL) or means (Adam) of squared gradients
     double *bias_squares
+    double *moments       # (k, width): means of gradients (Adam), the sums z (FTRL)
+    double *bias_moments
+    double *average       # (k, width): means of the weights after each step
+    double *bias_average
     double *mean          # (width)
     double *variance
     double *inverse       # 1 / standard deviation; 0 while the variance is 0
@@ -101,6 +119,7 @@ cdef struct Model:
     Py_ssize_t window
     double *z             # (width): the row at hand, as the weights see it
     double *score         # (k)
+    double *steep         # (k): what each vector is to follow
     double *gradient      # (k, width)
     double *bias_gradient
     double *rate_score    # (k, LANES)
@@ -292,6 +311,15 @@ cdef inline void score_row(Model *m) noexcept nogil:
     cdef Py_ssize_t c
     for c in range(m.k):
         m.score[c] = dot(m.weights + c * m.width, m.z, m.width) + m.bias[c]
+
+
+cdef inline void score_to_predict(Model *m) noexcept nogil:
+    cdef Py_ssize_t c
+    if not m.choices[AVERAGE]:
+        score_row(m)
+        return
+    for c in range(m.k):
+        m.score[c] = dot(m.average + c * m.width, m.z, m.width) + m.bias_average[c]
 
 
 cdef inline void score_rates(Model *m) noexcept nogil:

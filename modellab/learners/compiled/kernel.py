@@ -25,7 +25,23 @@ scikit-learn's definition: eta0 is not used); *adagrad* ``eta0 / sqrt(G_j + 1e-8
 sum of the squared gradients of weight *j*, the L2 part included (Duchi et al. 2011, river's
 ``optim.AdaGrad``); there the intercept is one more weight, and L1 uses each weight's own step size.
 
-Several classes: one weight vector for each, taught one against the rest; two classes share one.
+*adam* (Kingma and Ba 2015, in the efficient order of its section 2): the running means *m* of the
+gradients and *v* of their squares, L2 part included, ``w <- w - eta_t m / (sqrt(v) + 1e-8)`` with
+``eta_t = eta0 sqrt(1 - beta_2^t) / (1 - beta_1^t)``; L1 as with adagrad. *ftrl* (FTRL-Proximal,
+McMahan et al. 2013, algorithm 1): the weight is ``-tz(z, l1) / ((beta + sqrt(n)) / eta0 + l2)``
+where *tz* moves towards 0, *n* is the sum of squared gradients and *z* the sum of the gradients
+less what the past steps held. In both the intercept is one more weight without penalty.
+*pa*, *pa1*, *pa2* (Crammer et al. 2006): the least change of the weights that brings the loss
+(hinge, or epsilon-insensitive) of the row to 0: its size *tau* is ``loss / |z|^2``; with *pa1* at
+most *C*; with *pa2* ``loss / (|z|^2 + 1 / (2 C))``. *C* is `learning_rate`, as in scikit-learn;
+there is no penalty, and the intercept moves by *tau* without counting in the length.
+
+`average`: what predicts is the mean of the weights after each step so far (Polyak and Juditsky
+1992; scikit-learn's ``average=True``); the steps themselves are those without it.
+
+Several classes: one weight vector for each, taught one against the rest, or (softmax) together:
+the slope of class *c* is its probability ``e^score_c / sum e^score``, less 1 if it is the row's.
+Two classes share one vector, which makes both the same.
 The derivative of the squared loss is ``p - y`` (scikit-learn's half squared error; river's is
 twice that).
 """
@@ -37,9 +53,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.learners.compiled.linear_arrays import (
+    blank_arrays,
+    more_arrays,
+    prepare_moments,
+    write_settings,
+)
 from modellab.learners.compiled.linear_settings import (
     ASKED_MOST,
-    CHOICES,
     COUNTERS,
     FIXED,
     LANES,
@@ -49,8 +70,7 @@ from modellab.learners.compiled.linear_settings import (
     RATES_WINDOW,
     REGRESSION_LOSSES,
     SETTINGS,
-    STEEPEST,
-    WORDS,
+    carries,
     checked_parameters,
 )
 
@@ -89,13 +109,22 @@ class LinearKernel:
         False keeps the intercept at 0.
     track_rates
         Carry the step sizes `RATES` along: each has weights of its own, learned from the same rows
-        by the same rule. They never touch the model's own weights. Not with "optimal", which has no
-        rate.
+        by the same rule. They never touch the model's own weights. With "constant", "invscaling"
+        and "adagrad" only, one against the rest, and without `average` (any rates with any
+        settings: `modellab.learners.compiled.rate_map`).
     rates_window
         Over how many rows the carried rates are compared.
     clip
         The slope of the loss at a row is cut off at this size; 0 (and never more than `STEEPEST`)
-        means no limit.
+        means no limit. It does not act on "pa", "pa1" and "pa2", which have their own.
+    beta_1, beta_2
+        Fading factors of Adam's two means, below 1.
+    ftrl_beta
+        *beta* of "ftrl": how small its first steps are.
+    multiclass
+        A word from `MULTICLASS`; softmax needs the loss "log".
+    average
+        Predict with the averaged weights.
 
     Raises
     ------
@@ -127,6 +156,11 @@ class LinearKernel:
         track_rates: bool = False,
         rates_window: int = RATES_WINDOW,
         clip: float = 0.0,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        ftrl_beta: float = 1.0,
+        multiclass: str = "one against the rest",
+        average: bool = False,
     ) -> None:
         if features < 1:
             raise ValueError("features is below 1")
@@ -150,6 +184,11 @@ class LinearKernel:
             "scale": scale,
             "track_rates": track_rates,
             "clip": clip,
+            "beta_1": beta_1,
+            "beta_2": beta_2,
+            "ftrl_beta": ftrl_beta,
+            "multiclass": multiclass,
+            "average": average,
         }
         self._parameters = checked_parameters(self._parameters, outputs)
         self._core: Core | None = None
@@ -165,13 +204,14 @@ class LinearKernel:
 
     @property
     def weights(self) -> Floats:
-        """Copy of the weights, (K, d)."""
-        return self._arrays["weights"][:, : self.features].copy()
+        """Copy of the weights that predict, (K, d): with `average` the averaged ones."""
+        name = "average" if self._parameters["average"] else "weights"
+        return self._arrays[name][:, : self.features].copy()
 
     @property
     def intercept(self) -> Floats:
-        """Copy of the intercepts, (K,)."""
-        return self._arrays["bias"].copy()
+        """Copy of the intercepts that predict, (K,)."""
+        return self._arrays["bias_average" if self._parameters["average"] else "bias"].copy()
 
     @property
     def scaler(self) -> tuple[int, Floats, Floats]:
@@ -215,14 +255,17 @@ class LinearKernel:
 
     @property
     def step_size(self) -> float:
-        """*eta* of the next step (with "adagrad": before it is divided for each weight)."""
+        """*eta* of the next step (adagrad, adam, ftrl: before each weight's own share of it).
+
+        With "pa1" and "pa2" it is the limit *C*, with "pa", which has none, 1.
+        """
         p = self._parameters
         t = self._count("steps")
         if p["schedule"] == "optimal":
             return float(1.0 / (p["alpha"] * (self._setting("optimal_start") + t - 1.0)))
         if p["schedule"] == "invscaling":
             return float(p["learning_rate"] / t ** p["power_t"])
-        return float(p["learning_rate"])
+        return 1.0 if p["schedule"] == "pa" else float(p["learning_rate"])
 
     def parameter(self, name: str) -> Any:
         """Return a setting's value."""
@@ -234,9 +277,8 @@ class LinearKernel:
         Parameters
         ----------
         name
-            Any of the constructor's settings but `loss`, `scale` and `fit_intercept`, which say
-            what the weights mean. `track_rates` true starts every carried rate from the weights of
-            now.
+            Any of the constructor's settings but those in `FIXED`, which say what the weights mean.
+            `track_rates` true starts every carried rate from the weights of now.
         value
             The new value.
 
@@ -251,35 +293,16 @@ class LinearKernel:
             raise ValueError(f"{name} cannot change once weights have been learned")
         before = self._parameters
         self._parameters = checked_parameters({**before, name: value}, self.outputs)
-        if self._carried(before) != self._carried(self._parameters):
+        if carries(before) != carries(self._parameters):
             self._make_rates(from_weights=True)
         self._write_settings()
+        prepare_moments(self._arrays, self._parameters, before["schedule"])
 
     # ------------------------------------------------------------------ learning
 
     def reset(self) -> None:
         """Forget everything learned."""
-        k, d = self.outputs, self.features
-        width = -(-d // 8) * 8
-        self._arrays = {
-            "counters": np.zeros(len(COUNTERS), np.int64),
-            "choices": np.zeros(len(CHOICES), np.int64),
-            "settings": np.zeros(len(SETTINGS)),
-            "weights": np.zeros((k, width)),
-            "squares": np.zeros((k, width)),
-            "bias": np.zeros(k),
-            "bias_squares": np.zeros(k),
-            "mean": np.zeros(width),
-            "variance": np.zeros(width),
-            "inverse": np.zeros(width),
-            "waiting": np.zeros((1, d)),
-            "waiting_y": np.zeros(1),
-            "z": np.zeros(width),
-            "score": np.zeros(k),
-            "gradient": np.zeros((k, width)),
-            "bias_gradient": np.zeros(k),
-        }
-        self._arrays["counters"][0] = 1
+        self._arrays = blank_arrays(self.outputs, self.features)
         self._make_rates(from_weights=False)
         self._write_settings()
 
@@ -377,7 +400,7 @@ class LinearKernel:
             in `run` whose label has come (error rate for classes, absolute error for numbers; NaN
             before the first), and over how many rows. None when no rates are carried.
         """
-        if not self._carried(self._parameters):
+        if not carries(self._parameters):
             return None
         count = self._count("errors")
         if count == 0:
@@ -407,9 +430,11 @@ class LinearKernel:
             "waiting": self._arrays["waiting"][:waiting].copy(),
             "waiting_y": self._arrays["waiting_y"][:waiting].copy(),
         }
-        for name in MODEL_ARRAYS:
-            state[name] = self._arrays[name][..., : self.features].copy()
-        if self._carried(self._parameters):
+        for name in (*MODEL_ARRAYS, *more_arrays(self._parameters)):
+            array = self._arrays[name]
+            whole = array.ndim == 1 and name not in MODEL_ARRAYS
+            state[name] = array.copy() if whole else array[..., : self.features].copy()
+        if carries(self._parameters):
             for name in RATE_ARRAYS:
                 state[name] = self._arrays[name].copy()
             errors = self._arrays["errors"][: self._count("errors")]
@@ -447,15 +472,30 @@ class LinearKernel:
             arrays[name][...] = state[name]
         for name in MODEL_ARRAYS:
             arrays[name][..., : self.features] = state[name]
-        if self._carried(parameters):
+        for name in more_arrays(parameters):
+            arrays[name][..., : np.shape(state[name])[-1]] = state[name]
+        if carries(parameters):
             for name in RATE_ARRAYS:
                 arrays[name][...] = state[name]
             arrays["errors"][: len(state["errors"])] = state["errors"]
             self._resize_ring(max(len(state["asked_key"]), 1))
             arrays["asked_key"][: len(state["asked_key"])] = state["asked_key"]
             arrays["asked_value"][: len(state["asked_key"])] = state["asked_value"]
-        arrays["counters"][:] = counters
+        arrays["counters"][: len(counters)] = counters  # a state made earlier has fewer of them
         self._core = None
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of all arrays."""
+        return {name: array.copy() for name, array in self._arrays.items()}
+
+    def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        """Take over a `snapshot` of this very model, whose settings have not changed since."""
+        for name, array in snapshot.items():
+            if self._arrays[name].shape == array.shape:
+                self._arrays[name][...] = array
+            else:  # room was made meanwhile
+                self._arrays[name] = array.copy()
+                self._core = None
 
     # ------------------------------------------------------------------ inside
 
@@ -478,31 +518,11 @@ class LinearKernel:
             self._core = _linear.Core(self._arrays)
         return self._core
 
-    @staticmethod
-    def _carried(parameters: Mapping[str, Any]) -> bool:
-        return bool(parameters["track_rates"]) and parameters["schedule"] != "optimal"
-
     def _write_settings(self) -> None:
-        p = self._parameters
-        choices, settings = self._arrays["choices"], self._arrays["settings"]
-        for place, name in enumerate(CHOICES):
-            if name in WORDS:
-                choices[place] = WORDS[name].index(p[name])
-            elif name == "regression":
-                choices[place] = self.regression
-            elif name == "track_rates":
-                choices[place] = self._carried(p)
-            else:
-                choices[place] = p[name]
-        for place, name in enumerate(SETTINGS):
-            settings[place] = p.get(name, 0.0)  # optimal_start is no setting of its own
-        settings[SETTINGS.index("clip")] = p["clip"] or STEEPEST
-        if p["schedule"] == "optimal":
-            first = math.sqrt(1.0 / math.sqrt(p["alpha"]))
-            settings[SETTINGS.index("optimal_start")] = 1.0 / (first * p["alpha"])
+        write_settings(self._arrays, self._parameters, self.outputs)
 
     def _make_rates(self, *, from_weights: bool) -> None:
-        carried = self._carried(self._parameters)
+        carried = carries(self._parameters)
         k, d = (self.outputs, self.features) if carried else (1, 1)
         arrays = self._arrays
         arrays["rates"] = np.array(RATES + (0.0,) * (LANES - len(RATES)))
@@ -534,7 +554,7 @@ class LinearKernel:
                 extra = np.zeros((more, *array.shape[1:]))
                 self._arrays[name] = np.concatenate([array, extra])
             self._core = None
-        if asking and self._carried(self._parameters):
+        if asking and carries(self._parameters):
             need = min(self._count("asked") + asking, ASKED_MOST)
             room = len(self._arrays["asked_key"])
             if need > room:

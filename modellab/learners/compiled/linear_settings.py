@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 CLASSIFICATION_LOSSES = ("log", "hinge", "squared_hinge", "modified_huber", "perceptron")
 REGRESSION_LOSSES = ("squared", "huber", "epsilon_insensitive")
 LOSSES = CLASSIFICATION_LOSSES + REGRESSION_LOSSES
-SCHEDULES = ("constant", "invscaling", "optimal", "adagrad")
+PASSIVE_AGGRESSIVE = ("pa", "pa1", "pa2")
+SCHEDULES = ("constant", "invscaling", "optimal", "adagrad", "adam", "ftrl", *PASSIVE_AGGRESSIVE)
+PASSIVE_LOSSES = ("hinge", "epsilon_insensitive")
 PENALTIES = ("none", "l2", "l1", "elasticnet")
 SCALES = ("none", "online")
+MULTICLASS = ("one against the rest", "softmax")
 
 RATES: tuple[float, ...] = (
     0.0001,
@@ -46,17 +49,57 @@ COUNTERS = (
     "asked",
     "errors_next",
     "errors",
+    "moment_steps",
+    "averaged",
 )
-CHOICES = ("loss", "schedule", "penalty", "scale", "fit_intercept", "regression", "track_rates")
-SETTINGS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t", "optimal_start", "clip")
-WORDS = {"loss": LOSSES, "schedule": SCHEDULES, "penalty": PENALTIES, "scale": SCALES}
-FLAGS = ("fit_intercept", "track_rates")
+CHOICES = (
+    "loss",
+    "schedule",
+    "penalty",
+    "scale",
+    "fit_intercept",
+    "regression",
+    "track_rates",
+    "multiclass",
+    "average",
+)
+SETTINGS = (
+    "learning_rate",
+    "alpha",
+    "l1_ratio",
+    "epsilon",
+    "power_t",
+    "optimal_start",
+    "clip",
+    "beta_1",
+    "beta_2",
+    "ftrl_beta",
+)
+WORDS = {
+    "loss": LOSSES,
+    "schedule": SCHEDULES,
+    "penalty": PENALTIES,
+    "scale": SCALES,
+    "multiclass": MULTICLASS,
+}
+FLAGS = ("fit_intercept", "track_rates", "average")
 STEEPEST = 1e12
 """The slope of a loss is cut off here, as in scikit-learn, unless `clip` says sooner."""
-NUMBERS = ("learning_rate", "alpha", "l1_ratio", "epsilon", "power_t")
-FIXED = ("loss", "scale", "fit_intercept")
+NUMBERS = (
+    "learning_rate",
+    "alpha",
+    "l1_ratio",
+    "epsilon",
+    "power_t",
+    "beta_1",
+    "beta_2",
+    "ftrl_beta",
+)
+FIXED = ("loss", "scale", "fit_intercept", "multiclass", "average")
 # What a state carries, with the arrays that only AdaGrad or the carried rates need.
 MODEL_ARRAYS = ("weights", "squares", "mean", "variance", "inverse")
+MOMENT_ARRAYS = ("moments", "bias_moments")
+AVERAGE_ARRAYS = ("average", "bias_average")
 RATE_ARRAYS = ("rate_weights", "rate_bias", "rate_squares", "rate_bias_squares")
 
 
@@ -78,6 +121,12 @@ def checked_parameters(parameters: Mapping[str, Any], outputs: int) -> dict[str,
         if not 0.0 <= value <= 1e6:
             raise ValueError(f"{name} must be between 0 and 1000000")
         checked[name] = value
+    _check_together(checked, outputs)
+    return checked
+
+
+def _check_together(checked: Mapping[str, Any], outputs: int) -> None:
+    """What one setting says of another."""
     if not 0.0 <= float(checked["clip"]) <= STEEPEST:
         raise ValueError(f"clip must be between 0 and {STEEPEST:.0f}")
     if checked["learning_rate"] == 0.0:
@@ -86,6 +135,24 @@ def checked_parameters(parameters: Mapping[str, Any], outputs: int) -> dict[str,
         raise ValueError("l1_ratio must be between 0 and 1")
     if checked["schedule"] == "optimal" and checked["alpha"] == 0.0:
         raise ValueError("the schedule optimal needs alpha above 0")
+    if not (1e-6 <= checked["beta_1"] < 1.0 and 1e-6 <= checked["beta_2"] < 1.0):
+        raise ValueError("beta_1 and beta_2 must be between 0.000001 and 1, and not 1")
+    if checked["schedule"] in PASSIVE_AGGRESSIVE and checked["loss"] not in PASSIVE_LOSSES:
+        raise ValueError(
+            f"the schedule {checked['schedule']} needs the loss hinge (for classes) or "
+            "epsilon_insensitive (for numbers)"
+        )
+    if checked["multiclass"] == "softmax" and checked["loss"] != "log":
+        raise ValueError("softmax needs the loss log")
     if checked["loss"] in REGRESSION_LOSSES and outputs != 1:
         raise ValueError(f"the loss {checked['loss']} has one output")
-    return checked
+
+
+def carries(parameters: Mapping[str, Any]) -> bool:
+    """Whether the nine step sizes are carried along: asked for, and there is a plain one."""
+    return bool(
+        parameters["track_rates"]
+        and parameters["schedule"] in ("constant", "invscaling", "adagrad")
+        and parameters["multiclass"] != "softmax"
+        and not parameters["average"]
+    )

@@ -5,7 +5,8 @@ shrinks all weights by one common factor, and L1 cuts a weight when its column i
 all that was due since (lazily, as Langford et al. 2009 and Tsuruoka et al. 2009 do), so that a step
 costs as much as its row has cells. Two differences: with AdaGrad a penalty acts only on the columns
 that a row has; and of the columns only the first `dense` are scaled online, words stay as they are.
-No learning rates are carried along.
+No learning rates are carried along, and there is no Adam, FTRL, passive-aggressive step, averaging
+or softmax.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from modellab.data.sparse import SparseRows, join_rows
 from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.linear_settings import (
+    CHOICES,
     REGRESSION_LOSSES,
     SETTINGS,
     checked_parameters,
@@ -38,6 +40,7 @@ _COUNTERS = ("steps", "scaled", "skipped")
 _KEPT = ("counters", "shared", "v", "squares", "cut", "bias", "bias_squares")
 _SCALER = ("mean", "variance", "inverse")
 _LARGEST = 1e100
+_SCHEDULES = ("constant", "invscaling", "optimal", "adagrad")
 
 
 class SparseKernel:
@@ -63,6 +66,7 @@ class SparseKernel:
     def __init__(self, features: int, outputs: int, dense: int, **parameters: Any) -> None:
         self.features, self.outputs, self.dense = features, outputs, dense
         self._parameters = LinearKernel(1, outputs, **parameters).parameters
+        _check_sparse(self._parameters)
         self._arrays: dict[str, Any] = {}
         self._core: Core | None = None
         self._waiting: list[tuple[SparseRows, Floats]] = []
@@ -127,7 +131,9 @@ class SparseKernel:
         ValueError
             If the value is not allowed.
         """
-        self._parameters = checked_parameters({**self._parameters, name: value}, self.outputs)
+        changed = checked_parameters({**self._parameters, name: value}, self.outputs)
+        _check_sparse(changed)
+        self._parameters = changed
         self._write_settings()
 
     def rates(self) -> None:
@@ -145,7 +151,7 @@ class SparseKernel:
         self._arrays = {
             "dense": self.dense,
             "counters": np.array([1, 0, 0], np.int64),
-            "choices": np.zeros(7, np.int64),
+            "choices": np.zeros(len(CHOICES), np.int64),
             "settings": np.zeros(len(SETTINGS)),
             "shared": np.array([1.0, 0.0]),
             "v": np.zeros((k, d)),
@@ -333,6 +339,19 @@ class SparseKernel:
 
             self._core = _sparse.Core(self._arrays)
         return self._core
+
+
+def _check_sparse(parameters: Mapping[str, Any]) -> None:
+    """Raise ValueError for what only the dense kernel has."""
+    if parameters["schedule"] not in _SCHEDULES:
+        raise ValueError(
+            f"the schedule {parameters['schedule']} is not there for columns of text; "
+            f"with those there are {', '.join(_SCHEDULES)}"
+        )
+    if parameters["average"]:
+        raise ValueError("averaged weights are not there for columns of text")
+    if parameters["multiclass"] == "softmax":
+        raise ValueError("softmax is not there for columns of text; they take one against the rest")
 
 
 def _cells(rows: SparseRows) -> tuple[Floats, NDArray[np.int32], Ints]:
