@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
-from modellab.data.opening import READABLE
+from modellab.data.endings import READABLE
 from modellab.errors import quote
 from modellab.gui.theme import font, paint_icon, px, theme
 

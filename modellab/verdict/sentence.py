@@ -117,6 +117,9 @@ def _tie(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
     simplest = _simplest(verdict, best, tied)
     costs = "costs less" if len(tied) == 1 else "costs least"
     why = "needs the least upkeep of them" if simplest else f"{costs}, and is as simple to keep"
+    twins = [row for row in verdict.lanes if row.name in tied]
+    if not simplest and all(row.cost["total"] == best.cost["total"] for row in twins):
+        why = "comes first: they cost the same and are as simple to keep"
     return (
         f"It ties with {others}: on {rows} their difference is within chance, and "
         f"{words.name(best.name)} {why}."

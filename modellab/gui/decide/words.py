@@ -222,7 +222,8 @@ def key_figures(verdict: Verdict) -> list[tuple[str, str, str]]:
     if second is not None:
         gap = total_cost(second) - total
         side = "below" if gap >= 0 else "above"
-        caption = f"cost in all, {money_text(abs(gap))} {side} next"
+        far = f"{money_text(abs(gap))} {side} next" if gap else "as much as the next"
+        caption = f"cost in all, {far}"
     figures.append((money_text(total), caption, "cost"))
     if row.regret is not None:
         figures.append((signed_money(row.regret), "regret to hindsight", "regret"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from modellab.data.opening import READABLE
+from modellab.data.endings import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -78,7 +78,7 @@ class NumberField(QDoubleSpinBox):
         committed: Callable[[float], object] | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        self._log, self._places = log, decimals
+        self._log, self._places, self._unit = log, decimals, unit
         super().__init__(parent)
         describe(self, name, tip)
         self.setKeyboardTracking(False)
@@ -89,9 +89,10 @@ class NumberField(QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         # The style sheet's padding does not reach a spin box's own line edit.
         self.lineEdit().setTextMargins(px(6), 0, 0, 0)
-        if unit:
-            self.setSuffix(f" {unit}")
+        self.setSuffix(f" {unit}" if unit else "")
         self.setValue(value)
+        self._say_unit()
+        self.valueChanged.connect(self._say_unit)
         self.valueChanged.connect(self.committed)
         if committed is not None:
             self.committed.connect(committed)
@@ -108,7 +109,15 @@ class NumberField(QDoubleSpinBox):
         """Show `value` without sending `committed`."""
         blocked = self.blockSignals(True)
         self.setValue(value)
+        self._say_unit()
         self.blockSignals(blocked)
+
+    def _say_unit(self) -> None:
+        """One row, many rows."""
+        if self._unit == "rows":
+            suffix = " row" if self.value() == 1 else " rows"
+            if suffix != self.suffix():
+                self.setSuffix(suffix)
 
     def setRange(self, minimum: float, maximum: float) -> None:
         """Set the range; a value that must move into it is no entry of the person's."""
@@ -124,9 +133,9 @@ class NumberField(QDoubleSpinBox):
         return (MINUS if negative else "") + text
 
     def _bare(self, text: str) -> str:
-        suffix = self.suffix()
-        if suffix.strip() and text.rstrip().endswith(suffix.strip()):
-            text = text.rstrip()[: -len(suffix.strip())]
+        for unit in (self.suffix().strip(), self._unit):
+            if unit and text.rstrip().endswith(unit):
+                return text.rstrip()[: -len(unit)]
         return text
 
     def valueFromText(self, text: str) -> float:
@@ -215,6 +224,9 @@ class LabeledField(QWidget):
         self._hint_text = hint
         self._hint = Label(hint, 12, 400, "second", wrap=True)
         outer.addWidget(self._hint)
+        if not beside:
+            # Beside a higher neighbour it stays at the top: labels stand in one line.
+            outer.addStretch(1)
         self._hint.setVisible(bool(hint))
 
     def set_hint(self, hint: str) -> None:
