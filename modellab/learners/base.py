@@ -182,6 +182,19 @@ class Learner(Protocol):
 
 
 @runtime_checkable
+class Snapshots(Protocol):
+    """A learner that can be taken back within a run at less than the price of a whole state."""
+
+    def snapshot(self) -> Any:
+        """Copy of all that learning changes, for `restore` of this very object."""
+        ...
+
+    def restore(self, snapshot: Any) -> None:
+        """Be again what `snapshot` was taken of, to the bit; no setting changed meanwhile."""
+        ...
+
+
+@runtime_checkable
 class PrequentialLearner(Protocol):
     """A learner with its own exact loop over rows (the compiled ones)."""
 

@@ -21,6 +21,7 @@ from modellab.learners.base import (
     Prediction,
     Progress,
     Rows,
+    Snapshots,
     Task,
     View,
     join,
@@ -254,6 +255,19 @@ def block_end(position: int) -> int:
     return (position // BLOCK + 1) * BLOCK
 
 
+def take(learner: Learner) -> Any:
+    """What `put_back` needs to make a learner again what it is now, as cheaply as it can."""
+    return learner.snapshot() if isinstance(learner, Snapshots) else learner.state()
+
+
+def put_back(learner: Learner, taken: Any) -> None:
+    """Let a learner be again what it was, before anything but learning changed it."""
+    if isinstance(learner, Snapshots):
+        learner.restore(taken)
+    else:
+        learner.load_state(taken)
+
+
 class Policy(ABC):
     """A policy at work on one lane.
 
@@ -471,6 +485,8 @@ __all__ = [
     "labelled",
     "no_answer",
     "pick",
+    "put_back",
     "refresh",
+    "take",
     "unknown_setting",
 ]

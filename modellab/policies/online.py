@@ -9,7 +9,7 @@ import numpy as np
 
 from modellab.data.stream import BLOCK
 from modellab.learners.base import Learner, Prediction, PrequentialLearner, join
-from modellab.policies.base import Policy, Surroundings, labelled, pick
+from modellab.policies.base import Policy, Surroundings, labelled, pick, put_back, take
 
 if TYPE_CHECKING:
     from modellab.experiment import OnlinePolicy
@@ -87,7 +87,7 @@ class Online(Policy):
             end = min(stop, at + self._reach)
             upto = upto[: end - at]
             known = max(int(upto[-1]), guard.judged)
-            blob, own = self.learner.state(), self._bookmark()
+            taken, own = take(self.learner), self._bookmark()
             prediction = self._step_compiled(at, end)
             guard.record(at, prediction)
             over = guard.refused(known) & ~guard.barred(guard.judged, known)
@@ -100,7 +100,7 @@ class Online(Policy):
                 done = int(np.searchsorted(upto, first, side="right")) + 1
                 end = at + done
                 guard.settle(max(int(upto[done - 1]), guard.judged))
-                self.learner.load_state(blob)
+                put_back(self.learner, taken)
                 self._go_back(own)
                 prediction = self._step_compiled(at, end)
                 self._reach = max(_LEAST_REACH, min(2 * done, BLOCK))

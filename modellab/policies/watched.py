@@ -10,7 +10,7 @@ import numpy as np
 from modellab.data.stream import BLOCK
 from modellab.experiment import rows_or_span
 from modellab.learners.base import Prediction, PrequentialLearner
-from modellab.policies.base import NEVER, Surroundings
+from modellab.policies.base import NEVER, Surroundings, put_back, take
 from modellab.policies.cycle import LEAST_ROWS, Cycle
 
 if TYPE_CHECKING:
@@ -175,14 +175,14 @@ class Watched(Cycle):
             self.counters.downtime_rows -= end - hit
             self.down_spans[-1] = (self.down_spans[-1][0], hit)
 
-    def _save(self) -> tuple[bytes, dict[str, Any], int, int]:
-        blob = self.learner.state()
-        self._weight = len(blob)
-        return blob, self.inner.state(), self.counters.updates, self.version
+    def _save(self) -> tuple[Any, dict[str, Any], int, int]:
+        taken = take(self.learner)
+        self._weight = len(taken) if isinstance(taken, bytes) else self.learner.size_bytes()
+        return taken, self.inner.state(), self.counters.updates, self.version
 
-    def _load(self, saved: tuple[bytes, dict[str, Any], int, int]) -> None:
-        blob, inner, self.counters.updates, self.version = saved
-        self.learner.load_state(blob)
+    def _load(self, saved: tuple[Any, dict[str, Any], int, int]) -> None:
+        taken, inner, self.counters.updates, self.version = saved
+        put_back(self.learner, taken)
         self.inner.load_state(inner)
         self.inner.counters = self.counters
 
