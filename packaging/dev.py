@@ -37,6 +37,7 @@ import time
 from pathlib import Path
 
 import setup_env
+import system_libs
 from setup_env import SetupError, child_environment, say
 from stamp import LOCK, ROOT, venv_python
 
@@ -161,11 +162,14 @@ def lint(_arguments: argparse.Namespace) -> int:
 
 
 def bench(arguments: argparse.Namespace) -> int:
-    """Run the benchmarks in turn."""
+    """Measure the table of figures, or run the benchmarks named."""
     python = str(setup_env.ensure())
     os.chdir(ROOT)
-    scripts = sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))
-    chosen = [path for path in scripts if not arguments.names or _named(path, arguments.names)]
+    folder = ROOT / "tests" / "benchmarks"
+    if not arguments.names:
+        return call([python, str(folder / "table.py"), "--rows", str(arguments.rows)])
+    scripts = sorted(folder.glob("bench_*.py"))
+    chosen = [path for path in scripts if _named(path, arguments.names)]
     if not chosen:
         known = ", ".join(path.stem.removeprefix("bench_") for path in scripts) or "none"
         raise SetupError(f"There is no such benchmark. Known: {known}.")
@@ -215,6 +219,17 @@ def lock(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def installer(arguments: argparse.Namespace) -> int:
+    """Build and test what is handed out: wheel, frozen program, packages, licences, checksums."""
+    import installer as build  # only here: it knows the tools of a release
+
+    needs = system_libs.python_needs() + system_libs.qt_needs(tests=False)
+    if needs:
+        raise SetupError(system_libs.advice(needs, system_libs.has_apt()))
+    level = 0 if arguments.quick else 6
+    return build.build(Path(arguments.folder).absolute(), level, arguments.keep)
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(prog="dev.py", description="Model Lab's development commands.")
@@ -231,10 +246,15 @@ def parser() -> argparse.ArgumentParser:
     one = add("test", "linters, import contracts, types and all tests")
     one.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     add("lint", "linters, import contracts and types")
-    one = add("bench", "run the benchmarks in turn")
-    one.add_argument("names", nargs="*", metavar="NAME", help="only these")
+    one = add("bench", "measure the table in tests/benchmarks/RESULTS.md, or run those named")
+    one.add_argument("names", nargs="*", metavar="NAME", help="these benchmarks, not the table")
+    one.add_argument("--rows", type=int, default=1_000_000, help="rows of the whole replays")
     one = add("shots", "screenshots of every page, light and dark, into a folder")
     one.add_argument("folder", nargs="?", default=str(ROOT / "artifacts" / "shots"))
+    one = add("installer", "wheel, frozen program, .deb, portable archive; built and tested")
+    one.add_argument("folder", nargs="?", default=str(ROOT / "dist"))
+    one.add_argument("--quick", action="store_true", help="pack fast instead of small")
+    one.add_argument("--keep", action="store_true", help="leave the frozen program unpacked, too")
     one = add("lock", "pin every dependency anew (needs the package index)")
     one.add_argument("--upgrade", action="store_true", help="also take newer versions that fit")
     return top
