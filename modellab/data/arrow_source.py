@@ -56,13 +56,13 @@ class ArrowSource:
         pa, _ = arrow()
         try:
             with pa.OSFile(str(path), "rb") as file:
-                schema = self._open(file).schema
+                # Names of columns may be damaged, too.
+                self._columns = TypedColumns(self._open(file).schema, self.name)
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise DataError(
                 f"{quote(path.name)} is a damaged Arrow file: it cannot be read.",
                 detail=str(error),
             ) from error
-        self._columns = TypedColumns(schema, self.name)
         self.columns = self._columns.columns
         self.warnings = self._columns.warnings
         self.fingerprint = fingerprint_of(path)

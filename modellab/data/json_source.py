@@ -43,7 +43,9 @@ _BAD_JSON = (ValueError, RecursionError)
 def _flat(row: dict[str, Any], into: dict[str, str | None], before: str, depth: int) -> None:
     for key, value in row.items():
         name = before + key
-        if isinstance(value, dict) and value and depth < MAX_DEPTH:
+        if type(value) is str and value.isascii():
+            into[name] = value  # most values by far
+        elif isinstance(value, dict) and value and depth < MAX_DEPTH:
             _flat(value, into, name + ".", depth + 1)
         else:
             into[name] = _text(value)

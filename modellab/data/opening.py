@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellab.data.endings import READABLE
 from modellab.data.hive_source import partition_of, with_partitions
 from modellab.data.packed_source import TextFile, encoding_of, packing_of, zip_texts
 from modellab.data.source import (
@@ -35,14 +36,6 @@ if TYPE_CHECKING:
 HEAD_BYTES = 65_536
 INNER = "::"
 """Between a file and the part of it that is meant."""
-
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".jsonl", ".ndjson", ".json", ".arff", ".libsvm",
-                ".svmlight", ".svm")  # fmt: skip
-PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4")
-OTHER_ENDINGS = (".parquet", ".pq", ".arrow", ".arrows", ".ipc", ".feather", ".xlsx", ".xlsm",
-                 ".ods", ".sqlite", ".sqlite3", ".db", ".duckdb")  # fmt: skip
-READABLE = (*TEXT_ENDINGS, *PACKED_ENDINGS, *OTHER_ENDINGS)
-"""Endings of the files that a folder's data set is made of."""
 
 
 def open_source(paths: str | Path | Sequence[str | Path]) -> Source:

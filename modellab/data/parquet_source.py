@@ -46,7 +46,7 @@ class ParquetSource:
         self.size_bytes = self._state.size
         try:
             with pq.ParquetFile(path, pre_buffer=False) as file:
-                schema = file.schema_arrow
+                self._columns = TypedColumns(file.schema_arrow, self.name)
                 self.n_rows = file.metadata.num_rows
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise DataError(
@@ -54,7 +54,6 @@ class ParquetSource:
                 detail=str(error),
             ) from error
         self.fingerprint = fingerprint_of(path)
-        self._columns = TypedColumns(schema, path.name)
         self.columns = self._columns.columns
         self.warnings = self._columns.warnings
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from modellab.data import json_source, opening, sqlite_source
+from modellab.data import json_source, sqlite_source
+from modellab.data.endings import READABLE
 from modellab.data.importer import import_dataset
 from modellab.data.opening import names_data, open_source, split_inner
 from modellab.data.source import BadRow
@@ -238,7 +239,7 @@ def test_only_known_endings_make_up_a_folder(tmp_path: Path) -> None:
     put(tmp_path, "notes.md", "# x\n")
     put(tmp_path, "_tmp.csv", "y\n1\n")
     assert [p.name for p in open_source(tmp_path).paths] == ["a.csv"]
-    assert all(ending.startswith(".") for ending in opening.READABLE)
+    assert all(ending.startswith(".") for ending in READABLE)
 
 
 def test_some_hundred_mutations_are_rows_or_a_sentence(tmp_path: Path) -> None:
