@@ -33,6 +33,8 @@ class TypedColumns:
     ------
     DataError
         If no column is left.
+    ValueError
+        If a name or a time zone is no text.
     """
 
     def __init__(self, schema: DataType, file: str) -> None:
@@ -40,6 +42,8 @@ class TypedColumns:
         self.kept: list[int] = []
         self.columns: list[SourceColumn] = []
         for position, (name, column) in enumerate(zip(names, schema, strict=True)):
+            # A damaged time zone shows only when it is asked for (ValueError).
+            getattr(column.type, "tz", None)
             if not usable(column.type):
                 self.warnings.append(
                     f"Column {quote(name)} of {quote(file)} holds {column.type} values, "
