@@ -98,7 +98,8 @@ def licence_of(distribution: Distribution) -> str:
         for line in about.get_all("Classifier") or ()
         if line.startswith("License :: ") and not line.endswith("OSI Approved")
     ]
-    short = str(about["License"] if "License" in about else "").strip().splitlines()[:1]
+    text = str(about["License"]) if "License" in about else ""
+    short = text.strip().splitlines()[:1]
     if short and len(short[0]) < 60 and not short[0].lower().startswith("copyright"):
         return short[0]
     if told:
