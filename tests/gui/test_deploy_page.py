@@ -119,6 +119,25 @@ class TestTransport:
         QTest.mouseClick(page.transport.restart, Qt.MouseButton.LeftButton)
         assert bench.engine.last(Seek).position == TRAIN
 
+    def test_run_to_the_end(self, page: Any, bench: DeployBench) -> None:
+        bench.play_to(300, state="paused")
+        page.show_all()
+        bar = page.transport
+        assert bar.to_end.isVisible()
+        assert not bar.left.isVisible()
+        QTest.mouseClick(bar.to_end, Qt.MouseButton.LeftButton)
+        assert bench.engine.last(Play).mode == "max"
+        page.show_all()
+        assert bar.mode.current() == "max"
+        # While it plays, what is left to wait stands in its place.
+        bench.play_to(400)
+        page.show_all()
+        assert not bar.to_end.isVisible()
+        assert bar.left.isVisible()
+        bench.play_to(N_ROWS, state="finished")
+        page.show_all()
+        assert not bar.to_end.isVisible()
+
     def test_space_plays_unless_a_button_has_it(self, page: Any, bench: DeployBench) -> None:
         bench.play_to(300, state="paused")
         page.show_all()

@@ -464,3 +464,18 @@ def test_the_split_bar_draws_curve_and_test_part(qtbot):
     assert with_curve != plain
     bar.set_split(45312, 13594, test_rows=4000)
     assert bar.grab().toImage() != with_curve
+
+
+def test_one_row_and_many_rows(qtbot: object) -> None:
+    told: list[float] = []
+    field = NumberField("Rows", "x", value=1, minimum=1, maximum=900, unit="rows",
+                        committed=told.append)  # fmt: skip
+    qtbot.addWidget(field)  # type: ignore[attr-defined]
+    assert field.text() == "1 row"
+    field.set_number(20)
+    assert field.text() == "20 rows"
+    for typed in ("3 rows", "1 rows", "7 row", "9"):
+        state = field.validate(typed, len(typed))[0]
+        assert state == QValidator.State.Acceptable, typed
+        assert field.valueFromText(typed) == float(typed.split()[0])
+    assert told == []

@@ -35,6 +35,16 @@ def cards(bench: DeployBench, qtbot: Any) -> Any:
     return made
 
 
+def test_lanes_of_one_hue_have_different_signs(bench: DeployBench) -> None:
+    lanes = bench.live.lanes
+    first, fifth = (words.lane_style(lanes[name]) for name in ("Static", "Online tree"))
+    assert first[0] == fifth[0]
+    assert first[1] != fifth[1]
+    assert words.chip_kind(lanes["Static"]) == "lane"
+    assert words.chip_kind(lanes["Online tree"]) == "fork"
+    assert words.chip_kind(lanes["No change"]) == "baseline"
+
+
 def test_one_card_for_every_lane_in_order(cards: Any, bench: DeployBench) -> None:
     names = ["Static", "Retrained", "On alarm", "Online", "Online tree"]
     names += ["Majority class", "No change"]

@@ -21,7 +21,14 @@ from modellab.gui.plots.labels import push_apart
 from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
 from modellab.gui.plots.series import AutoRange, Recording, decimate
-from modellab.gui.plots.ticks import date_ticks, full_date, nice_step, number_ticks, tick_texts
+from modellab.gui.plots.ticks import (
+    date_ticks,
+    full_date,
+    nice_step,
+    number_ticks,
+    short_texts,
+    tick_texts,
+)
 from modellab.gui.plots.view_range import ViewRange
 
 DAY = 86_400 * 10**9
@@ -519,3 +526,10 @@ def _close(one: str, other: str, reach: int = 150) -> bool:
     a = [int(one[i : i + 2], 16) for i in (1, 3, 5)]
     b = [int(other[i : i + 2], 16) for i in (1, 3, 5)]
     return sum(abs(x - y) for x, y in zip(a, b, strict=True)) < reach
+
+
+def test_labels_of_large_values_are_short() -> None:
+    values = [0.12345, 9_999.0, 129_708.0, -12_345.0, 999_960.0, 2_500_000.0, 3.2e9]
+    minus = "\N{MINUS SIGN}"
+    wanted = ["0.123", "9,999", "129.7 k", f"{minus}12.3 k", "1.0 M", "2.5 M", "3.2 G"]
+    assert short_texts(values) == wanted

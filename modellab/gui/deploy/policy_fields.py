@@ -47,6 +47,11 @@ _COOLDOWN = Setting(
     "Rows, or a span such as 12h, that must pass after one action before the next (cool-down).",
     "span",
 )  # fmt: skip
+_COLLECT = Setting(
+    "collect", "Collect first",
+    "Right after an alarm there is nothing yet to learn from: a retrain on what came since the "
+    "alarm waits until so many labelled rows have come.", "rows", 1,
+)  # fmt: skip
 CYCLE: tuple[Setting, ...] = (
     Setting("keep", "Train on",
             "“all” rows known by then, a number of the newest rows, or “alarm”: what came since "
@@ -82,6 +87,7 @@ SETTINGS: dict[str, tuple[Setting, ...]] = {
         Setting("within", "A condition holds for",
                 "Rows for which a condition counts as holding after it last did; matters where "
                 "several are needed.", "rows", 1),
+        _COLLECT,
         *CYCLE,
     ),
     "cost_aware": (
@@ -101,6 +107,7 @@ SETTINGS: dict[str, tuple[Setting, ...]] = {
                 "optional", 0.0, 1e15, off="as set"),
         Setting("price_retrain", "Price of a retrain", "Instead of the experiment's price.",
                 "optional", 0.0, 1e15, off="as set"),
+        _COLLECT,
         *CYCLE,
     ),
     "online": _LEARN,

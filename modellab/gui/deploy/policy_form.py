@@ -227,7 +227,7 @@ class PolicyForm(QWidget):
         self._learn.setVisible(triggered and action != "reset")
         self.challenger.setVisible(key == "champion" or (triggered and action == "switch"))
         if triggered:
-            cycle = ("keep", "test_rows", "margin", "delay", "downtime")
+            cycle = ("collect", "keep", "test_rows", "margin", "delay", "downtime")
             shown = ["cooldown", "warmup", "within", *(cycle if action == "retrain" else ())]
             self.grids[key].show_only(shown)
         if key == "cost_aware":

@@ -43,6 +43,7 @@ SETTING_WORDS = {
     "power_t": "power of the schedule",
     "test_rows": "rows to test on",
     "keep": "rows to keep",
+    "collect": "rows to collect",
     "cooldown": "cool-down",
     "warmup": "warm-up",
     "within": "rows a condition holds",

@@ -133,7 +133,7 @@ class NumberField(QDoubleSpinBox):
         return (MINUS if negative else "") + text
 
     def _bare(self, text: str) -> str:
-        for unit in (self.suffix().strip(), self._unit):
+        for unit in (self.suffix().strip(), self._unit, "row" if self._unit == "rows" else ""):
             if unit and text.rstrip().endswith(unit):
                 return text.rstrip()[: -len(unit)]
         return text
