@@ -65,9 +65,10 @@ class Condition(Value, frozen=True):
     """One reason to act: exactly one of `drift`, `features`, `error` and `rows` decides which.
 
     `drift`: an alarm of this detector on the lane's own error, which has risen (`params`: the
-    detector's settings, written beside it in a file). `features`: so many feature columns are in alarm (see
-    `DriftSpec`). `error`: the window error is above the test error by this margin, for `rows` rows
-    in a row (1 unless set). `rows` alone: so many new labelled rows since the last action.
+    detector's settings, written beside it in a file). `features`: so many feature columns are in
+    alarm (see `DriftSpec`). `error`: the window error is above the test error by this margin, for
+    `rows` rows in a row (1 unless set). `rows` alone: so many new labelled rows since the last
+    action.
     """
 
     drift: DetectorName | None = None
@@ -115,7 +116,8 @@ class TriggeredPolicy(Value, frozen=True, tag_field="kind", tag="triggered"):
     `ScheduledPolicy`), ``alert`` (an event, nothing else), ``reset`` (begin to learn online from
     nothing; needs `learn`), ``switch`` (the `challenger`, which shadows, takes over). `learn`: the
     model also learns online in between. `keep` and what follows as for `ScheduledPolicy`, but that
-    a retrain learns from what came since the alarm unless told otherwise.
+    a retrain learns from what came since the alarm unless told otherwise. With `keep = "alarm"`, a
+    cycle first collects: it retrains once `collect` labelled rows have come since the alarm.
     """
 
     when: list[Condition] = msgspec.field(default_factory=lambda: [Condition(drift="adwin")])
@@ -123,6 +125,7 @@ class TriggeredPolicy(Value, frozen=True, tag_field="kind", tag="triggered"):
     within: int = 1000
     cooldown: int | str = 1000
     warmup: int | str = 0
+    collect: int = 500
     action: Literal["retrain", "alert", "reset", "switch"] = "retrain"
     challenger: LearnerSpec | None = None
     learn: bool = False
@@ -139,7 +142,7 @@ class CostAwarePolicy(Value, frozen=True, tag_field="kind", tag="cost_aware"):
     `method`: ``avoidable`` sums the errors above those right after the last retrain, times the
     price of an error; ``forecast`` extrapolates them `horizon` rows ahead, and takes the forecast
     at quantile `risk`. `window`: rows over which an error is measured. Prices are those of the
-    experiment unless given here.
+    experiment unless given here. `collect`: as for `TriggeredPolicy`.
     """
 
     method: Literal["avoidable", "forecast"] = "avoidable"
@@ -147,6 +150,7 @@ class CostAwarePolicy(Value, frozen=True, tag_field="kind", tag="cost_aware"):
     horizon: int = 5000
     risk: float = 0.5
     cooldown: int | str = 1000
+    collect: int = 500
     price_error: float | None = None
     price_retrain: float | None = None
     keep: int | str = "all"
@@ -294,6 +298,8 @@ def check_policy(policy: Policy, where: str = "") -> None:
 
 
 def _check_cycle(policy: ScheduledPolicy | TriggeredPolicy | CostAwarePolicy, where: str) -> None:
+    if not isinstance(policy, ScheduledPolicy):
+        check_range(f"{where}collect", policy.collect, 1, 10**12)
     check_rows_or_span(f"{where}delay", policy.delay, 0)
     check_range(f"{where}test_rows", policy.test_rows, 0, 10**9)
     check_range(f"{where}margin", policy.margin, 0.0, 1e15)

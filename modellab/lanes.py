@@ -53,7 +53,10 @@ def default_lanes(
     every = _interval(stream_rows, span_ns)
     # What came before the drift would mislead: it learns from what has come since.
     alarm = TriggeredPolicy(
-        when=[Condition(drift="adwin")], keep="alarm", cooldown=max(1000, stream_rows // 50)
+        when=[Condition(drift="adwin")],
+        keep="alarm",
+        collect=max(500, stream_rows // 50),
+        cooldown=max(1000, stream_rows // 50),
     )
     # Squared loss diverges where rare categories, standardised, become large: Huber's does not.
     online = LearnerSpec("linear", params={"loss": "log", "learning_rate": 0.01, "scale": "online"})

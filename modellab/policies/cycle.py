@@ -50,7 +50,7 @@ class Cycle(Policy):
 
     ``keep = "alarm"`` takes what came since a drift detector last said that the policy's own error
     has risen (ADWIN of its own, unless it has one), or since the time before if fewer than
-    `LEAST_ROWS` rows came since then; without any alarm, all.
+    `collect` rows (schedules: `LEAST_ROWS`) came since then; without any alarm, all.
 
     Attributes
     ----------
@@ -268,6 +268,12 @@ class Cycle(Policy):
             self.events.append(PolicyEvent(at, "redeploy", "The retrained model serves from here."))
             self._model_changed(at, ready.error)
 
+    @property
+    def _collects(self) -> int:
+        """Rows that must have come since an alarm, before it is worth while to learn from them."""
+        rows: int = getattr(self.spec, "collect", LEAST_ROWS)
+        return rows
+
     def _first_row(self, known: int) -> int:
         """First row to train on, if labels are known up to `known`."""
         keep = self.spec.keep
@@ -275,7 +281,7 @@ class Cycle(Policy):
             return max(0, known - keep)
         if keep == "alarm":
             for row in reversed(self.alarm_rows):
-                if known - row >= LEAST_ROWS:
+                if known - row >= self._collects:
                     return row
         return 0
 

@@ -11,7 +11,7 @@ from modellab.data.stream import BLOCK
 from modellab.experiment import rows_or_span
 from modellab.learners.base import Prediction, PrequentialLearner
 from modellab.policies.base import NEVER, Surroundings, put_back, take
-from modellab.policies.cycle import LEAST_ROWS, Cycle
+from modellab.policies.cycle import Cycle
 
 if TYPE_CHECKING:
     from modellab.experiment import Policy as PolicySpec
@@ -33,7 +33,7 @@ class Watched(Cycle):
     of a try nor that of a chunk ever matters.
 
     With ``keep = "alarm"``, the cycle first collects: right after an alarm there is nothing yet to
-    learn the new state of things from. It waits until the labels of `LEAST_ROWS` rows have come
+    learn the new state of things from. It waits until the labels of `collect` rows have come
     since the alarm that called for it.
 
     Attributes
@@ -127,12 +127,12 @@ class Watched(Cycle):
     def _begin_cycle(self, at: int, cause: str) -> None:
         """Retrain now, or once there is enough to learn from."""
         newest = self.alarm_rows[-1] if self.alarm_rows and self.spec.keep == "alarm" else None
-        if newest is None or self.known_before(at) - newest >= LEAST_ROWS:
+        if newest is None or self.known_before(at) - newest >= self._collects:
             if not self._retrain(at, cause):
                 self._kept(at)
             return
-        told = f"{cause} at row {at:,}; then {LEAST_ROWS:,} rows were collected"
-        self.collecting = (newest + LEAST_ROWS, told)
+        told = f"{cause} at row {at:,}; then {self._collects:,} rows were collected"
+        self.collecting = (newest + self._collects, told)
 
     # -- rows, tried ahead
 
