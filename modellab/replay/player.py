@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from modellab.replay.session_folder import SessionFolder
 
 SLICE_SECONDS = 0.02
+FEW_ROWS, LONG_SECONDS = 64, 0.1
+"""So few rows may take longer: every slice has a cost of its own, which smaller ones only multiply.
+On a busy machine slices would otherwise shrink to single rows, and never get anywhere."""
 TICK_SECONDS = 1 / 60
 FRAME_SECONDS = 1 / 60
 SAFE_SECONDS = 5.0
@@ -211,7 +214,8 @@ class Player:
         self.seconds += seconds
         if rows == self._rows or seconds > SLICE_SECONDS:
             most = replay.experiment.replay.chunk_rows
-            self._rows = paced(rows, seconds, SLICE_SECONDS, most)
+            wanted = SLICE_SECONDS if rows > FEW_ROWS else LONG_SECONDS
+            self._rows = paced(rows, seconds, wanted, most)
         self._speed.append((begin + seconds, replay.position))
         self._news = True
         self._save_now_and_then(replay)
@@ -251,6 +255,8 @@ class Player:
         self._news = True
 
     def _structure_changed(self) -> None:
+        # A fork or a rollback takes its time, which says nothing of the speed of play.
+        self._speed.clear()
         self._reporter.forget()
         self._news = True
 
