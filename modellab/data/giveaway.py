@@ -82,10 +82,12 @@ def _bins(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None] | None:
     """Bin of each row, from 0 (missing values have their own), and its number if it is one.
 
-    None if all rows are alike.
+    None if all rows are alike, and for texts.
     """
     pa, pc = arrow()
     kind = dataset.kinds[name]
+    if kind == "text":
+        return None  # read by words: there is no one value that could be sorted into bins
     if kind == "boolean":
         kind = "number"
     if kind == "time":
