@@ -131,14 +131,14 @@ def test_the_arrival_delay_gives_late_flights_away(tmp_path: Path) -> None:
 
 
 def test_a_text_gives_nothing_away_and_does_not_stop_the_look(tmp_path: Path) -> None:
-    columns = base()
-    columns["note"] = [f"Some {k} words that nobody wrote {k * 7} times" for k in range(1000)]
+    columns = base(4000)
+    columns["note"] = [f"Some {k} words that nobody wrote {k * 7} times" for k in range(4000)]
     columns["copy"] = np.where(columns["y"] == "up", "U", "D")
     store = store_of(tmp_path, columns)
-    dataset = Dataset.build(store, DataSpec(store.source_paths[0], "y"), SplitSpec(train=300))
+    dataset = Dataset.build(store, DataSpec(store.source_paths[0], "y"), SplitSpec(train=2000))
     assert dataset.kinds["note"] == "text"
     assert [item.column for item in give_aways(dataset)] == ["copy"]
-    assert notes_of(store, "y", 300)["text"].columns == ["note"]
+    assert notes_of(store, "y", 2000)["text"].columns == ["note"]
 
 
 def test_bad_rows_unfit_values_and_infinity(tmp_path: Path) -> None:
