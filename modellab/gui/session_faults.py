@@ -185,10 +185,14 @@ class FaultPart(SessionCore):
         if self._live() is None:
             return None
         command = ReadQuarantine(lane=lane, start=start, stop=stop, save_to=save_to)
+
+        def read(result: dict[str, Any]) -> None:
+            callback(struct_of(QuarantinePage, result))
+
         return self.start_job(
             command,
             "quarantine",
             f"Reading what {lane} kept back",
             quiet=save_to is None,
-            on_done=lambda result: callback(struct_of(QuarantinePage, result)),
+            on_done=read,
         )

@@ -99,7 +99,7 @@ class TestFaultDialog:
         form.how.button("permute").click()
         form.shape.button("gradual").click()
         form.columns.choose(["price"])
-        form.width.setValue(77)
+        form.change_rows.setValue(77)
         form.forever.setChecked(True)
         assert form.fault(500) == DriftFault(
             start=500, stop=None, how="permute", shape="gradual", width=77, columns=["price"]

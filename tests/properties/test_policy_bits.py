@@ -50,7 +50,11 @@ policy = {kind = "scheduled", every = "12h", delay = "1h", downtime = true, test
 [[lane]]
 name = "Triggered"
 learner = {kind = "naive_bayes"}
-policy = {kind = "triggered", when = [{drift = "ddm"}, {error = 0.02, rows = 20}], test_rows = 50, collect = 60}
+[lane.policy]
+kind = "triggered"
+when = [{drift = "ddm"}, {error = 0.02, rows = 20}]
+test_rows = 50
+collect = 60
 [[lane]]
 name = "Cost"
 learner = {kind = "naive_bayes"}

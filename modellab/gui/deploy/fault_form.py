@@ -64,7 +64,7 @@ class FaultForm(QWidget):
         self.story = Label("", 13, 400, "second", wrap=True)
         self.fields: dict[str, QWidget] = {}
         self.holders: dict[str, LabeledField] = {}
-        self._rates = dict(_RATES)
+        self._rates: dict[str, float] = dict(_RATES)
         self._make()
         self._build()
         self.set_session()
@@ -136,7 +136,7 @@ class FaultForm(QWidget):
             ],
             changed=lambda _k: self._show_fields(),
         )
-        self.width = self._number(
+        self.change_rows = self._number(
             "Rows of the change",
             "How many rows the change takes, or each coming and going lasts.",
             5000,
@@ -173,7 +173,7 @@ class FaultForm(QWidget):
             "width": "Rows of the change",
         }
         for name, title in titles.items():
-            field = getattr(self, name)
+            field = self.change_rows if name == "width" else getattr(self, name)
             if isinstance(field, NumberField | SpanField | ChoiceField):
                 narrow(field)
             self.fields[name] = field
@@ -305,7 +305,7 @@ class FaultForm(QWidget):
         if name == "rate":
             return {"rate": round(self.rate.number() / 100, 9)}
         if name == "width":
-            return {"width": self.width.whole()}
+            return {"width": self.change_rows.whole()}
         if isinstance(field, NumberField):
             return {name: field.number()}
         if isinstance(field, ColumnPicker):

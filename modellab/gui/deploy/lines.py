@@ -174,7 +174,7 @@ def marks(live: Deployment) -> list[Mark]:
     for event in own_events(live):
         kind = EVENT_KINDS.get(event.kind)
         view = live.lanes.get(event.lane)
-        if kind not in ON_PLOT or kind is None or (view is not None and view.hidden):
+        if kind not in ON_PLOT or (view is not None and view.hidden):
             continue
         colour = lane_style(view)[0] if view is not None else theme().second
         text = ""

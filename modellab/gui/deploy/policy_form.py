@@ -232,7 +232,7 @@ class PolicyForm(QWidget):
             self.grids[key].show_only(shown)
         if key == "cost_aware":
             forecast = self.grids[key].value("method") == "forecast"
-            left_out = () if forecast else ("horizon", "risk")
+            left_out: tuple[str, ...] = () if forecast else ("horizon", "risk")
             self.grids[key].show_only([s.name for s in SETTINGS[key] if s.name not in left_out])
         if key == "out_of_core":
             learns = self.grids[key].value("then") == "online"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,7 +123,7 @@ class RollbackDialog(QDialog):
             link = LinkButton(
                 f"Row {count_text(at)}, {why}",
                 "Take this row.",
-                clicked=lambda at=at: self.row.set_number(at),
+                clicked=partial(self.row.set_number, at),
             )
             self.links.append(link)
             column.addWidget(link)

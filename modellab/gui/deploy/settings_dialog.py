@@ -72,7 +72,7 @@ class ReplaySettings(QDialog):
             minimum=1,
             maximum=1e15,
         )
-        self.window = number(
+        self.newest = number(
             "Newest rows compared",
             "More rows see smaller changes, and later.",
             unit="rows",
@@ -121,7 +121,7 @@ class ReplaySettings(QDialog):
             _grid(
                 [
                     ("One false alarm per", self.false_alarm),
-                    ("Newest rows compared", self.window),
+                    ("Newest rows compared", self.newest),
                     ("Checked every", self.every),
                     ("An alarm counts within", self.tolerance),
                 ],
@@ -163,7 +163,7 @@ class ReplaySettings(QDialog):
         self.detector.set_detector(drift.detector, drift.settings)
         self.features.setChecked(drift.features)
         self.false_alarm.set_number(drift.false_alarm_every)
-        self.window.set_number(drift.window)
+        self.newest.set_number(drift.window)
         self.every.set_number(drift.every)
         self.tolerance.set_number(drift.tolerance)
         self.delay.set_value(experiment.evaluation.label_delay)
@@ -177,7 +177,7 @@ class ReplaySettings(QDialog):
             detector=name,
             settings=self.detector.params(),
             features=self.features.isChecked(),
-            window=self.window.whole(),
+            window=self.newest.whole(),
             every=self.every.whole(),
             false_alarm_every=self.false_alarm.whole(),
             known=experiment.drift.known,
@@ -185,7 +185,7 @@ class ReplaySettings(QDialog):
         )
         evaluation = replace(experiment.evaluation, label_delay=self.delay.value())
         prices = PriceSpec(**{key: field.number() for key, field in self.prices.items()})
-        return replace(experiment, drift=drift, evaluation=evaluation, prices=prices)  # type: ignore[no-any-return]
+        return replace(experiment, drift=drift, evaluation=evaluation, prices=prices)
 
     def why_not(self) -> str | None:
         """Return why this cannot be so, or None."""
@@ -202,7 +202,7 @@ class ReplaySettings(QDialog):
         return None
 
     def _check(self) -> None:
-        for field in (self.false_alarm, self.window, self.every, self.tolerance):
+        for field in (self.false_alarm, self.newest, self.every, self.tolerance):
             field.setEnabled(self.features.isChecked())
         self.tolerance.setEnabled(True)
         why = self.why_not()
