@@ -133,7 +133,10 @@ def find_hindsight(
     if grid < 1:
         raise ExperimentError("The grid of the hindsight optimum needs at least one position.")
     positions = grid_positions(context.train_rows, context.stop, grid)
-    edges = [context.train_rows, *positions, context.stop]
+    # A model that is ready during an outage serves once the link is back.
+    serves = [min(context.stream.next_link(p), context.stop) for p in positions]
+    edges = [context.train_rows, *serves, context.stop]
+    trained = [context.train_rows, *positions]
     n = len(positions) + 1
     losses = np.zeros((n, n))
     fit_cpu = np.zeros(n)
@@ -141,11 +144,12 @@ def find_hindsight(
     predict_cpu, predicted, rows = 0.0, 0, 0
     title = entry(learner).title
     for k in range(n):
-        progress(k, n, f"Training {title} as of row {edges[k]:,}")
+        told = f"Training {title} as of row {trained[k]:,}"
+        progress(k, n, told)
         model: Learner | None = context.build(learner)
         begin = time.thread_time()
         try:
-            if not _train(context, learner, model, k, edges[k], keep):
+            if not _train(context, learner, model, k, trained[k], keep):
                 model = None
         except LabError:
             if k == 0:
@@ -159,7 +163,7 @@ def find_hindsight(
             predict_cpu += time.thread_time() - begin
             predicted += edges[s + 1] - edges[s]
             rows += scored if k == 0 else 0
-            progress(k + (s + 1 - k) / (n - k), n, f"Training {title} as of row {edges[k]:,}")
+            progress(k + (s + 1 - k) / (n - k), n, told)
     stream = context.stop - context.train_rows
     found = Hindsight(
         learner=learner.class_name or learner.kind,
