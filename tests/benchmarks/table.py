@@ -1,5 +1,8 @@
 """The table of figures that Model Lab is held to, measured side by side in one run.
 
+Each benchmark gives its figures through ``measure(options) -> Iterable[Figure]``; figures.py says
+what that means, word for word, and gives it a command line: read it before writing one.
+
 Every figure is a ratio against a peer that works on the same rows with the same settings, the two
 in turn, or rows per second of a whole replay. Written to RESULTS.md and RESULTS.json beside this
 file. Peers that are not installed are left out, and the table says so: river; Vowpal Wabbit (its
