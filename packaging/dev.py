@@ -150,8 +150,19 @@ def test(arguments: argparse.Namespace) -> int:
     """Linters, import contracts, types and all tests."""
     python = str(setup_env.ensure(tests=True))
     os.chdir(ROOT)
-    tests = ("tests (pytest)", [python, "-m", "pytest", *arguments.pytest])
+    tests = ("tests (pytest)", [python, "-m", "pytest", *side_by_side(arguments.pytest)])
     return run_steps([*lint_steps(python), tests], **offscreen())
+
+
+def side_by_side(given: list[str]) -> list[str]:
+    """Arguments for pytest: a process for each core, unless `given` says or forbids otherwise."""
+    watched = {"-s", "--pdb", "--trace", "--collect-only", "--co", "no:xdist"}
+    told = any(text.startswith(("-n", "--numprocesses", "--dist")) for text in given)
+    cores = min(os.cpu_count() or 1, 8)
+    if told or cores == 1 or watched.intersection(given):
+        return given
+    # A process takes neighbours, which share fixtures, and helps the other when it is through.
+    return ["-n", str(cores), "--dist", "worksteal", *given]
 
 
 def lint(_arguments: argparse.Namespace) -> int:

@@ -37,6 +37,17 @@ def test_pytest_arguments_pass_through() -> None:
     assert parsed.pytest == ["tests/data", "-k", "one or two", "-x"]
 
 
+def test_tests_use_every_core_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    spread = ["-n", "2", "--dist", "worksteal"]
+    assert dev.side_by_side([]) == spread
+    assert dev.side_by_side(["tests/data", "-x"]) == [*spread, "tests/data", "-x"]
+    for alone in (["-n0"], ["-n", "1"], ["--pdb"], ["-k", "a", "-s"], ["-p", "no:xdist"]):
+        assert dev.side_by_side(alone) == alone
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert dev.side_by_side([]) == []
+
+
 def test_run_opens_the_sample_or_the_files() -> None:
     start = ["py", "-m", "modellab"]
     sample = ["--sample", "flights", "--page", "deploy"]
