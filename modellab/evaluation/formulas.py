@@ -16,6 +16,9 @@ CLASSIFICATION_METRICS = (
     "error",
     "balanced_accuracy",
     "f1_macro",
+    "f1_weighted",
+    "precision",
+    "recall",
     "log_loss",
     "brier",
     "roc_auc",
@@ -58,6 +61,10 @@ class ClassTotals:
 
         ``balanced_accuracy``: mean recall of the classes that occur among the labels.
         ``f1_macro``: mean F1 of the classes that occur among labels or predictions.
+        ``f1_weighted``: mean F1 of the classes, weighted by their labels.
+        ``precision``, ``recall``: those of the second class where there are two, else the mean over
+        the classes that occur; a class never predicted has precision 0, one never there recall 0
+        (``zero_division=0`` in scikit-learn).
         ``kappa``: Cohen's. ``kappa_m``, ``kappa_temporal``: (p - p_ref) / (1 - p_ref), with p_ref
         the accuracy of the majority class (Bifet et al. 2015) and of the last label known
         (Zliobaite et al. 2015), both predicted along the same rows.
@@ -69,7 +76,7 @@ class ClassTotals:
             "accuracy": 1.0 - error,
             "error": error,
             "balanced_accuracy": self._balanced_accuracy(),
-            "f1_macro": self._f1_macro(),
+            **self._precision_and_recall(),
             "log_loss": _ratio(self.log_loss, self.with_proba),
             "brier": _ratio(self.brier, self.with_proba),
             "kappa": self._kappa(error),
@@ -82,10 +89,22 @@ class ClassTotals:
         occurs = self.true > 0
         return float(np.mean(self.right[occurs] / self.true[occurs]))
 
-    def _f1_macro(self) -> float:
-        both = self.true + self.guessed
-        occurs = both > 0
-        return float(np.mean(2.0 * self.right[occurs] / both[occurs]))
+    def _precision_and_recall(self) -> dict[str, float | None]:
+        occurs = self.true + self.guessed > 0
+        right, true, guessed = self.right[occurs], self.true[occurs], self.guessed[occurs]
+        f1 = 2.0 * right / (true + guessed)
+        precision, recall = _share(right, guessed), _share(right, true)
+        if len(self.true) == 2:  # of the second class, which need not have occurred
+            precision, recall = (
+                _share(self.right, self.guessed)[1:],
+                _share(self.right, self.true)[1:],
+            )
+        return {
+            "f1_macro": float(np.mean(f1)),
+            "f1_weighted": float((f1 * true).sum() / true.sum()),
+            "precision": float(np.mean(precision)),
+            "recall": float(np.mean(recall)),
+        }
 
     def _kappa(self, error: float) -> float | None:
         if np.count_nonzero(self.true + self.guessed) < 2:
@@ -166,6 +185,11 @@ def area_under_curve(positive: NDArray[np.bool_], score: NDArray[np.float64]) ->
     )
     twice = int(places.sum()) - n_positive * n_positive
     return twice / (2 * n_positive * n_negative)
+
+
+def _share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    share: NDArray[np.float64] = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    return share
 
 
 def _ratio(above: float, below: float) -> float | None:

@@ -179,7 +179,7 @@ def _predict_all(
 
 def _classification(seen: Seen, tested: Tested, inputs: Inputs) -> dict[str, Any]:
     names = [str(c) for c in inputs.task.classes]
-    parts: dict[str, Any] = {"confusion": curves.confusion(tested.table[0], names)}
+    parts: dict[str, Any] = {"confusion": curves.confusion(tested.table, names)}
     if not tested.has_proba:
         return parts
     known = ~np.isnan(seen.p_true)

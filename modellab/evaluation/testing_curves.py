@@ -117,30 +117,6 @@ def confusion(table: Ints, labels: Sequence[str]) -> Confusion:
     return Confusion(names, table.tolist())
 
 
-def more_scores(table: Ints) -> dict[str, float | None]:
-    """Weighted F1, precision and recall from a confusion matrix (labels by predictions).
-
-    Precision and recall are those of the second class where there are two, else the mean over
-    the classes that occur; a class never predicted has precision 0 (``zero_division=0`` in
-    scikit-learn).
-    """
-    right = np.diag(table).astype(np.float64)
-    true, guessed = table.sum(axis=1), table.sum(axis=0)
-    if not true.sum():
-        return {"f1_weighted": None, "precision": None, "recall": None}
-    precision = np.divide(right, guessed, out=np.zeros_like(right), where=guessed > 0)
-    recall = np.divide(right, true, out=np.zeros_like(right), where=true > 0)
-    both = (true + guessed).astype(np.float64)
-    f1 = np.divide(2 * right, both, out=np.zeros_like(right), where=both > 0)
-    occurs = both > 0
-    two = len(table) == 2
-    return {
-        "f1_weighted": float((f1 * true).sum() / true.sum()),
-        "precision": float(precision[1] if two else precision[occurs].mean()),
-        "recall": float(recall[1] if two else recall[occurs].mean()),
-    }
-
-
 def residuals(positions: Ints, true: Floats, predicted: Floats, seed: int) -> Residuals:
     """Histogram of the middle 99 % of the residuals, quantiles, and up to 2,000 seeded rows."""
     error = predicted - true

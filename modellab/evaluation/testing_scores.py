@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modellab.evaluation import testing_curves as curves
 from modellab.evaluation.formulas import area_under_curve
 from modellab.evaluation.metrics import Scores
 from modellab.evaluation.references import References
@@ -65,7 +64,7 @@ class Tested:
         self.common = Scores(task, window=1)
         self.last = Scores(task, window=1)
         self.references = References(task)
-        self.table = np.zeros((3, task.n_classes, task.n_classes), dtype=np.int64)
+        self.table = np.zeros((task.n_classes, task.n_classes), dtype=np.int64)
         self.classes: list[int] = []
         self.has_proba = False
         self.seconds = 0.0
@@ -80,11 +79,11 @@ class Tested:
             (self.common, _Answers(found.common)),
             (self.last, _Answers(found.last)),
         )
-        for number, (scores, answers) in enumerate(contestants):
+        for scores, answers in contestants:
             scores.update(y, answers, *right)
-            if self.classification:
-                both = (y >= 0) & (answers.value >= 0)
-                np.add.at(self.table[number], (y[both], answers.value[both]), 1)
+        if self.classification:
+            both = (y >= 0) & (prediction.value >= 0)
+            np.add.at(self.table, (y[both], prediction.value[both]), 1)
         known = y >= 0 if self.classification else np.isfinite(y)
         kept = known & (value >= 0 if self.classification else np.isfinite(value))
         n = int(kept.sum())
@@ -111,13 +110,9 @@ class Tested:
             else ("Running mean", "Last value")
         )
         found = []
-        contestants = zip(
-            ("Model", *names), (self.model, self.common, self.last), self.table, strict=True
-        )
-        for number, (name, scores, table) in enumerate(contestants):
+        contestants = zip(("Model", *names), (self.model, self.common, self.last), strict=True)
+        for number, (name, scores) in enumerate(contestants):
             metrics = scores.metrics("cumulative")
-            if self.classification:
-                metrics |= curves.more_scores(table)
             if number == 0 and self.has_proba and self.task.n_classes == 2:
                 with_proba = ~np.isnan(seen.shown[:, 0])
                 metrics["roc_auc"] = area_under_curve(

@@ -148,6 +148,9 @@ def test_cumulative_and_window_equal_river(k: int) -> None:
         "accuracy": river_metrics.Accuracy,
         "balanced_accuracy": river_metrics.BalancedAccuracy,
         "f1_macro": river_metrics.MacroF1,
+        "f1_weighted": river_metrics.WeightedF1,
+        "precision": river_metrics.Precision if k == 2 else river_metrics.MacroPrecision,
+        "recall": river_metrics.Recall if k == 2 else river_metrics.MacroRecall,
         "kappa": river_metrics.CohenKappa,
     }
     cumulative = {name: metric() for name, metric in theirs.items()}
@@ -188,10 +191,15 @@ def sklearn_values(
     proba = np.clip(prediction.proba, 1e-15, 1 - 1e-15)
     codes = range(k)
     shares = np.eye(k)[y] - prediction.proba
+    several: Any = {"average": "binary" if k == 2 else "macro", "zero_division": 0}
+    several["sample_weight"] = weights
     return {
         "accuracy": sk.accuracy_score(y, prediction.value, sample_weight=weights),
         "balanced_accuracy": sk.balanced_accuracy_score(y, prediction.value, sample_weight=weights),
         "f1_macro": sk.f1_score(y, prediction.value, average="macro", sample_weight=weights),
+        "f1_weighted": sk.f1_score(y, prediction.value, average="weighted", sample_weight=weights),
+        "precision": sk.precision_score(y, prediction.value, **several),
+        "recall": sk.recall_score(y, prediction.value, **several),
         "kappa": sk.cohen_kappa_score(y, prediction.value, sample_weight=weights),
         "log_loss": float(np.average(-np.log(proba[np.arange(len(y)), y]), weights=weights)),
         "brier": float(

@@ -25,8 +25,8 @@ from modellab.paths import resources
 from modellab.replay.run import RunResult, run_experiment
 
 METRICS = {
-    "classification": "accuracy error balanced_accuracy f1_macro log_loss brier roc_auc kappa "
-    "kappa_m kappa_temporal",
+    "classification": "accuracy error balanced_accuracy f1_macro f1_weighted precision recall "
+    "log_loss brier roc_auc kappa kappa_m kappa_temporal",
     "regression": "mae rmse r2 bias",
 }
 
