@@ -34,6 +34,7 @@ from modellab.experiment_policies import (
     check_learner,
     check_policy,
 )
+from modellab.experiment_reading import ReadingSpec, check_reading
 from modellab.experiment_values import (
     KINDS,
     Kind,
@@ -73,6 +74,7 @@ class DataSpec(Value, frozen=True):
     kinds: dict[str, Kind] = {}
     sort: bool = False
     text: TextSpec = TextSpec()
+    reading: ReadingSpec = ReadingSpec()
 
     @property
     def paths(self) -> list[str]:
@@ -246,6 +248,7 @@ def check(experiment: Experiment) -> Experiment:
         "data.text: words and characters cannot both be 0.",
     )
     check_range("data.text.columns", data.text.columns, 16, 2**20)
+    check_reading(data.reading)
     if isinstance(split.train, float):
         require(
             0 <= split.train < 1 or (split.train > 1 and split.train.is_integer()),
@@ -363,6 +366,7 @@ __all__ = [
     "OutOfCorePolicy",
     "Policy",
     "PriceSpec",
+    "ReadingSpec",
     "ReplaySpec",
     "Scalar",
     "ScheduledPolicy",

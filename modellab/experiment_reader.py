@@ -26,6 +26,7 @@ from modellab.experiment import (
     LaneSpec,
     LearnerSpec,
     MemorySet,
+    ReadingSpec,
     TextSpec,
 )
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SECTIONS = ("data", "split", "training", "evaluation", "replay", "drift", "prices")
-NESTED = (MemorySet, TextSpec)
+NESTED = (MemorySet, ReadingSpec, TextSpec)
 """Tables inside a section."""
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 

@@ -164,6 +164,17 @@ def generate(
     )
 
 
+_Read = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--read",
+        metavar="KEY=VALUE",
+        help="How a text file is written: delimiter, quote, decimal, encoding, comment, header "
+        "or missing, such as delimiter=tab.",
+    ),
+]
+
+
 @app.command()
 @_to_a_pipe
 def new(
@@ -180,11 +191,14 @@ def new(
         Path | None, typer.Option("-o", "--output", help="File to write; - for standard output.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    read: _Read = None,
 ) -> None:
     """Write an experiment file with the detected kinds and the default lanes."""
     from modellab.cli.data import write_new
 
-    write_new(data, target=target, time=time, train=train, output=output, force=force)
+    write_new(
+        data, target=target, time=time, train=train, output=output, force=force, read=read or []
+    )
 
 
 @app.command()
@@ -292,11 +306,12 @@ def profile(
         str | None, typer.Option(help="Column to predict (else the guessed one).")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    read: _Read = None,
 ) -> None:
     """Show what the Data page shows: columns, kinds, missing values, what is worth knowing."""
     from modellab.cli.data import show_profile
 
-    show_profile(data, target=target, as_json=as_json)
+    show_profile(data, target=target, as_json=as_json, read=read or [])
 
 
 @app.command()

@@ -10,7 +10,7 @@ from modellab.errors import LabError, quote
 
 if TYPE_CHECKING:
     from modellab.data.store import Store
-    from modellab.experiment import Experiment
+    from modellab.experiment import Experiment, ReadingSpec
 
 
 def write_new(
@@ -21,8 +21,9 @@ def write_new(
     train: str | None,
     output: Path | None,
     force: bool,
+    read: list[str],
 ) -> None:
-    """Write an experiment file for a data set.
+    """Write an experiment file for a data set; `read`: how its texts are written.
 
     Raises
     ------
@@ -39,7 +40,8 @@ def write_new(
     place = output or Path(data.name.split(".")[0] or "experiment").with_suffix(".toml")
     if not to_stdout and place.exists() and not force:
         raise LabError(f"{quote(place, 200)} is there already: add --force to replace it.")
-    store = import_dataset([data.absolute()])
+    reading = reading_of(read)
+    store = import_dataset([data.absolute()], reading=reading)
     base = Path.cwd() if to_stdout else place.absolute().parent
     experiment = check(
         Experiment(
@@ -48,6 +50,7 @@ def write_new(
                 target=target,
                 time=time,
                 kinds={column.name: column.kind for column in store.columns},
+                reading=reading,
             ),
             split=SplitSpec() if train is None else SplitSpec(train=_train(train)),
         )
@@ -75,6 +78,23 @@ def write_new(
     )
 
 
+def reading_of(changes: list[str]) -> ReadingSpec:
+    """Return what ``--read KEY=VALUE`` says.
+
+    Raises
+    ------
+    ExperimentError
+        If a key is not known or a value not allowed.
+    """
+    from modellab.experiment import DataSpec, Experiment
+    from modellab.experiment_file import set_value
+
+    experiment = Experiment(data=DataSpec(path="data", target="target"))
+    for text in changes:
+        experiment = set_value(experiment, f"data.reading.{text}")
+    return experiment.data.reading
+
+
 def _train(text: str) -> int | float | str:
     for kind in (int, float):
         try:
@@ -94,8 +114,8 @@ def _with_lanes(experiment: Experiment, dataset: Any) -> Experiment:
     return with_default_lanes(experiment, dataset.task.kind, stream_rows=rows, span_ns=span)
 
 
-def show_profile(data: Path, *, target: str | None, as_json: bool) -> None:
-    """Print what is known of a data set and its columns.
+def show_profile(data: Path, *, target: str | None, as_json: bool, read: list[str]) -> None:
+    """Print what is known of a data set and its columns; `read`: how its texts are written.
 
     Raises
     ------
@@ -107,7 +127,8 @@ def show_profile(data: Path, *, target: str | None, as_json: bool) -> None:
     from modellab.experiment import DataSpec, Experiment
     from modellab.replay.profiling import profiled
 
-    store = import_dataset([data.absolute()])
+    reading = reading_of(read)
+    store = import_dataset([data.absolute()], reading=reading)
     reason = "as you said"
     if target is None:
         target, reason = guess_target(store)
@@ -115,7 +136,12 @@ def show_profile(data: Path, *, target: str | None, as_json: bool) -> None:
         store.column(target)
     time = guess_time(store)
     experiment = Experiment(
-        data=DataSpec(path=str(data), target=target, time=time if time != target else None)
+        data=DataSpec(
+            path=str(data),
+            target=target,
+            time=time if time != target else None,
+            reading=reading,
+        )
     )
     found = profiled(store, experiment)
     facts = _facts(store) | {"target": target, "target_reason": reason, "time": time}

@@ -27,6 +27,9 @@ MISSING_TEXTS = (
 )  # fmt: skip
 """Texts that stand for a missing value, blanks around them not counted."""
 
+ONLY_EMPTY = ("",)
+"""What stands for a missing value where the person named the words that do: they are gone."""
+
 TRUE_TEXTS = ("1", "true", "yes", "t", "y")
 FALSE_TEXTS = ("0", "false", "no", "f", "n")
 
@@ -130,12 +133,12 @@ def as_texts(values: Array) -> Array:
     return pc.if_else(numbers.is_valid(), pc.if_else(mask, ints, numbers.cast(pa.string())), None)
 
 
-def present_texts(values: Array) -> Array:
+def present_texts(values: Array, missing: Sequence[str] = MISSING_TEXTS) -> Array:
     """Return texts without the blanks around them, null where they stand for a missing value."""
     pa, pc = arrow()
 
     trimmed = pc.utf8_trim_whitespace(as_texts(values))
-    gone = pc.is_in(trimmed, value_set=pa.array(MISSING_TEXTS, trimmed.type))
+    gone = pc.is_in(trimmed, value_set=pa.array(missing, trimmed.type))
     return pc.if_else(gone, pa.scalar(None, trimmed.type), trimmed)
 
 
@@ -218,7 +221,9 @@ def _finished(numbers: Array, present: Array) -> Converted:
     return Converted(values, mask, n_infinite)
 
 
-def as_numbers(values: Array, decimal_comma: bool = False) -> Converted:
+def as_numbers(
+    values: Array, decimal_comma: bool = False, missing: Sequence[str] = MISSING_TEXTS
+) -> Converted:
     """Return any column as float64.
 
     Texts are read with a point (or a comma, if asked); booleans are 0 and 1; times are seconds
@@ -233,7 +238,7 @@ def as_numbers(values: Array, decimal_comma: bool = False) -> Converted:
         numbers = plain_numbers(texts)
         if numbers is not None:
             return _finished(numbers, present)
-        texts = present_texts(texts)
+        texts = present_texts(texts, missing)
         present = texts.is_valid()
         if decimal_comma:
             texts = pc.replace_substring(texts, ",", ".")
@@ -254,7 +259,7 @@ def as_numbers(values: Array, decimal_comma: bool = False) -> Converted:
     return _finished(pc.cast(values, pa.float64(), safe=False), present)
 
 
-def as_times(values: Array, unit: str = "s") -> Converted:
+def as_times(values: Array, unit: str = "s", missing: Sequence[str] = MISSING_TEXTS) -> Converted:
     """Return any column as nanoseconds since 1970 in UTC; times without a zone are taken as UTC.
 
     Parameters
@@ -264,13 +269,15 @@ def as_times(values: Array, unit: str = "s") -> Converted:
     unit
         ``s``, ``ms``, ``us`` or ``ns`` since 1970, ``year``, or ``yyyymmdd`` (see
         `number_time_unit`).
+    missing
+        Texts that stand for a missing value.
     """
     pa, pc = arrow()
 
     target = pa.timestamp("ns", "UTC")
     kind, t = values.type, pa.types
     if is_text(kind):
-        texts = present_texts(values).cast(pa.string())
+        texts = present_texts(values, missing).cast(pa.string())
         present = texts.is_valid()
         texts = pc.if_else(time_mask(texts), texts, pa.scalar(None, texts.type))
         texts = pc.replace_substring(texts, "/", "-")
@@ -367,7 +374,7 @@ def _numbers_to_ns(numbers: NDArray[Any], unit: str) -> tuple[NDArray[np.int64],
     return nanos, good
 
 
-def as_booleans(values: Array) -> Converted:
+def as_booleans(values: Array, missing: Sequence[str] = MISSING_TEXTS) -> Converted:
     """Return any column as true and false: 1/0, true/false, yes/no, t/f, y/n."""
     pa, pc = arrow()
 
@@ -375,7 +382,7 @@ def as_booleans(values: Array) -> Converted:
     if pa.types.is_boolean(kind):
         return Converted(values)
     if is_text(kind):
-        texts = pc.utf8_lower(present_texts(values))
+        texts = pc.utf8_lower(present_texts(values, missing))
         yes = pc.is_in(texts, value_set=pa.array(TRUE_TEXTS, texts.type))
         no = pc.is_in(texts, value_set=pa.array(FALSE_TEXTS, texts.type))
         present = texts.is_valid()
@@ -394,12 +401,14 @@ def as_booleans(values: Array) -> Converted:
     return _with_unfit(result, present)
 
 
-def as_categories(values: Array, levels: Sequence[str] | Array) -> Converted:
+def as_categories(
+    values: Array, levels: Sequence[str] | Array, missing: Sequence[str] = MISSING_TEXTS
+) -> Converted:
     """Return any column as codes into `levels`; what is no level is unfit."""
     pa, pc = arrow()
 
     coded = as_texts(values).dictionary_encode()
-    texts = present_texts(coded.dictionary).cast(pa.string())
+    texts = present_texts(coded.dictionary, missing).cast(pa.string())
     known = levels if isinstance(levels, pa.Array) else pa.array(levels, pa.string())
     found = pc.index_in(texts, value_set=known, skip_nulls=True).cast(pa.int32())
     codes = found.take(coded.indices)
@@ -412,13 +421,13 @@ def as_categories(values: Array, levels: Sequence[str] | Array) -> Converted:
     return Converted(pa.DictionaryArray.from_arrays(codes, known))
 
 
-def as_long_texts(values: Array) -> Converted:
+def as_long_texts(values: Array, missing: Sequence[str] = MISSING_TEXTS) -> Converted:
     """Return any column as texts, blanks kept; empty and missing texts are null."""
     pa, pc = arrow()
 
     texts = as_texts(values).cast(pa.large_string())
     trimmed = pc.utf8_trim_whitespace(texts)
-    gone = pc.is_in(trimmed, value_set=pa.array(MISSING_TEXTS, trimmed.type))
+    gone = pc.is_in(trimmed, value_set=pa.array(missing, trimmed.type))
     return Converted(pc.if_else(gone, pa.scalar(None, texts.type), texts))
 
 
@@ -428,14 +437,15 @@ def convert(
     levels: Sequence[str] | Array = (),
     decimal_comma: bool = False,
     time_unit: str = "s",
+    missing: Sequence[str] = MISSING_TEXTS,
 ) -> Converted:
-    """Return a column in the stored type of `kind`."""
+    """Return a column in the stored type of `kind`; `missing`: texts that stand for no value."""
     if kind == "number":
-        return as_numbers(values, decimal_comma)
+        return as_numbers(values, decimal_comma, missing)
     if kind == "time":
-        return as_times(values, time_unit)
+        return as_times(values, time_unit, missing)
     if kind == "boolean":
-        return as_booleans(values)
+        return as_booleans(values, missing)
     if kind == "category":
-        return as_categories(values, levels)
-    return as_long_texts(values)
+        return as_categories(values, levels, missing)
+    return as_long_texts(values, missing)

@@ -59,7 +59,18 @@ class Layout:
     comment: str = ""
 
 
-def sniff(head: bytes, tabs_expected: bool = False, whole: bool = False) -> Layout:
+@dataclass(frozen=True)
+class Told:
+    """What is known of the layout and needs no guess; None: to be guessed."""
+
+    delimiter: str | None = None
+    comment: str | None = None
+    header: bool | None = None
+
+
+def sniff(
+    head: bytes, tabs_expected: bool = False, whole: bool = False, told: Told | None = None
+) -> Layout:
     """Guess the layout from the first bytes of a text file.
 
     Parameters
@@ -70,36 +81,44 @@ def sniff(head: bytes, tabs_expected: bool = False, whole: bool = False) -> Layo
         The file's name ends in ``.tsv`` or ``.tab``.
     whole
         `head` is the whole file.
+    told
+        What need not be guessed.
     """
+    told = told or Told()
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     body = head[mark:]
     returns = b"\n" not in body and b"\r" in body
     if returns:
         body = body.replace(b"\r", b"\n")
     blank = len(body) - len(body.lstrip(b"\r\n"))
-    comments, start = _comments(body, blank)
-    best = _best(body, start, tabs_expected, whole, comments[-1] if comments else b"")
+    sign = _COMMENT if told.comment is None else told.comment.encode()
+    comments, start = _comments(body, blank, sign)
+    above = comments[-1] if comments else b""
+    best = None
+    if told.delimiter is None:
+        best = _best(body, start, tabs_expected, whole, above)
     if best is None:
-        delimiter = "\t" if tabs_expected else ","
+        delimiter = told.delimiter or ("\t" if tabs_expected else ",")
         records, first_end = _records(body, start, delimiter.encode(), whole)
     else:
         delimiter, records, first_end = best
     comment = ""
+    header = told.header
     if comments:
-        named = _named_by_comment(comments[-1], delimiter, records)
+        named = None if header is False else _named_by_comment(above, delimiter, records, sign)
         if named:
-            records, first_end = [named, *records], start
+            records, first_end, header = [named, *records], start, True
         if len(comments) > bool(named):
-            comment = _COMMENT.decode()
-    layout = _layout(delimiter, records, mark, start, first_end, body, returns)
-    return replace(layout, comment=comment)
+            comment = sign.decode()
+    layout = _layout(delimiter, records, mark, start, first_end, body, returns, header)
+    return replace(layout, comment=comment if told.comment is None else told.comment)
 
 
-def _comments(body: bytes, at: int) -> tuple[list[bytes], int]:
+def _comments(body: bytes, at: int, sign: bytes) -> tuple[list[bytes], int]:
     """Lines at the start that begin with the comment sign, and where they end."""
     found: list[bytes] = []
     start = at
-    while body.startswith(_COMMENT, at):
+    while sign and body.startswith(sign, at):
         end = body.find(b"\n", at) + 1
         if not end:
             return [], start  # nothing else is there: no comments, but rows
@@ -110,9 +129,11 @@ def _comments(body: bytes, at: int) -> tuple[list[bytes], int]:
     return (found, at) if body[at:].strip() else ([], start)
 
 
-def _named_by_comment(line: bytes, delimiter: str, records: list[list[str]]) -> list[str]:
+def _named_by_comment(
+    line: bytes, delimiter: str, records: list[list[str]], sign: bytes
+) -> list[str]:
     """Cells of a comment that names the columns of the rows below it; empty if it does not."""
-    text = line.lstrip(_COMMENT).decode("utf-8", "replace").strip(" ")
+    text = line.lstrip(sign).decode("utf-8", "replace").strip(" ")
     cells = [cell.strip().strip('"') for cell in text.split(delimiter)]
     fits = records and len(cells) == len(records[0]) > 1
     if not fits or not is_header(cells, records):
@@ -168,9 +189,11 @@ def _layout(
     first_end: int,
     body: bytes,
     returns: bool,
+    header: bool | None,
 ) -> Layout:
     first, rest = records[0], records[1:]
-    header = is_header(first, rest)
+    if header is None:
+        header = is_header(first, rest)
     row_names = False
     if header:
         names = list(first)

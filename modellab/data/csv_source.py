@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from modellab.data.arrow import arrow
+from modellab.data.csv_letters import Letters
 from modellab.data.csv_records import Block, cut_blocks, one_by_one, ragged_reason
-from modellab.data.csv_sniff import DELIMITERS, SNIFF_BYTES, Layout, sniff
+from modellab.data.csv_sniff import DELIMITERS, SNIFF_BYTES, Layout, Told, sniff
 from modellab.data.packed_source import TextFile, TextStream, encoding_of
 from modellab.data.source import BadRowSink, Chunk, SourceColumn, unique_names
-from modellab.data.text_source import KEPT_TEXT, NOT_UTF8, Cursor, TextSource, bad_row
+from modellab.data.text_source import (
+    KEPT_TEXT,
+    NOT_UTF8,
+    Cursor,
+    TextSource,
+    bad_row,
+    undecodable,
+)
 from modellab.errors import quote
+from modellab.experiment_reading import ReadingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +41,8 @@ class CsvSource(TextSource):
     encoding
         A codec's name (``"cp1252"`` for a file that turned out not to be UTF-8); None: UTF-8, or
         UTF-16 and UTF-32 where the first bytes say so.
+    reading
+        What the person said about how it is written.
 
     Raises
     ------
@@ -40,16 +52,30 @@ class CsvSource(TextSource):
 
     format = "CSV"
 
-    def __init__(self, file: TextFile | Path, encoding: str | None = None) -> None:
+    def __init__(
+        self,
+        file: TextFile | Path,
+        encoding: str | None = None,
+        reading: ReadingSpec | None = None,
+    ) -> None:
         super().__init__(file)
+        self.reading = reading = reading or ReadingSpec()
+        encoding = reading.codec or encoding
         if encoding is not None:
             self.file = self.file.encoded(encoding)
         elif self.file.encoding == "utf-8":
             self.file = self.file.encoded(encoding_of(self.file.head(4096)))
         self.encoding = self.file.encoding
+        self._letters = Letters(reading.separator, '"' if reading.mark is None else reading.mark)
+        self.file = replace(self.file, letters=self._letters)
         head = self.file.head(SNIFF_BYTES)
         tabs = self.file.ending in (".tsv", ".tab")
-        self.layout: Layout = sniff(head, tabs, whole=len(head) < SNIFF_BYTES)
+        comment = None if reading.comment is None else self._letters.to_read(reading.comment)
+        told = Told(self._letters.between, comment, reading.header)
+        self.layout: Layout = sniff(head, tabs, whole=len(head) < SNIFF_BYTES, told=told)
+        self.layout = replace(
+            self.layout, names=[self._letters.back(name) for name in self.layout.names]
+        )
         names, self.warnings = unique_names(self.layout.names, self.name)
         if self.path.suffix.lower() in (".parquet", ".pq"):
             self.warnings.append(f"{quote(self.name)} is not Parquet but text: it is read as CSV.")
@@ -63,18 +89,18 @@ class CsvSource(TextSource):
                 f"The header of {quote(self.name)} has one name fewer than its rows have cells: "
                 "the first column is taken as the names of the rows."
             )
-        if self.encoding == "cp1252":
+        if self.encoding == "cp1252" and reading.encoding is None:
             self.warnings.append(
                 f"{quote(self.name)} is not UTF-8: it is read as Windows-1252 (Western European)."
             )
-        if self.layout.comment:
+        if self.layout.comment and reading.comment is None:
             self.warnings.append(
                 f"Lines of {quote(self.name)} that begin with {self.layout.comment} are taken as "
                 "comments."
             )
         self.columns = [SourceColumn(name) for name in names]
         self.options = {
-            "delimiter": self.layout.delimiter,
+            "delimiter": self._letters.delimiter or self.layout.delimiter,
             "header": str(self.layout.has_header),
             "encoding": self.encoding,
         }
@@ -84,11 +110,13 @@ class CsvSource(TextSource):
     @property
     def delimiter_name(self) -> str:
         """The delimiter in words."""
-        return DELIMITERS[self.layout.delimiter]
+        return DELIMITERS.get(self.layout.delimiter, quote(self.options["delimiter"]))
 
-    def with_encoding(self, encoding: str) -> CsvSource:
-        """Return the same file read in another encoding."""
-        return CsvSource(self.file, encoding)
+    def with_encoding(self, encoding: str) -> CsvSource | None:
+        """Return the same file read in another encoding; None if the person chose one."""
+        if self.reading.encoding is not None:
+            return None
+        return CsvSource(self.file, encoding, self.reading)
 
     def _first_line(self) -> int:
         return self.layout.skip_lines + 1
@@ -145,9 +173,10 @@ class CsvSource(TextSource):
         )
         lines = _Lines(block, [number for number, _, _ in ragged])
         for number, reason, text in ragged:
+            text = self._letters.back(text)
             on_bad(bad_row(self.name, lines.of_record(number), reason, text))
         names = [column.name for column in self.columns]
-        columns = [column.combine_chunks() for column in table.columns]
+        columns = [self._letters.cells_back(column.combine_chunks()) for column in table.columns]
         return Chunk(pa.RecordBatch.from_arrays(columns, names=names), self.name, lines)
 
     @staticmethod
@@ -177,12 +206,14 @@ class CsvSource(TextSource):
                 rows.append([cell.decode() for cell in cells])
                 lines.append(line)
             except UnicodeDecodeError:
-                bad.append((line, NOT_UTF8, self.layout.delimiter.encode().join(cells)))
-        for line, reason, text in sorted(bad):
+                joined = self.layout.delimiter.encode().join(cells)
+                bad.append((line, undecodable(self.encoding), joined))
+        for line, reason, raw in sorted(bad):
+            text = self._letters.back(raw.decode("utf-8", "replace"))
             on_bad(bad_row(self.name, line, reason, text))
         names = [column.name for column in self.columns]
         columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-        arrays = [pa.array(list(column), pa.string()) for column in columns]
+        arrays = [self._letters.cells_back(pa.array(list(c), pa.string())) for c in columns]
         return Chunk(pa.RecordBatch.from_arrays(arrays, names=names), self.name, lines.__getitem__)
 
 

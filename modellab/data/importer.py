@@ -22,10 +22,18 @@ import numpy as np
 
 from modellab.data import leases
 from modellab.data.arrow import Array, RecordBatch, Table, arrow
-from modellab.data.convert import Converted, as_texts, convert, stored_type
+from modellab.data.convert import (
+    MISSING_TEXTS,
+    ONLY_EMPTY,
+    Converted,
+    as_texts,
+    convert,
+    stored_type,
+)
 from modellab.data.csv_source import NOT_UTF8, CsvSource
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
 from modellab.data.opening import open_source
+from modellab.data.reading_source import ToldSource, as_told
 from modellab.data.source import BadRow, Chunk, ReadProgress, Source, no_progress
 from modellab.data.store import (
     BAD_ROWS_FILE,
@@ -39,6 +47,7 @@ from modellab.data.store import (
     StoreMeta,
 )
 from modellab.errors import DataError, quote
+from modellab.experiment_reading import ReadingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +69,7 @@ def import_dataset(
     cache: Path | None = None,
     progress: ReadProgress = no_progress,
     budget_bytes: int = leases.DEFAULT_BUDGET,
+    reading: ReadingSpec | None = None,
 ) -> Store:
     """Read data files into a store, or find the store that was made of them before.
 
@@ -79,6 +89,8 @@ def import_dataset(
         Told bytes done of bytes to do; may raise `Cancelled`.
     budget_bytes
         Disk space for all stores; those not used for longest are deleted first.
+    reading
+        What the person said about how texts are written (`[data.reading]`).
 
     Raises
     ------
@@ -87,13 +99,14 @@ def import_dataset(
     Cancelled
         If `progress` raises it; nothing is left behind.
     """
-    source = open_source(paths)
+    reading = reading or ReadingSpec()
+    source = open_source(paths, reading)
     folder = leases.stores_folder(cache)
-    store = _found_or_built(source, {}, folder, progress)
+    store = _found_or_built(source, {}, folder, progress, reading)
     forced = _forced(store, kinds or {})
     if forced:
         store.close()
-        store = _found_or_built(source, forced, folder, progress)
+        store = _found_or_built(source, forced, folder, progress, reading)
     if sort_by is not None:
         store = _sorted_store(store, sort_by, kinds or {}, folder, progress)
     leases.evict(folder, budget_bytes, store.path)
@@ -119,13 +132,17 @@ def _key(*parts: object) -> str:
 
 
 def _found_or_built(
-    source: Source, forced: Mapping[str, Kind], folder: Path, progress: ReadProgress
+    source: Source,
+    forced: Mapping[str, Kind],
+    folder: Path,
+    progress: ReadProgress,
+    reading: ReadingSpec,
 ) -> Store:
     # The encoding follows from the content, so it is no part of the key.
     options = sorted((k, v) for k, v in source.options.items() if not k.endswith("encoding"))
     key = _key(source.fingerprint, source.name, options, sorted(forced.items()))
     return _opened(folder / key) or _built(
-        folder, key, lambda part: _import(source, forced, part, progress)
+        folder, key, lambda part: _import(source, forced, part, progress, reading)
     )
 
 
@@ -169,9 +186,17 @@ def no_room(folder: Path, need: int = 0) -> DataError:
     )
 
 
-def _import(source: Source, forced: Mapping[str, Kind], part: Path, told: ReadProgress) -> None:
+def _import(
+    source: Source,
+    forced: Mapping[str, Kind],
+    part: Path,
+    told: ReadProgress,
+    reading: ReadingSpec,
+) -> None:
     size = source.size_bytes
-    scanned, source = _detect(source, forced, lambda done, _, text="": told(done, 2 * size, text))
+    scanned, source = _detect(
+        source, forced, lambda done, _, text="": told(done, 2 * size, text), reading
+    )
     detected, n_rows, bad = scanned
     if not n_rows:
         raise _no_rows(source, bad)
@@ -180,16 +205,19 @@ def _import(source: Source, forced: Mapping[str, Kind], part: Path, told: ReadPr
     need = 9 * n_rows * len(detected) + (size if texts else 0)
     if shutil.disk_usage(part).free < need:
         raise no_room(part.parent, need)
-    columns = [_ColumnWriter(column.name, detected[column.name]) for column in source.columns]
+    missing = _missing_texts(reading)
+    columns = [
+        _ColumnWriter(column.name, detected[column.name], missing) for column in source.columns
+    ]
     with (
         _Writer(part, columns) as writer,
         _BadRows(part / BAD_ROWS_FILE) as bad_rows,
         _threads() as threads,
     ):
-        reading = source.chunks(
+        rows = source.chunks(
             bad_rows, lambda done, _, text="": told(size + done, 2 * size, text)
         )
-        for chunk in reading:
+        for chunk in rows:
             at = itertools.repeat(writer.rows)
             each = itertools.repeat(chunk)
             take = _ColumnWriter.take
@@ -210,6 +238,7 @@ def _import(source: Source, forced: Mapping[str, Kind], part: Path, told: ReadPr
         columns=[column.finished() for column in columns],
         warnings=source.warnings,
         bad_row_count=bad_rows.count,
+        own_missing=reading.missing is not None,
     )
     leases.write_json(part / META_FILE, meta)
     told(2 * size, 2 * size)
@@ -219,12 +248,16 @@ _Scanned = tuple[dict[str, Detected], int, list[BadRow]]
 
 
 def _detect(
-    source: Source, forced: Mapping[str, Kind], told: ReadProgress
+    source: Source, forced: Mapping[str, Kind], told: ReadProgress, reading: ReadingSpec
 ) -> tuple[_Scanned, Source]:
     """First pass: what each column is, the number of rows, and the first bad rows."""
     names = [column.name for column in source.columns]
     delimiters = [value for key, value in source.options.items() if key.endswith("delimiter")]
     comma = bool(delimiters) and "," not in delimiters
+    meant = reading.decimal == ","
+    if reading.decimal is not None:
+        comma = meant
+    missing = _missing_texts(reading)
     # Texts of a file that declares no types may be anything; declared texts are meant as texts.
     typed = {column.name: column.type is not None for column in source.columns}
     bad: list[BadRow] = []
@@ -238,15 +271,18 @@ def _detect(
         if len(bad) < 10:
             bad.append(row)
 
-    detectors = {name: KindDetector(typed[name], comma) for name in names}
+    detectors = {
+        name: KindDetector(typed[name], comma, comma_meant=meant, missing=missing) for name in names
+    }
     n_rows = 0
     with _threads() as threads:
         for chunk in source.chunks(note_bad, told):
             n_rows += len(chunk.batch)
             deque(threads.map(KindDetector.update, detectors.values(), chunk.batch.columns), 0)
     not_utf8 = undecodable > _RECODE_SHARE * (n_rows + set_aside)
-    if isinstance(source, CsvSource) and source.encoding == "utf-8" and not_utf8:
-        return _detect(source.with_encoding("cp1252"), forced, told)
+    recoded = _recoded(source, reading) if not_utf8 else None
+    if recoded is not None:
+        return _detect(recoded, forced, told, reading)
     detected: dict[str, Detected] = {}
     again: list[str] = []
     for name, detector in detectors.items():
@@ -255,13 +291,30 @@ def _detect(
         except NeedsRecount:
             again.append(name)
     if again:
-        detectors = {name: KindDetector(typed[name], comma, recount=True) for name in again}
+        detectors = {
+            name: KindDetector(typed[name], comma, True, comma_meant=meant, missing=missing)
+            for name in again
+        }
         for chunk in source.chunks(None, told):
             for name, detector in detectors.items():
                 detector.update(chunk.batch.column(name))
         for name, detector in detectors.items():
             detected[name] = detector.finish(forced.get(name))
     return (detected, n_rows, bad), source
+
+
+def _missing_texts(reading: ReadingSpec) -> Sequence[str]:
+    """What stands for a missing value; the words that the person named are gone by now."""
+    return MISSING_TEXTS if reading.missing is None else ONLY_EMPTY
+
+
+def _recoded(source: Source, reading: ReadingSpec) -> Source | None:
+    """Return a text that is not UTF-8 as Windows-1252; None if that is not to be tried."""
+    inner = source.source if isinstance(source, ToldSource) else source
+    if not isinstance(inner, CsvSource) or inner.encoding != "utf-8":
+        return None
+    recoded = inner.with_encoding("cp1252")
+    return None if recoded is None else as_told(recoded, reading)
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -286,8 +339,9 @@ def _no_rows(source: Source, bad: list[BadRow]) -> DataError:
 class _ColumnWriter:
     """Converts one column chunk by chunk and keeps count of what did not fit."""
 
-    def __init__(self, name: str, found: Detected) -> None:
+    def __init__(self, name: str, found: Detected, missing: Sequence[str]) -> None:
         self.name = name
+        self._missing_texts = missing
         self.found = found
         pa, _ = arrow()
         self._levels = pa.array(found.levels or [], pa.string())
@@ -299,7 +353,14 @@ class _ColumnWriter:
 
     def take(self, chunk: Chunk, values: Array, position: int) -> Array:
         """Return the stored values of a chunk's column."""
-        done: Converted = convert(values, self.found.kind, self._levels, self.found.decimal_comma)
+        found = self.found
+        done: Converted = convert(
+            values,
+            found.kind,
+            self._levels,
+            found.decimal_comma,
+            missing=self._missing_texts,
+        )
         self.missing += done.values.null_count
         self.infinite += done.infinite
         if done.unfit is not None:

@@ -12,6 +12,7 @@ from modellab.data.arrow import Array, arrow
 from modellab.data.convert import (
     EXACT_WHOLE,
     FALSE_TEXTS,
+    MISSING_TEXTS,
     TRUE_TEXTS,
     as_numbers,
     as_texts,
@@ -26,6 +27,8 @@ from modellab.data.convert import (
 from modellab.experiment import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 MAX_LEVELS = 100_000
@@ -102,12 +105,23 @@ class KindDetector:
         A comma may be a decimal sign (the file's delimiter is another).
     recount
         Count different texts from the first to the last value, whatever they look like.
+    comma_meant
+        The comma is the decimal sign, however many numbers have one.
+    missing
+        Texts that stand for a missing value.
     """
 
     def __init__(
-        self, typed: bool = False, decimal_comma: bool = False, recount: bool = False
+        self,
+        typed: bool = False,
+        decimal_comma: bool = False,
+        recount: bool = False,
+        comma_meant: bool = False,
+        missing: Sequence[str] = MISSING_TEXTS,
     ) -> None:
         self._typed = typed
+        self._comma_meant = comma_meant
+        self._missing = missing
         self._comma_allowed = decimal_comma
         self._recount = recount
         self.rows = 0
@@ -187,7 +201,7 @@ class KindDetector:
             unique, counts = counted.field("values"), counted.field("counts")
         else:
             unique, counts = values, pa.array(np.ones(len(values), np.int64))
-        texts = present_texts(unique)
+        texts = present_texts(unique, self._missing)
         there = texts.is_valid()
         empty = pc.equal(pc.binary_length(unique), 0)
         self._missing_words += _weigh(counts, pc.and_not(pc.invert(there), empty))
@@ -230,7 +244,7 @@ class KindDetector:
         if pc.any(readable).as_py():
             numbers = texts.filter(readable)
             self._leading_zeros = self._leading_zeros or has_leading_zeros(numbers)
-            found = as_numbers(numbers, decimal_comma=self._comma_wins())
+            found = as_numbers(numbers, self._comma_wins(), self._missing)
             weights = counts.filter(readable)
             self._infinite += _weigh(weights, pc.is_null(found.values))
             self._update_numbers(found.values.drop_null().to_numpy(zero_copy_only=False))
@@ -285,7 +299,8 @@ class KindDetector:
         )
 
     def _comma_wins(self) -> bool:
-        return self._comma_allowed and self._comma_numbers > self._numbers
+        more = self._comma_meant or self._comma_numbers > self._numbers
+        return self._comma_allowed and more
 
     def _fits(self, count: int) -> bool:
         return count >= FIT_SHARE * self.present

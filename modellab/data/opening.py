@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from modellab.data.endings import READABLE
 from modellab.data.hive_source import partition_of, with_partitions
 from modellab.data.packed_source import TextFile, encoding_of, packing_of, zip_texts
+from modellab.data.reading_source import as_told
 from modellab.data.source import (
     BadRowSink,
     Chunk,
@@ -29,6 +30,7 @@ from modellab.data.source import (
     refuse_unless_text,
 )
 from modellab.errors import DataError, quote
+from modellab.experiment_reading import ReadingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,18 +40,22 @@ INNER = "::"
 """Between a file and the part of it that is meant."""
 
 
-def open_source(paths: str | Path | Sequence[str | Path]) -> Source:
+def open_source(
+    paths: str | Path | Sequence[str | Path], reading: ReadingSpec | None = None
+) -> Source:
     """Open one file, a list of files, a folder, or a glob pattern as one data set.
 
     Several files are read one after the other in the order given (folders and patterns: by name,
     numbers in names counted as numbers); they must have the same columns. A folder of folders
-    called ``key=value`` (Hive partitions) is read whole, each key a column.
+    called ``key=value`` (Hive partitions) is read whole, each key a column. `reading`: what the
+    person said about how texts are written; the rest is found out.
 
     Raises
     ------
     DataError
         If nothing is there, a file cannot be read, or the files do not fit together.
     """
+    reading = reading or ReadingSpec()
     wanted = [paths] if isinstance(paths, str | Path) else list(paths)
     if not wanted:
         raise DataError("No data file was named.")
@@ -64,14 +70,14 @@ def open_source(paths: str | Path | Sequence[str | Path]) -> Source:
     sources = [
         with_partitions(source, path, roots.get(path))
         for path, inner in files
-        for source in _open_file(path, inner)
+        for source in _open_file(path, inner, reading)
     ]
     if len(sources) == 1:
-        return sources[0]
+        return as_told(sources[0], reading)
     name = sources[0].name
     only = Path(wanted[0])
     label = only.name if len(wanted) == 1 and only.exists() else f"{name} + {len(sources) - 1} more"
-    return _joined(sources, label)
+    return as_told(_joined(sources, label), reading)
 
 
 def split_inner(path: str | Path) -> tuple[Path, str]:
@@ -152,7 +158,7 @@ def _counted(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdigit() and p.isascii() else (1, 0, p) for p in parts]
 
 
-def _open_file(path: Path, inner: str = "") -> list[Source]:
+def _open_file(path: Path, inner: str, reading: ReadingSpec) -> list[Source]:
     try:
         size = path.stat().st_size
         if not path.is_file():
@@ -166,31 +172,35 @@ def _open_file(path: Path, inner: str = "") -> list[Source]:
         raise DataError(f"{quote(path.name)} is empty: it has neither a header nor rows.")
     if head.startswith(b"PAR1"):
         _no_inner(path, inner, "a Parquet file")
+        _no_reading(path, reading, "a Parquet file")
         from modellab.data.parquet_source import ParquetSource
 
         return [ParquetSource(path)]
-    binary = _open_binary(path, head, inner)
+    binary = _open_binary(path, head, inner, reading)
     if binary is not None:
         return [binary]
     packing = packing_of(head)
     texts = zip_texts(path, inner) if packing == "zip" else [TextFile(path, packing)]
     if packing != "zip":
         _no_inner(path, inner, "a file of one table")
-    return [_open_text(text) for text in texts]
+    return [_open_text(text, reading) for text in texts]
 
 
-def _open_binary(path: Path, head: bytes, inner: str) -> Source | None:
+def _open_binary(path: Path, head: bytes, inner: str, reading: ReadingSpec) -> Source | None:
     """Open a file that tells by its first bytes that it is no text; None if it does not."""
     if head.startswith((b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
         _no_inner(path, inner, "an Arrow file")
+        _no_reading(path, reading, "an Arrow file")
         from modellab.data.arrow_source import ArrowSource
 
         return ArrowSource(path)
     if head.startswith(b"SQLite format 3\0"):
+        _no_reading(path, reading, "an SQLite database")
         from modellab.data.sqlite_source import SqliteSource
 
         return SqliteSource(path, inner)
     if head[8:12] == b"DUCK":
+        _no_reading(path, reading, "a DuckDB database")
         from modellab.data.duckdb_source import DuckdbSource
 
         return DuckdbSource(path, inner)
@@ -199,7 +209,8 @@ def _open_binary(path: Path, head: bytes, inner: str) -> Source | None:
 
         kind = workbook_kind(path)
         if kind:
-            return WorkbookSource(path, inner, kind)
+            _no_reading(path, reading, "a workbook", header=True)
+            return WorkbookSource(path, inner, kind, reading.header)
     return None
 
 
@@ -210,9 +221,26 @@ def _no_inner(path: Path, inner: str, what: str) -> None:
         )
 
 
-def _open_text(file: TextFile) -> Source:
+def _no_reading(path: Path, reading: ReadingSpec, what: str, header: bool = False) -> None:
+    """Refuse what was said about texts for a file that is none."""
+    said = {
+        "delimiter": reading.delimiter is not None,
+        "quote": reading.quote is not None,
+        "comment": reading.comment is not None,
+        "encoding": reading.encoding is not None,
+        "header": reading.header is not None and not header,
+    }
+    key = next((key for key, given in said.items() if given), None)
+    if key:
+        raise DataError(
+            f"{quote(path.name)} is {what}, which has no {key} to choose: leave "
+            f"data.reading.{key} away."
+        )
+
+
+def _open_text(file: TextFile, reading: ReadingSpec) -> Source:
     raw = file.head(HEAD_BYTES)
-    file = file.encoded(encoding_of(raw))
+    file = file.encoded(reading.codec or encoding_of(raw))
     head = file.head(HEAD_BYTES) if file.encoding != "utf-8" else raw
     refuse_unless_text(file.path, head, file.packing, file.name)
     from modellab.data.arff_source import ArffSource, is_arff
@@ -220,6 +248,8 @@ def _open_text(file: TextFile) -> Source:
     from modellab.data.json_source import JsonArraySource, JsonLinesSource, json_kind
     from modellab.data.libsvm_source import LibsvmSource, is_libsvm
 
+    if reading.delimited or reading.header is not None:
+        return CsvSource(file, reading=reading)
     if is_arff(head):
         return ArffSource(file)
     kind = json_kind(head, file.ending)
@@ -232,7 +262,7 @@ def _open_text(file: TextFile) -> Source:
             f"{quote(file.name)} is one JSON value, not a list of rows: save the rows as an array "
             "of objects, or as JSON lines."
         )
-    return LibsvmSource(file) if is_libsvm(head) else CsvSource(file)
+    return LibsvmSource(file) if is_libsvm(head) else CsvSource(file, reading=reading)
 
 
 @dataclass

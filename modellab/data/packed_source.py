@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from modellab.data.csv_letters import AS_IT_IS, Letters
 from modellab.data.source import FileState, cannot_read
 from modellab.errors import DataError, quote
 
@@ -91,6 +92,8 @@ class TextFile:
         A codec's name; ``cp1252`` reads any bytes.
     chosen
         The member is one of several, so that its name counts.
+    letters
+        How its delimiters and quotation marks are rewritten.
     """
 
     path: Path
@@ -98,6 +101,7 @@ class TextFile:
     member: str = ""
     encoding: str = "utf-8"
     chosen: bool = False
+    letters: Letters = AS_IT_IS
 
     @property
     def name(self) -> str:
@@ -175,7 +179,7 @@ class TextStream:
             raise
         self._size = FileState.of(file.path).size
         self._out = 0
-        self._recode = _recoder(file.encoding)
+        self._recode = _rewritten(_recoder(file.encoding), file.letters)
         self._ahead = b""
 
     def __enter__(self) -> TextStream:
@@ -316,8 +320,28 @@ def _recoder(encoding: str) -> Callable[[bytes, bool], bytes]:
         table = [bytes([b]).decode("cp1252", "replace") for b in range(256)]
         letters = {b: chr(b) if c == "\ufffd" else c for b, c in enumerate(table)}
         return lambda data, _: data.decode("latin-1").translate(letters).encode()
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    return lambda data, final: decoder.decode(data, final).encode("utf-8", "replace")
+    decoder = codecs.getincrementaldecoder(encoding)(_FLAG)
+    return lambda data, final: decoder.decode(data, final).encode("utf-8", "surrogatepass")
+
+
+def _flag(error: UnicodeError) -> tuple[str, int]:
+    """Let what cannot be decoded become what is no UTF-8: its row is then set aside."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff", error.end
+
+
+_FLAG = "modellab.flag"
+codecs.register_error(_FLAG, _flag)
+
+
+def _rewritten(
+    recode: Callable[[bytes, bool], bytes], letters: Letters
+) -> Callable[[bytes, bool], bytes]:
+    if letters.plain:
+        return recode
+    rewrite = letters.rewriter()
+    return lambda data, final: rewrite(recode(data, final), final)
 
 
 def zip_members(path: Path) -> list[zipfile.ZipInfo]:

@@ -12,7 +12,15 @@ import msgspec
 import numpy as np
 
 from modellab.data.arrow import Array, RecordBatch, Table, arrow
-from modellab.data.convert import as_texts, convert, number_time_unit, present_texts, stored_type
+from modellab.data.convert import (
+    MISSING_TEXTS,
+    ONLY_EMPTY,
+    as_texts,
+    convert,
+    number_time_unit,
+    present_texts,
+    stored_type,
+)
 from modellab.data.kinds import MAX_LEVELS, sort_levels
 from modellab.data.leases import Lease
 from modellab.data.source import BadRow
@@ -87,7 +95,10 @@ class StoredColumn(msgspec.Struct, frozen=True):
 
 
 class StoreMeta(msgspec.Struct, frozen=True):
-    """All about a store but its values (``store.json``)."""
+    """All about a store but its values (``store.json``).
+
+    `own_missing`: the person named the words for missing values, so that no other word is one.
+    """
 
     version: int
     name: str
@@ -101,6 +112,7 @@ class StoreMeta(msgspec.Struct, frozen=True):
     bad_row_count: int = 0
     sort_by: str | None = None
     sorted_missing: int = 0
+    own_missing: bool = False
 
 
 class Store:
@@ -139,6 +151,7 @@ class Store:
                 "open the data file again.",
                 detail=str(error),
             ) from error
+        self._missing = ONLY_EMPTY if self.meta.own_missing else MISSING_TEXTS
         self._by_name = {column.name: column for column in self.meta.columns}
         self._index = {column.name: k for k, column in enumerate(self.meta.columns)}
 
@@ -316,7 +329,7 @@ class Store:
         found: set[str] = set()
         for start in range(0, self.n_rows, BATCH_ROWS):
             values = self.column_as(column.name, column.kind, start, start + BATCH_ROWS)
-            texts = present_texts(as_texts(pc.unique(values.drop_null())))
+            texts = present_texts(as_texts(pc.unique(values.drop_null())), self._missing)
             found.update(pc.unique(texts.drop_null()).to_pylist())
             if len(found) > MAX_LEVELS:
                 raise DataError(
@@ -342,10 +355,9 @@ class Store:
             values = spelled.take(pc.cast(pc.cast(values, pa.int8()), pa.int32()))
         if column.kind == "category" and kind != "category":
             # Every value is converted once, not every row.
-            return convert(values.dictionary, kind, levels, time_unit=unit).values.take(
-                values.indices
-            )
-        return convert(values, kind, levels, time_unit=unit).values
+            every = convert(values.dictionary, kind, levels, time_unit=unit, missing=self._missing)
+            return every.values.take(values.indices)
+        return convert(values, kind, levels, time_unit=unit, missing=self._missing).values
 
     def _batch(self, number: int) -> RecordBatch:
         with self._lock:

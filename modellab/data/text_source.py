@@ -32,6 +32,11 @@ NOT_UTF8 = "bytes that are not UTF-8 text"
 BLOCK_BYTES = 2**21
 
 
+def undecodable(encoding: str) -> str:
+    """Return the reason for setting a row aside that cannot be decoded."""
+    return NOT_UTF8 if encoding == "utf-8" else f"bytes that are not {encoding} text"
+
+
 @dataclass
 class Cursor:
     """Where reading is: the line at which the piece in work begins, from 1."""

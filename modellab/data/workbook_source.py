@@ -75,6 +75,8 @@ class WorkbookSource:
         Name of the sheet; empty: the only one that is filled.
     kind
         As `workbook_kind` tells it.
+    header
+        Whether the first row that is filled holds the names; None: found out.
 
     Raises
     ------
@@ -82,7 +84,9 @@ class WorkbookSource:
         If the workbook is damaged or too large, or it is not clear which sheet is meant.
     """
 
-    def __init__(self, path: Path, sheet: str = "", kind: str = "xlsx") -> None:
+    def __init__(
+        self, path: Path, sheet: str = "", kind: str = "xlsx", header: bool | None = None
+    ) -> None:
         self.path = path
         self.format = "ODS" if kind == "ods" else "Excel"
         self._state = FileState.of(path)
@@ -108,7 +112,8 @@ class WorkbookSource:
         if not head:
             raise DataError(f"{quote(self.name)} is empty: it has neither a header nor rows.")
         texts = [[cell or "" for cell in row] for row in head]
-        header = is_header(texts[0], texts[1:])
+        if header is None:
+            header = is_header(texts[0], texts[1:])
         width = len(texts[0])
         given = texts[0] if header else [f"column_{k + 1}" for k in range(width)]
         names, self.warnings = unique_names(given, self.name)

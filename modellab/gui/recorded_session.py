@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from modellab.gui.session import Session
     from modellab.gui.session_deployment import Deployment
     from modellab.gui.window import MainWindow
-    from modellab.replay.protocol import LaneNews, Telemetry
+    from modellab.replay.protocol import FeatureDriftNews, LaneNews, Telemetry
 
 
 class _NoEngine:
@@ -70,6 +70,7 @@ def recorded_session(experiment: Experiment, results: Path) -> Session:
         warnings=[],
     )
     live = Deployment(done, "")
+    live.recorded = True
     session.experiment, session.deployment = experiment, live
     names = [name for name, lane in live.lanes.items() if not lane.baseline]
     live.selected = session._first_shown(names)
@@ -111,8 +112,27 @@ def _telemetry(found: Recorded, live: Deployment, experiment: Experiment) -> Tel
         ],
         parameters=parameters,
         events=[EventRecord(**event) for event in found.events],
+        feature_drift=_drift_news(found),
         events_from=0,
         curves_reset=True,
+    )
+
+
+def _drift_news(found: Recorded) -> FeatureDriftNews | None:
+    """Return the checks of the columns as the engine would have told them."""
+    from modellab.replay.protocol import FeatureDriftNews, pack
+
+    drift = found.feature_drift
+    if drift is None:
+        return None
+    return FeatureDriftNews(
+        columns=drift.columns,
+        tests=drift.tests,
+        threshold=drift.thresholds,
+        from_index=0,
+        positions=pack(drift.positions),
+        score=pack(drift.score),
+        psi=pack(drift.psi),
     )
 
 
@@ -145,15 +165,18 @@ def _news(lane: dict[str, Any], curves: dict[str, Any], spec: LaneSpec | None) -
         cpu_fit=seconds.get("fit", 0.0),
         model_bytes=lane["model_bytes"],
         cost=lane["cost"]["total"] or 0.0,
-        settings={} if spec is None else _settings(spec),
-        rates=None,
+        settings={} if spec is None else _settings(spec, "rates" in lane),
+        rates=lane.get("rates"),
         curves={key: value for key, value in shown.items() if value is not None},
         metrics=metrics,
     )
 
 
-def _settings(spec: LaneSpec) -> dict[str, Scalar]:
-    """Return the settings that a lane began with, as far as the inspector shows them."""
+def _settings(spec: LaneSpec, rates: bool) -> dict[str, Scalar]:
+    """Return the settings that a lane began with, as far as the inspector shows them.
+
+    Without `rates` the results do not tell how other learning rates did: nothing is said of them.
+    """
     import msgspec
 
     from modellab.learners.catalogue import CATALOGUE
@@ -161,6 +184,8 @@ def _settings(spec: LaneSpec) -> dict[str, Scalar]:
     entry = CATALOGUE.get(spec.learner.kind)
     live = [p for p in entry.parameters if p.live] if entry is not None else []
     found = {p.name: spec.learner.params.get(p.name, p.default) for p in live}
+    if not rates:
+        found.pop("track_rates", None)
     policy = msgspec.structs.asdict(spec.policy)
     return {name: value for name, value in {**found, **policy}.items() if value is not None}
 
@@ -177,7 +202,10 @@ def _times(experiment: Experiment) -> list[int]:
         return []
     try:
         store = import_dataset(
-            data.paths, kinds=data.kinds, sort_by=data.time if data.sort else None
+            data.paths,
+            kinds=data.kinds,
+            sort_by=data.time if data.sort else None,
+            reading=data.reading,
         )
         dataset = Dataset.build(store, data, experiment.split)
         return sampled_times(store.n_rows, dataset.times)

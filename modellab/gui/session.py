@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab import paths
 from modellab.errors import LabError, quote
-from modellab.experiment import Experiment, LearnerSpec, check, replace
+from modellab.experiment import DataSpec, Experiment, LearnerSpec, check, replace
 from modellab.gui import session_kept as kept
 from modellab.gui import session_saving as saving
 from modellab.gui.session_core import struct_of
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from modellab.gui.session_jobs import Job
 
 __all__ = ["Session"]
+
+
+def _how_read(data: DataSpec) -> tuple[object, ...]:
+    """What of an experiment says how its files become a data set."""
+    return (data.sort, data.sort and data.time, data.reading)
 
 
 class Session(DataPart):
@@ -123,11 +128,7 @@ class Session(DataPart):
         self.topics.publish("experiment")
         self.topics.publish("trainings")
         self.topics.publish("deployment")
-        resort = (after.data.sort, after.data.sort and after.data.time) != (
-            before.data.sort,
-            before.data.sort and before.data.time,
-        )
-        if resort:
+        if _how_read(after.data) != _how_read(before.data):
             places = [Path(p) for p in after.data.paths]
             self._open(places, Opening(after, None, None, [], reread=True))
         elif (after.data, after.split) != (before.data, before.split):

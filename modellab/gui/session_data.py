@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.errors import LabError, quote
-from modellab.experiment import DataSpec, Experiment, SplitSpec, replace
+from modellab.experiment import DataSpec, Experiment, ReadingSpec, SplitSpec, replace
 from modellab.gui import session_kept as kept
 from modellab.gui import session_saving as saving
 from modellab.gui.session_core import Client, struct_of
@@ -257,6 +257,7 @@ class DataPart(ReplayPart):
             paths=[str(p) for p in places],
             kinds=dict(spec.kinds) if spec is not None else {},
             sort_by=spec.time if spec is not None and spec.sort else None,
+            reading=spec.reading if spec is not None else ReadingSpec(),
         )
         self._opening = opening
         shown = places[0].name if len(places) == 1 else f"{len(places)} files"
@@ -305,6 +306,7 @@ class DataPart(ReplayPart):
             self._opening = None
         if opening.reread:
             self.data = data
+            self._fit_columns(data)
             self.topics.publish("data")
             self._ask_profile()
             return
@@ -329,6 +331,24 @@ class DataPart(ReplayPart):
         for topic in ("data", "experiment", "trainings", "deployment", "profile"):
             self.topics.publish(topic)
         self._ask_profile()
+
+    def _fit_columns(self, data: DataSummary) -> None:
+        """Let the experiment name columns that are there, now that the file is read otherwise."""
+        experiment = self.experiment
+        names = {column.name for column in data.columns}
+        if experiment is None or experiment.data.target in names:
+            return
+        time = experiment.data.time if experiment.data.time in names else data.guessed_time
+        target = data.guessed_target
+        spec = replace(
+            experiment.data,
+            target=target,
+            time=time if time != target else None,
+            ignore=[name for name in experiment.data.ignore if name in names and name != target],
+            kinds={name: kind for name, kind in experiment.data.kinds.items() if name in names},
+        )
+        self.target_guessed = True
+        self._set_experiment(replace(experiment, data=spec))
 
     def _leave(self) -> None:
         """Leave the present experiment: what was not saved is kept and can be had back."""
@@ -497,6 +517,7 @@ class DataPart(ReplayPart):
                 paths=list(self.data.paths),
                 kinds=dict(spec.kinds),
                 sort_by=spec.time if spec.sort else None,
+                reading=spec.reading,
             ),
             "open",
             "Starting the engine again",

@@ -134,12 +134,13 @@ class Jobs:
         sort_by = data.time if data.sort else None
         with self._guard:
             store, opened = self._store, self._opened
-        same = opened is not None and (opened.sort_by, opened.kinds) == (sort_by, data.kinds)
+        how = (sort_by, data.kinds, data.reading)
+        same = opened is not None and (opened.sort_by, opened.kinds, opened.reading) == how
         if store is not None and opened is not None and same:
             named = [str(Path(p)) for p in data.paths]
             if named in ([str(Path(p)) for p in opened.paths], store.source_paths):
                 return store
-        wanted = OpenData(paths=data.paths, kinds=data.kinds, sort_by=sort_by)
+        wanted = OpenData(paths=data.paths, kinds=data.kinds, sort_by=sort_by, reading=data.reading)
         return _import(wanted, job)
 
     def _profile(self, command: ProfileData, job: Job) -> ProfileSummary:
@@ -316,6 +317,7 @@ def _import(command: OpenData, job: Job) -> Store:
         kinds=command.kinds,
         sort_by=command.sort_by,
         progress=job.progress,
+        reading=command.reading,
     )
 
 

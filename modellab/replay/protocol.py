@@ -27,6 +27,7 @@ from modellab.experiment import (
     LaneSpec,
     LearnerSpec,
     PriceSpec,
+    ReadingSpec,
     Scalar,
 )
 
@@ -50,6 +51,7 @@ class OpenData(Command):
     paths: list[str]
     kinds: dict[str, Kind] = {}
     sort_by: str | None = None
+    reading: ReadingSpec = ReadingSpec()
 
 
 class ProfileData(Command):

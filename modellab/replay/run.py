@@ -63,6 +63,7 @@ class LaneResult:
     `evidence`: what a verdict needs to know of it, single losses and alarms among that. `regret`:
     against the hindsight optimum's lane, None without one. `quarantine`: position and reason of
     the rows that its guard kept back (as many as are kept; all are counted in `quarantined`).
+    `rates`: how the learning rates that it carried along did over the last rows, None without any.
     """
 
     spec: LaneSpec
@@ -89,6 +90,7 @@ class LaneResult:
     staleness: float | None = None
     regret: float | None = None
     quarantine: list[tuple[int, str]] = field(default_factory=list)
+    rates: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -188,6 +190,7 @@ def open_data(experiment: Experiment, base: Path, progress: Progress = no_progre
         kinds=data.kinds,
         sort_by=data.time if data.sort else None,
         progress=progress,
+        reading=data.reading,
     )
 
 
@@ -408,6 +411,7 @@ def _lane_result(replay: Replay, name: str, state: LaneState, evidence: LaneEvid
         staleness=state.staleness,
         regret=state.regret,
         quarantine=replay.ask(name, "quarantine")[1],
+        rates=state.rates,
     )
 
 
