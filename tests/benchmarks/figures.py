@@ -7,8 +7,9 @@ A benchmark is a module ``bench_NAME.py`` beside this file with one function::
 It yields a `Figure` as soon as it is measured (a list will do as well), so that what was measured
 before something broke is kept. It measures less when ``options.quick`` is set: under five seconds
 in all, on small data, only to show that it works. Scratch files go into ``options.folder``, which
-exists, is empty and is thrown away; MODELLAB_HOME already points into it. What cannot be measured
-here (a peer that is not installed, no Java) is yielded as `missing`, never left out. It ends with::
+exists, is empty and is thrown away; MODELLAB_HOME lies beside it. What cannot be measured here (a
+peer that is not installed, no Java) is yielded as `missing`, never left out. Groups of figures that
+may fail one by one go through `each`. It ends with::
 
     if __name__ == "__main__":
         figures.main(measure)
@@ -29,12 +30,13 @@ import statistics
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,17 @@ def in_turn(
         median(b for _, b in pairs),
         median(a / b for a, b in pairs),
     )
+
+
+def each(options: Options, *groups: Callable[[Options], Iterable[Figure]]) -> Iterator[Figure]:
+    """The figures of one group after the other; one that fails is told, and the next goes on."""
+    for group in groups:
+        try:
+            yield from group(options)
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            about = (group.__doc__ or group.__name__).splitlines()[0].rstrip(".")
+            yield missing(about, f"it failed: {type(error).__name__}: {error}")
 
 
 def as_text(value: float) -> str:
