@@ -129,7 +129,7 @@ def each(options: Options, *groups: Callable[[Options], Iterable[Figure]]) -> It
     for group in groups:
         try:
             yield from group(options)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - told in the table
             traceback.print_exc()
             about = (group.__doc__ or group.__name__).splitlines()[0].rstrip(".")
             yield missing(about, f"it failed: {type(error).__name__}: {error}")
