@@ -146,7 +146,10 @@ def offer_crashes(crashes: Sequence[CrashReport]) -> None:
         if last.faulted
         else "Model Lab was ended from outside last time. Unsaved work is on the start page."
     )
-    notifications().warning(sentence, detail="\n\n".join(crash.text for crash in crashes))
+    told = "\n\n".join(f"{crash.text}\nKept as {crash.path}" for crash in crashes)
+    notifications().warning(
+        sentence, detail=f"{told}\n\nNothing was sent. Copy this if you want to report it."
+    )
 
 
 def memory_for_engine() -> None:

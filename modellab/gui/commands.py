@@ -322,6 +322,12 @@ def _window(window: MainWindow) -> list[Action]:
     ]
 
 
+def _check_updates(window: MainWindow) -> None:
+    from modellab.gui.updates import check_for
+
+    check_for(window, settings().preferences.update_address)
+
+
 def _help(window: MainWindow) -> list[Action]:
     return [
         Action(
@@ -350,6 +356,22 @@ def _help(window: MainWindow) -> list[Action]:
             "",
             "file-text",
             "Help",
+            group=1,
+        ),
+        Action(
+            "help.updates",
+            "Check for &updates",
+            "Read whether there is a newer version, at the address set in the preferences.\n"
+            "Nothing is sent or installed.",
+            partial(_check_updates, window),
+            "",
+            "arrows-clockwise",
+            "Help",
+            lambda: (
+                None
+                if settings().preferences.update_address
+                else "Off: no address for updates is set in the preferences."
+            ),
             group=1,
         ),
         Action(

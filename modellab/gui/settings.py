@@ -24,6 +24,7 @@ MOST_RECENT = 12
 
 Share = Annotated[float, msgspec.Meta(ge=0.02, le=0.9)]
 TextScale = Annotated[float, msgspec.Meta(ge=0.9, le=1.5)]
+Address = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class Preferences(msgspec.Struct, kw_only=True):
@@ -35,6 +36,8 @@ class Preferences(msgspec.Struct, kw_only=True):
     """Share of this computer's memory that training may use."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """Processes that the lanes of a replay are spread over."""
+    update_address: Address = ""
+    """Where “Check for updates” reads; empty: nowhere, it is off."""
 
 
 class RecentItem(msgspec.Struct, kw_only=True, frozen=True):

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import psutil
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from modellab.data import leases
 from modellab.gui.kit.buttons import LinkButton, PlainButton, PrimaryButton, SegmentedControl
-from modellab.gui.kit.fields import NumberField
+from modellab.gui.kit.fields import LabeledField, NumberField
 from modellab.gui.kit.frames import Rule
-from modellab.gui.kit.text import Label, size_text
+from modellab.gui.kit.text import Label, describe, size_text
 from modellab.gui.settings import Preferences
 from modellab.gui.theme import px
+from modellab.gui.updates import why_not_address
 
 if TYPE_CHECKING:
     from modellab.gui.settings import Settings
@@ -89,6 +90,20 @@ class PreferencesDialog(QDialog):
             "Remove the stores of data sets that are not open; they are made again when needed.",
             clicked=self._clear,
         )
+        self.updates = QLineEdit(chosen.update_address)
+        self.updates.setPlaceholderText("https://…")
+        self.updates.setMaxLength(2000)
+        describe(
+            self.updates,
+            "Address for updates",
+            "Where “Check for updates” in the Help menu reads whether there is a newer version.",
+        )
+        self.updates.editingFinished.connect(self._set_address)
+        self._updates_field = LabeledField(
+            "Address for updates",
+            self.updates,
+            hint="Empty: off. Read only when you ask, in the Help menu; nothing is sent.",
+        )
         self._memory_row = _Row("Memory for training", "", self.memory)
         self._cache_row = _Row("Kept data", "", self.clear)
         rows = [
@@ -102,6 +117,9 @@ class PreferencesDialog(QDialog):
             ),
             self._cache_row,
         ]
+        updates = QVBoxLayout()
+        updates.setContentsMargins(px(16), px(11), px(16), px(11))
+        updates.addWidget(self._updates_field)
         frame = QFrame()
         frame.setProperty("kind", "card")
         column = QVBoxLayout(frame)
@@ -111,6 +129,8 @@ class PreferencesDialog(QDialog):
             if place:
                 column.addWidget(Rule())
             column.addWidget(row)
+        column.addWidget(Rule())
+        column.addLayout(updates)
         usual = LinkButton(
             "Usual values", "Set everything here back to what it was at first.", clicked=self._usual
         )
@@ -134,6 +154,8 @@ class PreferencesDialog(QDialog):
         self.text_size.set_current(f"{nearest:g}")
         self.memory.set_number(chosen.memory_share * 100)
         self.workers.set_number(chosen.workers)
+        self.updates.setText(chosen.update_address)
+        self._updates_field.set_error("")
         share = size_text(self._memory * chosen.memory_share)
         self._memory_row.text.setText(
             f"{share} of {size_text(self._memory)}, from the next start of Model Lab on."
@@ -142,6 +164,13 @@ class PreferencesDialog(QDialog):
     def _set_memory(self, percent: float) -> None:
         self._store.change(memory_share=percent / 100)
         self._show()
+
+    def _set_address(self) -> None:
+        address = self.updates.text().strip()
+        wrong = why_not_address(address)
+        self._updates_field.set_error(wrong or "")
+        if wrong is None:
+            self._store.change(update_address=address)
 
     def _usual(self) -> None:
         usual = Preferences()

@@ -1,0 +1,387 @@
+"""The `.deb` tried where nothing is: a bare Debian 12, made for it by debootstrap.
+
+Installed with nothing but its declared dependencies, over an older version that a person has used;
+smoke-tested offscreen and, by an ordinary user, on a virtual screen; pictured; its first window
+timed; removed; and the files that are then there compared with those before.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Iterator, Optional
+
+from setup_env import SetupError, say
+
+SUITE = "bookworm"
+PERSON = "analyst"
+BROUGHT = ["shared-mime-info", "desktop-file-utils", "hicolor-icon-theme"]
+"""What a desktop has anyway: with them, files of types and menus are really written and removed."""
+DISPLAY = ":91"
+SCREEN = "1440x900x24"
+PATIENCE = 120.0
+TOOLS = {
+    "debootstrap": "debootstrap", "Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick",
+    "dpkg-deb": "dpkg",
+}  # fmt: skip
+# What apt and dpkg themselves write; the dynamic linker's list follows from what is installed.
+NOT_OURS = re.compile(
+    r"^(var/(lib|cache)/(apt|dpkg|debconf)/|var/log/|etc/ld\.so\.cache|tmp/|run/)"
+)
+
+
+def run(command: list[str], what: str, timeout: float = 900.0) -> str:
+    """Run a command; return what it printed.
+
+    Raises
+    ------
+    SetupError
+        If it fails or takes too long.
+    """
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SetupError(f"Could not {what}: it took over {timeout:.0f} seconds.") from error
+    if done.returncode != 0:
+        tail = (done.stdout + done.stderr).strip().splitlines()[-15:]
+        raise SetupError("\n".join([*tail, f"Could not {what}."]))
+    return done.stdout
+
+
+def missing_tools() -> list[str]:
+    """Debian packages of the programs that the check needs and that are not here."""
+    return sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+
+
+def check(deb: Path, out: Path, root: Path) -> dict[str, float]:
+    """Try a package in a clean root; return the seconds that its first window took.
+
+    Parameters
+    ----------
+    deb
+        The package.
+    out
+        Where the picture and the report go.
+    root
+        Folder of the clean root: made if it is not there, else used again.
+
+    Raises
+    ------
+    SetupError
+        With the step that failed; what is left behind is such a failure.
+    """
+    if os.geteuid() != 0:
+        raise SetupError("A clean Debian root can only be made by root: run this with sudo.")
+    lacking = missing_tools()
+    if lacking:
+        raise SetupError(f"Trying the .deb needs: apt-get install {' '.join(lacking)}")
+    make_root(root)
+    with ExitStack() as stack:
+        stack.enter_context(mounted(root))
+        place = root / "packages"
+        place.mkdir(exist_ok=True)
+        stack.callback(shutil.rmtree, place, True)
+        older = older_version(deb, place)
+        shutil.copyfile(deb, place / deb.name)
+        inside = Inside(root)
+        say("  dependencies, and an older version ...")
+        inside("apt-get", "update")
+        install = ["apt-get", "install", "-y", "--no-install-recommends"]
+        inside(*install, *BROUGHT)
+        inside(*install, f"/packages/{older.name}")
+        inside("dpkg", "--purge", "modellab")
+        before = files(root)
+        inside(*install, f"/packages/{older.name}")
+        kept = use_it(inside, root)
+        say("  this version over it ...")
+        inside(*install, f"/packages/{deb.name}")
+        changed = [path.name for path, text in kept.items() if path.read_bytes() != text]
+        if changed:
+            raise SetupError(f"Installing over an older version changed {changed[0]}.")
+        inside("modellab", "--version")
+        check_types(root)
+        say("  smoke test, offscreen ...")
+        expect_ok(inside("modellab", "--smoke-test", QT_QPA_PLATFORM="offscreen"))
+        inside("modellab", "learners")
+        inside("modellab", "doctor", QT_QPA_PLATFORM="offscreen")
+        seconds = on_a_screen(inside, root, out)
+        say("  removing it ...")
+        inside("dpkg", "--purge", "modellab")
+        left = sorted(files(root) - before)
+        gone = sorted(before - files(root))
+        (out / "leftovers.txt").write_text("".join(f"{name}\n" for name in left) or "none\n")
+        if left or gone:
+            raise SetupError(f"Removing the package left or took: {', '.join((left + gone)[:5])}")
+        lost = [path.name for path in kept if not path.exists()]
+        if lost:
+            raise SetupError(f"Removing the package took the person's {lost[0]}.")
+        say("  leftovers: none")
+    return seconds
+
+
+# ---------------------------------------------------------------- the root
+
+
+def make_root(root: Path) -> None:
+    """Make a bare Debian, with the package source that this machine uses."""
+    if (root / "etc" / "debian_version").exists():
+        return
+    say(f"  a bare Debian ({SUITE}) ...")
+    command = ["debootstrap", "--variant=minbase", SUITE, str(root)]
+    run([*command, *own_mirror()], "make a bare Debian")
+    # No service starts in there.
+    policy = root / "usr" / "sbin" / "policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+
+
+def own_mirror() -> list[str]:
+    """The address that this machine's apt takes packages from, if it names one."""
+    for folder in (Path("/etc/apt/sources.list.d"), Path("/etc/apt")):
+        for path in sorted([*folder.glob("*.sources"), *folder.glob("sources.list")]):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found = re.search(r"^(?:URIs: |deb (?:\[.*\] )?)(\S+)", text, re.MULTILINE)
+            if found:
+                return [found.group(1)]
+    return []
+
+
+@contextmanager
+def mounted(root: Path) -> Iterator[None]:
+    """Give the root what programs expect of a kernel, and this machine's screens."""
+    screens = root / "tmp" / ".X11-unix"
+    screens.mkdir(parents=True, exist_ok=True)
+    mounts = [
+        (["-t", "proc", "proc"], root / "proc"),
+        (["--bind", "/dev"], root / "dev"),
+        (["-t", "tmpfs", "-o", "mode=1777", "tmpfs"], root / "dev" / "shm"),
+        (["--bind", "/tmp/.X11-unix"], screens),  # where every X server listens
+    ]
+    Path("/tmp/.X11-unix").mkdir(mode=0o1777, exist_ok=True)
+    with ExitStack() as stack:
+        # One of a shared tree would be unmounted with ours.
+        for options, place in mounts:
+            run(["mount", *options, str(place)], "give the clean root a kernel")
+            stack.callback(subprocess.run, ["umount", str(place)], check=False)
+        yield
+
+
+class Inside:
+    """Runs commands in the root, with nothing of this machine's environment."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def command(self, *command: str, person: bool = False, **environment: str) -> list[str]:
+        """The whole command line of what runs inside."""
+        home = f"/home/{PERSON}" if person else "/root"
+        base = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": home, "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
+        }  # fmt: skip
+        words = [f"{key}={value}" for key, value in {**base, **environment}.items()]
+        user = ["--userspec", f"{PERSON}:{PERSON}"] if person else []
+        return ["chroot", *user, str(self._root), "/usr/bin/env", "-i", "-C", "/", *words, *command]
+
+    def __call__(self, *command: str, person: bool = False, **environment: str) -> str:
+        """Run a command inside; return what it printed."""
+        words = self.command(*command, person=person, **environment)
+        return run(words, f"run “{' '.join(command)[:80]}” in the clean root")
+
+
+def files(root: Path) -> set[str]:
+    """Every path in the root that a package can be blamed for."""
+    found: set[str] = set()
+    for top, folders, names in os.walk(root):
+        relative = Path(top).relative_to(root).as_posix()
+        if relative == ".":
+            folders[:] = [f for f in folders if f not in ("proc", "dev", "sys", "home", "packages")]
+            relative = ""
+        for name in (*folders, *names):
+            path = f"{relative}/{name}".lstrip("/")
+            if not NOT_OURS.match(path + "/"):
+                found.add(path)
+    return {path for path in found if not path.startswith("root/")}
+
+
+# ---------------------------------------------------------------- what is tried
+
+
+def older_version(deb: Path, folder: Path) -> Path:
+    """Make the package that an earlier release would have been: the same, with a lower version."""
+    unpacked = folder / "older"
+    run(["dpkg-deb", "-R", str(deb), str(unpacked)], "unpack the package")
+    control = unpacked / "DEBIAN" / "control"
+    text = re.sub(r"^Version: .*$", "Version: 0.0.1", control.read_text(), flags=re.MULTILINE)
+    control.write_text(text)
+    # Something that only the older one had: it must be gone after the newer one.
+    (unpacked / "usr" / "lib" / "modellab" / "of-the-older-one").write_text("old")
+    made = folder / "modellab_0.0.1.deb"
+    command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(unpacked), str(made)]
+    run(command, "pack an older version")
+    shutil.rmtree(unpacked)
+    return made
+
+
+def use_it(inside: Inside, root: Path) -> dict[Path, bytes]:
+    """Be a person who has preferences and an experiment; return both files."""
+    home = root / "home" / PERSON
+    if not home.exists():
+        inside("useradd", "--create-home", "--shell", "/bin/sh", PERSON)
+    samples = "/usr/lib/modellab/_internal/modellab/resources/samples/flights.parquet"
+    made = f"/home/{PERSON}/mine.toml"
+    inside("modellab", "new", samples, "--target", "delayed", "-o", made, "--force", person=True)
+    settings = home / ".config" / "modellab" / "settings.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text('{"version": 1, "preferences": {"theme": "light", "text_scale": 1.1}}\n')
+    inside("chown", "-R", f"{PERSON}:{PERSON}", f"/home/{PERSON}")
+    kept = (settings, root / made.lstrip("/"))
+    return {path: path.read_bytes() for path in kept}
+
+
+def check_types(root: Path) -> None:
+    """Look at what desktops are told: whose files these are, and what is offered only."""
+    if (root / "usr" / "lib" / "modellab" / "of-the-older-one").exists():
+        raise SetupError("A file of the older version is still there.")
+    share = root / "usr" / "share"
+    globs = (share / "mime" / "globs2").read_text()
+    if ":application/x-modellab-experiment:*.mlab" not in globs:
+        raise SetupError(".mlab files are not known to the desktop.")
+    cache = (share / "applications" / "mimeinfo.cache").read_text()
+    for kind in ("application/x-modellab-experiment", "text/csv"):
+        if f"{kind}=modellab.desktop;" not in cache:
+            raise SetupError(f"The desktop does not offer Model Lab for {kind}.")
+    for name in ("mimeapps.list", "defaults.list"):
+        path = share / "applications" / name
+        if path.exists() and "modellab" in path.read_text():
+            raise SetupError(f"The package makes itself the first choice in {name}.")
+
+
+def expect_ok(told: str) -> None:
+    """Look at the last line of a smoke test.
+
+    Raises
+    ------
+    SetupError
+        If it is not an ok.
+    """
+    last = told.splitlines()[-1] if told else "no words"
+    if not last.startswith("ok ("):
+        raise SetupError(f"The smoke test of the installed program ended with: {last}")
+    say(f"    {last}")
+
+
+def on_a_screen(inside: Inside, root: Path, out: Path) -> dict[str, float]:
+    """Run the smoke test and the window on a virtual screen, as an ordinary user; picture it."""
+    screen = ["Xvfb", DISPLAY, "-screen", "0", SCREEN, "-ac", "-nolisten", "tcp"]
+    server = subprocess.Popen(screen, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists(), "the virtual screen")
+        say("  smoke test on a virtual screen ...")
+        expect_ok(inside("modellab", "--smoke-test", person=True, DISPLAY=DISPLAY))
+        say("  the window ...")
+        seconds = {}
+        forget(root)
+        seconds["cold"] = window_seconds(inside, [], None)
+        seconds["warm"] = min(window_seconds(inside, [], None) for _ in range(3))
+        say(f"    first window: {seconds['cold']:.2f} s cold, {seconds['warm']:.2f} s warm")
+        sample = ["--sample", "flights", "--page", "deploy"]
+        window_seconds(inside, ["open", *sample], out / "window.png")
+    finally:
+        server.terminate()
+        server.wait()
+    return seconds
+
+
+def forget(root: Path) -> None:
+    """Take the program's files, and the libraries it uses, out of the system's memory."""
+    os.sync()
+    for folder in ("usr/lib", "usr/share/fonts", "etc/fonts"):
+        for path in (root / folder).rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                handle = os.open(path, os.O_RDONLY)
+                try:
+                    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+                finally:
+                    os.close(handle)
+
+
+def window_seconds(inside: Inside, arguments: list[str], picture: Optional[Path]) -> float:
+    """Start the program; return the seconds until its window is there and painted.
+
+    With `picture` the program is left to finish its page, then pictured. It is ended like a
+    person would: its window is closed.
+    """
+    command = inside.command("modellab", *arguments, person=True, DISPLAY=DISPLAY)
+    begin = time.monotonic()
+    program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: colours() > 8, "the first window", 0.02)
+        taken = time.monotonic() - begin
+        if picture is not None:
+            shoot_when_quiet(picture)
+    finally:
+        program.terminate()  # the window closes, as it does when a session ends
+        try:
+            program.wait(30)
+        except subprocess.TimeoutExpired:
+            program.kill()
+    if program.returncode != 0:
+        raise SetupError(f"The window ended with the status {program.returncode}.")
+    return taken
+
+
+def colours() -> int:
+    """How many colours the virtual screen shows, looked at coarsely."""
+    command = ["import", "-silent", "-display", DISPLAY, "-window", "root", "-sample", "160x100"]
+    done = subprocess.run([*command, "rgb:-"], capture_output=True, check=False)
+    raw = done.stdout
+    return len({raw[i : i + 3] for i in range(0, len(raw) - 2, 3)})
+
+
+def shoot_when_quiet(picture: Path) -> None:
+    """Take the picture once the screen shows the same twice, a second apart."""
+    last = b""
+
+    def quiet() -> bool:
+        nonlocal last
+        command = [
+            "import",
+            "-silent",
+            "-display",
+            DISPLAY,
+            "-window",
+            "root",
+            "-sample",
+            "360x225",
+        ]
+        now = subprocess.run([*command, "rgb:-"], capture_output=True, check=False).stdout
+        same, last = now == last, now
+        return same
+
+    end = time.monotonic() + 8.0  # its pages are made in steps after the first paint
+    wait_for(lambda: time.monotonic() > end and quiet(), "the page", 1.0)
+    command = ["import", "-silent", "-display", DISPLAY, "-window", "root", str(picture)]
+    run(command, "take a picture")
+
+
+def wait_for(condition: object, what: str, step: float = 0.05) -> None:
+    """Wait until `condition` holds.
+
+    Raises
+    ------
+    SetupError
+        If it does not within two minutes.
+    """
+    end = time.monotonic() + PATIENCE
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > end:
+            raise SetupError(f"{what} did not appear.")
+        time.sleep(step)
