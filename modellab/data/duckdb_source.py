@@ -60,14 +60,8 @@ class DuckdbSource:
         self._state = FileState.of(path)
         self.size_bytes = self._state.size
         try:
-            with _connect(path) as connection:
-                tables = [
-                    row[0]
-                    for row in connection.execute(
-                        "SELECT table_name FROM information_schema.tables "
-                        "WHERE table_schema = 'main' ORDER BY table_type, table_name"
-                    ).fetchall()
-                ]
+            with connect(path) as connection:
+                tables = tables_of(connection)
                 self._query = as_query(inner)
                 if self._query:
                     _one_select(self._query)
@@ -76,7 +70,7 @@ class DuckdbSource:
                     self._query = f'SELECT * FROM "{table}"'
                 schema = _reader(connection, f"SELECT * FROM ({self._query}) LIMIT 0").schema
         except (duckdb.Error, ValueError, MemoryError, RuntimeError) as error:
-            raise self._failed(error, 0) from error
+            raise failed(path, error, bool(as_query(inner))) from error
         self.paths = [Path(f"{path}::{inner}") if inner else path]
         self.name = f"{path.name}::{inner}" if inner else path.name
         self._columns = TypedColumns(schema, self.name)
@@ -85,34 +79,6 @@ class DuckdbSource:
         self.options = {"query": self._query}
         whole = f"{fingerprint_of(path)}\n{self._query}"
         self.fingerprint = hashlib.sha256(whole.encode()).hexdigest()
-
-    def _failed(self, error: Exception, done: int) -> DataError:
-        import duckdb
-
-        text = str(error)
-        name = quote(self.path.name)
-        first = text.partition("\n")[0]
-        damaged = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException,
-                   duckdb.InternalException)  # fmt: skip
-        if "lock" in first and isinstance(error, duckdb.IOException):
-            return DataError(
-                f"{name} is in use by another program: close it there first.", detail=text
-            )
-        if "version number" in first or "newer version" in first:
-            return DataError(
-                f"{name} was written by another version of DuckDB, which cannot be read here: "
-                "export the table as Parquet.",
-                detail=text,
-            )
-        if as_query(self._inner) and not isinstance(error, damaged):
-            return DataError(
-                f"The query of {name} fails: {quote(first, 200)}. Only SELECT is allowed.",
-                detail=text,
-            )
-        where = f" beyond row {done:,}" if done else ""
-        return DataError(
-            f"{name} is a damaged DuckDB database: it cannot be read{where}.", detail=text
-        )
 
     def chunks(
         self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
@@ -124,7 +90,7 @@ class DuckdbSource:
         self._state.verify()
         done = 0
         try:
-            with _connect(self.path) as connection:
+            with connect(self.path) as connection:
                 for batch in _reader(connection, self._query):
                     yield from self._columns.chunks(batch, self.name, done)
                     done += len(batch)
@@ -132,12 +98,48 @@ class DuckdbSource:
                     progress(0, self.size_bytes, f"{done:,} rows")
         except (duckdb.Error, pa.ArrowException, ValueError, OSError, MemoryError) as error:
             self._state.verify()
-            raise self._failed(error, done) from error
+            raise failed(self.path, error, bool(as_query(self._inner)), done) from error
         self._state.verify()
         progress(self.size_bytes, self.size_bytes)
 
 
-def _connect(path: Path) -> Any:
+def failed(path: Path, error: Exception, query: bool = False, done: int = 0) -> DataError:
+    """Return one sentence for a database that fails; `query`: perhaps it is the person's query."""
+    import duckdb
+
+    text = str(error)
+    name = quote(path.name)
+    first = text.partition("\n")[0]
+    damaged = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException,
+               duckdb.InternalException)  # fmt: skip
+    if "lock" in first and isinstance(error, duckdb.IOException):
+        return DataError(f"{name} is in use by another program: close it there first.", detail=text)
+    if "version number" in first or "newer version" in first:
+        return DataError(
+            f"{name} was written by another version of DuckDB, which cannot be read here: "
+            "export the table as Parquet.",
+            detail=text,
+        )
+    if query and not isinstance(error, damaged):
+        return DataError(
+            f"The query of {name} fails: {quote(first, 200)}. Only SELECT is allowed.",
+            detail=text,
+        )
+    where = f" beyond row {done:,}" if done else ""
+    return DataError(f"{name} is a damaged DuckDB database: it cannot be read{where}.", detail=text)
+
+
+def tables_of(connection: Any) -> list[str]:
+    """Names of the tables, then of the views."""
+    found = connection.execute(
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = 'main' ORDER BY table_type, table_name"
+    ).fetchall()
+    return [str(row[0]) for row in found]
+
+
+def connect(path: Path) -> Any:
+    """Open a database read-only, shut off from everything else."""
     import duckdb
 
     return duckdb.connect(str(path), read_only=True, config=_SETTINGS)

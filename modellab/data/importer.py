@@ -14,31 +14,29 @@ import os
 import shutil
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from modellab.data import leases
-from modellab.data.arrow import Array, RecordBatch, Table, arrow
+from modellab.data.arrow import Array, Table, arrow
 from modellab.data.convert import (
     MISSING_TEXTS,
     ONLY_EMPTY,
     Converted,
     as_texts,
     convert,
-    stored_type,
 )
-from modellab.data.csv_source import NOT_UTF8, CsvSource
+from modellab.data.csv_source import NOT_UTF8
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
 from modellab.data.opening import open_source
-from modellab.data.reading_source import ToldSource, as_told
+from modellab.data.reading_source import recoded
+from modellab.data.segments import SegmentWriter
 from modellab.data.source import BadRow, Chunk, ReadProgress, Source, no_progress
 from modellab.data.store import (
     BAD_ROWS_FILE,
     BATCH_ROWS,
-    DATA_FILE,
     META_FILE,
     STORE_VERSION,
     OrderCheck,
@@ -209,19 +207,20 @@ def _import(
     columns = [
         _ColumnWriter(column.name, detected[column.name], missing) for column in source.columns
     ]
+    names = [column.name for column in columns]
+    kinds = [column.found.kind for column in columns]
     with (
-        _Writer(part, columns) as writer,
+        SegmentWriter(part, names, kinds) as writer,
         _BadRows(part / BAD_ROWS_FILE) as bad_rows,
         _threads() as threads,
     ):
-        rows = source.chunks(
-            bad_rows, lambda done, _, text="": told(size + done, 2 * size, text)
-        )
+        rows = source.chunks(bad_rows, lambda done, _, text="": told(size + done, 2 * size, text))
         for chunk in rows:
             at = itertools.repeat(writer.rows)
             each = itertools.repeat(chunk)
             take = _ColumnWriter.take
-            writer.add(list(threads.map(take, columns, each, chunk.batch.columns, at)))
+            arrays = list(threads.map(take, columns, each, chunk.batch.columns, at))
+            writer.add([_as_filed(array) for array in arrays])
     if writer.rows != n_rows:
         raise DataError(
             f"{quote(source.name)} changed while it was being read: open it again when it is "
@@ -239,6 +238,7 @@ def _import(
         warnings=source.warnings,
         bad_row_count=bad_rows.count,
         own_missing=reading.missing is not None,
+        segment_batches=writer.batches,
     )
     leases.write_json(part / META_FILE, meta)
     told(2 * size, 2 * size)
@@ -280,9 +280,9 @@ def _detect(
             n_rows += len(chunk.batch)
             deque(threads.map(KindDetector.update, detectors.values(), chunk.batch.columns), 0)
     not_utf8 = undecodable > _RECODE_SHARE * (n_rows + set_aside)
-    recoded = _recoded(source, reading) if not_utf8 else None
-    if recoded is not None:
-        return _detect(recoded, forced, told, reading)
+    again_as = recoded(source, reading) if not_utf8 else None
+    if again_as is not None:
+        return _detect(again_as, forced, told, reading)
     detected: dict[str, Detected] = {}
     again: list[str] = []
     for name, detector in detectors.items():
@@ -306,15 +306,6 @@ def _detect(
 def _missing_texts(reading: ReadingSpec) -> Sequence[str]:
     """What stands for a missing value; the words that the person named are gone by now."""
     return MISSING_TEXTS if reading.missing is None else ONLY_EMPTY
-
-
-def _recoded(source: Source, reading: ReadingSpec) -> Source | None:
-    """Return a text that is not UTF-8 as Windows-1252; None if that is not to be tried."""
-    inner = source.source if isinstance(source, ToldSource) else source
-    if not isinstance(inner, CsvSource) or inner.encoding != "utf-8":
-        return None
-    recoded = inner.with_encoding("cp1252")
-    return None if recoded is None else as_told(recoded, reading)
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -401,48 +392,10 @@ class _ColumnWriter:
         )
 
 
-class _Writer:
-    """Writes record batches of a fixed number of rows."""
-
-    def __init__(self, part: Path, columns: Sequence[_ColumnWriter]) -> None:
-        pa, _ = arrow()
-        self._schema = pa.schema([(c.name, stored_type(c.found.kind)) for c in columns])
-        self._file = pa.OSFile(str(part / DATA_FILE), "wb")
-        self._out = pa.ipc.new_file(self._file, self._schema)
-        self._waiting: list[RecordBatch] = []
-        self._waiting_rows = 0
-        self.rows = 0
-
-    def add(self, arrays: Sequence[Array]) -> None:
-        """Take rows; whole batches are written at once."""
-        pa, _ = arrow()
-        batch = pa.RecordBatch.from_arrays(list(arrays), schema=self._schema)
-        self._waiting.append(batch)
-        self._waiting_rows += len(batch)
-        self.rows += len(batch)
-        if self._waiting_rows >= BATCH_ROWS:
-            self._write(self._waiting_rows // BATCH_ROWS * BATCH_ROWS)
-
-    def _write(self, rows: int) -> None:
-        pa, _ = arrow()
-        table = pa.Table.from_batches(self._waiting, self._schema).combine_chunks()
-        batch = table.to_batches()[0]
-        for start in range(0, rows, BATCH_ROWS):
-            self._out.write_batch(batch.slice(start, min(BATCH_ROWS, rows - start)))
-        rest = batch.slice(rows)
-        self._waiting = [rest] if len(rest) else []
-        self._waiting_rows = len(rest)
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
-        if kind is None and self._waiting_rows:
-            self._write(self._waiting_rows)
-        # After a failure the file is thrown away: its end must not raise another error.
-        with suppress(*([Exception] if kind else [])):
-            self._out.close()
-            self._file.close()
+def _as_filed(values: Array) -> Array:
+    """Values as they stand in a segment."""
+    pa, _ = arrow()
+    return values.indices if pa.types.is_dictionary(values.type) else values
 
 
 class _BadRows:
@@ -498,18 +451,14 @@ def _sort(store: Store, by: str, kind: Kind, part: Path, told: ReadProgress) -> 
     # Arrow's sort of one array is stable: ties keep file order.
     missing = times.null_count
     del times
-    schema = store.read(0, 0).schema
     checks = {column.name: OrderCheck() for column in store.columns if column.kind == "time"}
-    with (
-        pa.OSFile(str(part / DATA_FILE), "wb") as file,
-        pa.ipc.new_file(file, schema) as out,
-    ):
+    with SegmentWriter(part, store.names, [column.kind for column in store.columns]) as writer:
         for start in range(0, store.n_rows, BATCH_ROWS):
             wanted = order[start : start + BATCH_ROWS].to_numpy(zero_copy_only=False)
             rows = _gathered(store, np.asarray(wanted, np.int64))
             for name, check in checks.items():
                 check.update(rows.column(name).combine_chunks(), start)
-            out.write_batch(rows.to_batches()[0])
+            writer.add([_as_filed(column.combine_chunks()) for column in rows.columns])
             done = min(start + BATCH_ROWS, store.n_rows) / store.n_rows
             told(done * store.size_bytes, store.size_bytes, "Sorting")
     bad_rows = store.bad_rows_path
@@ -517,11 +466,15 @@ def _sort(store: Store, by: str, kind: Kind, part: Path, told: ReadProgress) -> 
         shutil.copy(bad_rows, part / BAD_ROWS_FILE)
     columns = [
         msgspec.structs.replace(
-            column, out_of_order=checks[column.name].first if column.name in checks else None
+            column,
+            out_of_order=checks[column.name].first if column.name in checks else None,
+            order=None,
         )
         for column in store.columns
     ]
-    meta = msgspec.structs.replace(store.meta, columns=columns, sort_by=by, sorted_missing=missing)
+    meta = msgspec.structs.replace(store.meta, columns=columns, sort_by=by, sorted_missing=missing,
+        segment_batches=writer.batches,
+    )  # fmt: skip
     leases.write_json(part / META_FILE, meta)
 
 

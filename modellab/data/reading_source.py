@@ -9,6 +9,7 @@ import msgspec
 
 from modellab.data.arrow import Array, RecordBatch, arrow
 from modellab.data.convert import is_text
+from modellab.data.csv_source import CsvSource
 from modellab.data.source import BadRowSink, Chunk, ReadProgress, Source, no_progress
 from modellab.experiment_reading import ReadingSpec
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 def as_told(source: Source, reading: ReadingSpec) -> Source:
     """Return the source as `reading` says; itself where nothing was said."""
     return source if reading == ReadingSpec() else ToldSource(source, reading)
+
+
+def recoded(source: Source, reading: ReadingSpec) -> Source | None:
+    """Return a text that is not UTF-8 as Windows-1252; None if that is not to be tried."""
+    inner = source.source if isinstance(source, ToldSource) else source
+    if not isinstance(inner, CsvSource) or inner.encoding != "utf-8":
+        return None
+    again = inner.with_encoding("cp1252")
+    return None if again is None else as_told(again, reading)
 
 
 class ToldSource:

@@ -57,16 +57,10 @@ class SqliteSource:
         self._state = FileState.of(path)
         self.size_bytes = self._state.size
         try:
-            with _Reading(path) as reading:
-                tables = [
-                    name
-                    for (name,) in reading.rows(
-                        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-                        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, rowid"
-                    )
-                ]
+            with Reading(path) as reading:
+                tables = tables_of(reading)
                 self._query = as_query(inner) or (
-                    f"SELECT * FROM {_quoted(choose_table(path, inner, tables))}"
+                    f"SELECT * FROM {quoted(choose_table(path, inner, tables))}"
                 )
                 cursor = reading.rows(self._query)
                 found = [str(column[0]) for column in cursor.description or ()]
@@ -113,7 +107,7 @@ class SqliteSource:
         size = max(1, _CELLS // len(names))
         done = 0
         try:
-            with _Reading(self.path) as reading:
+            with Reading(self.path) as reading:
                 cursor = reading.rows(self._query)
                 while rows := reading.next(cursor, size):
                     columns = [list(map(_text, column)) for column in zip(*rows, strict=True)]
@@ -129,7 +123,7 @@ class SqliteSource:
         progress(self.size_bytes, self.size_bytes)
 
 
-class _Reading:
+class Reading:
     """A connection that can read tables and nothing else."""
 
     def __init__(self, path: Path) -> None:
@@ -147,19 +141,32 @@ class _Reading:
         self._deadline = monotonic() + PATIENCE
         self._connection.set_progress_handler(lambda: monotonic() > self._deadline, 10_000)
 
-    def __enter__(self) -> _Reading:
+    def __enter__(self) -> Reading:
         return self
 
     def __exit__(self, *args: object) -> None:
         self._connection.close()
 
-    def rows(self, query: str) -> sqlite3.Cursor:
-        self._deadline = monotonic() + PATIENCE
+    def rows(self, query: str, patience: float = PATIENCE) -> sqlite3.Cursor:
+        """Ask a query; it is stopped when nothing comes within `patience` seconds."""
+        self._deadline = monotonic() + patience
         return self._connection.execute(query)
 
-    def next(self, cursor: sqlite3.Cursor, size: int) -> list[tuple[object, ...]]:
-        self._deadline = monotonic() + PATIENCE
+    def next(
+        self, cursor: sqlite3.Cursor, size: int, patience: float = PATIENCE
+    ) -> list[tuple[object, ...]]:
+        """Return up to `size` further rows; none at the end."""
+        self._deadline = monotonic() + patience
         return cursor.fetchmany(size)
+
+
+def tables_of(reading: Reading) -> list[str]:
+    """Names of the tables and views, in the order they were made."""
+    found = reading.rows(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
+        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, rowid"
+    )
+    return [str(name) for (name,) in found]
 
 
 def _judge(action: int, *about: object) -> int:
@@ -168,7 +175,8 @@ def _judge(action: int, *about: object) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
-def _quoted(table: str) -> str:
+def quoted(table: str) -> str:
+    """Return a table's name as a query takes it."""
     return '"' + table.replace('"', '""') + '"'
 
 

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
@@ -64,34 +65,14 @@ def workbook_kind(path: Path) -> str:
     return ""
 
 
-class WorkbookSource:
-    """One sheet of a workbook.
+class _Workbook:
+    """A workbook that was checked: not damaged, not too large."""
 
-    Parameters
-    ----------
-    path
-        The file.
-    sheet
-        Name of the sheet; empty: the only one that is filled.
-    kind
-        As `workbook_kind` tells it.
-    header
-        Whether the first row that is filled holds the names; None: found out.
-
-    Raises
-    ------
-    DataError
-        If the workbook is damaged or too large, or it is not clear which sheet is meant.
-    """
-
-    def __init__(
-        self, path: Path, sheet: str = "", kind: str = "xlsx", header: bool | None = None
-    ) -> None:
+    def __init__(self, path: Path, kind: str) -> None:
         self.path = path
         self.format = "ODS" if kind == "ods" else "Excel"
         self._state = FileState.of(path)
         self.size_bytes = self._state.size
-        self.warnings: list[str] = []
         if kind == "xlsb":
             raise DataError(
                 f"{quote(path.name)} is a binary Excel workbook, which is not read: "
@@ -101,32 +82,18 @@ class WorkbookSource:
             self._check(kind)
         except _DAMAGE as error:
             raise self._damaged(error) from error
-        names = self._guarded(lambda: list(self._book().sheet_names))
-        self.sheet = self._chosen(names, sheet)
-        chosen = bool(sheet)
-        self.paths = [path.parent / f"{path.name}::{self.sheet}" if chosen else path]
-        self.name = f"{path.name}::{self.sheet}" if chosen else path.name
-        rows = self._rows()
-        first = self._guarded(lambda: [next(rows, None) for _ in range(200)])
-        head = [cells for _, cells in filter(None, first)]
-        if not head:
-            raise DataError(f"{quote(self.name)} is empty: it has neither a header nor rows.")
-        texts = [[cell or "" for cell in row] for row in head]
-        if header is None:
-            header = is_header(texts[0], texts[1:])
-        width = len(texts[0])
-        given = texts[0] if header else [f"column_{k + 1}" for k in range(width)]
-        names, self.warnings = unique_names(given, self.name)
-        if not header:
-            self.warnings.append(
-                f"{quote(self.name)} has no header: its columns are called column_1 to "
-                f"column_{width}."
-            )
-        self._header = header
-        self.columns = [SourceColumn(name) for name in names]
-        self.options = {"sheet": self.sheet}
-        whole = f"{fingerprint_of(path)}\n{self.sheet}"
-        self.fingerprint = hashlib.sha256(whole.encode()).hexdigest()
+
+    def sheet_names(self) -> list[str]:
+        """Names of all sheets, in the book's order."""
+        return [str(name) for name in self._guarded(lambda: list(self._book().sheet_names))]
+
+    def size_of(self, name: str) -> tuple[int, int]:
+        """Rows and columns that are filled in a sheet, header counted."""
+        sheet = self._guarded(lambda: self._book().get_sheet_by_name(name))
+        first, last = sheet.start, sheet.end
+        if first is None or last is None:
+            return 0, 0
+        return int(last[0]) - int(first[0]) + 1, int(last[1]) - int(first[1]) + 1
 
     def _damaged(self, error: BaseException) -> DataError:
         return DataError(
@@ -174,6 +141,59 @@ class WorkbookSource:
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
                 raise self._damaged(error) from error
             raise
+
+
+class WorkbookSource(_Workbook):
+    """One sheet of a workbook.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sheet
+        Name of the sheet; empty: the only one that is filled.
+    kind
+        As `workbook_kind` tells it.
+    header
+        Whether the first row that is filled holds the names; None: found out.
+
+    Raises
+    ------
+    DataError
+        If the workbook is damaged or too large, or it is not clear which sheet is meant.
+    """
+
+    def __init__(
+        self, path: Path, sheet: str = "", kind: str = "xlsx", header: bool | None = None
+    ) -> None:
+        super().__init__(path, kind)
+        self.warnings: list[str] = []
+        names = self.sheet_names()
+        self.sheet = self._chosen(names, sheet)
+        chosen = bool(sheet)
+        self.paths = [path.parent / f"{path.name}::{self.sheet}" if chosen else path]
+        self.name = f"{path.name}::{self.sheet}" if chosen else path.name
+        rows = self._rows()
+        first = self._guarded(lambda: [next(rows, None) for _ in range(200)])
+        head = [cells for _, cells in filter(None, first)]
+        if not head:
+            raise DataError(f"{quote(self.name)} is empty: it has neither a header nor rows.")
+        texts = [[cell or "" for cell in row] for row in head]
+        if header is None:
+            header = is_header(texts[0], texts[1:])
+        width = len(texts[0])
+        given = texts[0] if header else [f"column_{k + 1}" for k in range(width)]
+        names, self.warnings = unique_names(given, self.name)
+        if not header:
+            self.warnings.append(
+                f"{quote(self.name)} has no header: its columns are called column_1 to "
+                f"column_{width}."
+            )
+        self._header = header
+        self.columns = [SourceColumn(name) for name in names]
+        self.options = {"sheet": self.sheet}
+        whole = f"{fingerprint_of(path)}\n{self.sheet}"
+        self.fingerprint = hashlib.sha256(whole.encode()).hexdigest()
 
     def _chosen(self, names: list[str], wanted: str) -> str:
         if wanted:
@@ -231,6 +251,24 @@ class WorkbookSource:
             yield texts_chunk(names, list(zip(*waiting, strict=True)), self.name, lines)
         self._state.verify()
         progress(self.size_bytes, self.size_bytes)
+
+
+def sheets_of(path: Path, seconds: float) -> list[tuple[str, int | None, int | None]]:
+    """Return name, rows and columns of the sheets, hidden ones too.
+
+    Rows are told of the sheets that are read within `seconds`, header and empty rows counted.
+
+    Raises
+    ------
+    DataError
+        If the workbook is damaged or too large.
+    """
+    book = _Workbook(path, workbook_kind(path))
+    until = monotonic() + seconds
+    return [
+        (name, *(book.size_of(name) if monotonic() < until else (None, None)))
+        for name in book.sheet_names()
+    ]
 
 
 def _listed(names: list[str]) -> str:
