@@ -23,6 +23,7 @@ from modellab.data.convert import (
 )
 from modellab.data.kinds import MAX_LEVELS, sort_levels
 from modellab.data.leases import Lease
+from modellab.data.segments import BATCH_ROWS, SEGMENT_BATCHES, SegmentReader, segment_name
 from modellab.data.source import BadRow
 from modellab.errors import DataError, nearest, quote
 from modellab.experiment import Kind
@@ -30,14 +31,13 @@ from modellab.experiment import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-STORE_VERSION = 1
-BATCH_ROWS = 65_536
-"""Rows of every batch in the file but the last."""
-DATA_FILE = "data.arrow"
+__all__ = ["BATCH_ROWS", "OrderCheck", "Store", "StoreMeta", "StoredColumn", "segment_name"]
+
+STORE_VERSION = 2
 META_FILE = "store.json"
 BAD_ROWS_FILE = "bad_rows.csv"
 BAD_ROWS_LISTED = 10_000
-_KEPT_BATCHES = 256
+_KEPT_BATCHES = 32
 
 
 class StoredColumn(msgspec.Struct, frozen=True):
@@ -71,6 +71,8 @@ class StoredColumn(msgspec.Struct, frozen=True):
         Words such as NA that were taken as missing.
     out_of_order
         Time: the first row that is earlier than one before it, or None if all are in order.
+    order
+        Category: place in `levels` of each code in the file; None if they are the same.
     """
 
     name: str
@@ -92,6 +94,7 @@ class StoredColumn(msgspec.Struct, frozen=True):
     infinite: int = 0
     missing_words: int = 0
     out_of_order: int | None = None
+    order: list[int] | None = None
 
 
 class StoreMeta(msgspec.Struct, frozen=True):
@@ -113,6 +116,7 @@ class StoreMeta(msgspec.Struct, frozen=True):
     sort_by: str | None = None
     sorted_missing: int = 0
     own_missing: bool = False
+    segment_batches: int = SEGMENT_BATCHES
 
 
 class Store:
@@ -142,8 +146,7 @@ class Store:
         try:
             raw = (self.path / META_FILE).read_bytes()
             self.meta = msgspec.json.decode(raw, type=StoreMeta)
-            self._map = pa.memory_map(str(self.path / DATA_FILE), "r")
-            self._reader = pa.ipc.open_file(self._map)
+            self._rows = SegmentReader(self.path, self.meta.n_rows, self.meta.segment_batches)
         except (OSError, msgspec.DecodeError, pa.ArrowException) as error:
             self._lease.release()
             raise DataError(
@@ -154,6 +157,16 @@ class Store:
         self._missing = ONLY_EMPTY if self.meta.own_missing else MISSING_TEXTS
         self._by_name = {column.name: column for column in self.meta.columns}
         self._index = {column.name: k for k, column in enumerate(self.meta.columns)}
+        self._coded = [
+            (
+                k,
+                column.order is not None,
+                pa.array(column.order or [], pa.int32()),
+                pa.array(column.levels, pa.string()),
+            )
+            for k, column in enumerate(self.meta.columns)
+            if column.kind == "category"
+        ]
 
     # What it is
 
@@ -363,12 +376,21 @@ class Store:
         with self._lock:
             batch = self._batches.get(number)
             if batch is None:
-                batch = self._batches[number] = self._reader.get_batch(number)
+                batch = self._batches[number] = self._with_levels(self._rows.batch(number))
                 if len(self._batches) > _KEPT_BATCHES:
                     self._batches.popitem(last=False)
             else:
                 self._batches.move_to_end(number)
         return batch
+
+    def _with_levels(self, batch: RecordBatch) -> RecordBatch:
+        """Put the categories' values to their codes."""
+        pa, _ = arrow()
+        columns = batch.columns
+        for position, moved, codes, levels in self._coded:
+            indices = codes.take(columns[position]) if moved else columns[position]
+            columns[position] = pa.DictionaryArray.from_arrays(indices, levels, safe=False)
+        return pa.RecordBatch.from_arrays(columns, names=self.names) if self._coded else batch
 
     # End
 
@@ -376,8 +398,7 @@ class Store:
         """Give the file back; tables that were read stay valid."""
         with self._lock:
             self._batches.clear()
-            self._reader = None
-            self._map = None
+            self._rows.close()
         if self._lease is not None:
             self._lease.release()
             self._lease = None

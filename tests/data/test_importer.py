@@ -16,7 +16,7 @@ import pytest
 
 from modellab.data import importer, leases
 from modellab.data.importer import import_dataset
-from modellab.data.store import BATCH_ROWS, Store
+from modellab.data.store import BATCH_ROWS, Store, segment_name
 from modellab.errors import Cancelled, DataError
 
 
@@ -89,7 +89,7 @@ def test_any_range_over_several_batches(tmp_path: Path) -> None:
         assert got.column("c").to_pylist() == [f"k{k % 7}" for k in range(low, high)]
     only = store.read(10, 20, ["c", "i"])
     assert only.column_names == ["c", "i"]
-    assert len(store._reader.get_batch(0)) == BATCH_ROWS
+    assert len(store._rows.batch(0)) == BATCH_ROWS
 
 
 def test_other_kinds_are_served_by_conversion(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_broken_store_is_made_again(tmp_path: Path) -> None:
     path = put(tmp_path, "a\n1\n2\n")
     store = import_dataset(path, cache=tmp_path)
     store.close()
-    (store.path / "data.arrow").write_bytes(b"ARROW1 no more")
+    (store.path / segment_name(0)).write_bytes(b"ARROW1 no more")
     with pytest.raises(DataError, match="is not complete: open the data file again"):
         Store(store.path)
     assert import_dataset(path, cache=tmp_path).read(0, 2).column("a").to_pylist() == [1.0, 2.0]
