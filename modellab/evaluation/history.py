@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.evaluation.compiled import _scoring
 from modellab.evaluation.parameter_history import (
     ParameterArrays,
     ParameterDelta,
@@ -152,28 +153,10 @@ class Series:
         if number > self._n:
             self._buckets[:, self._n : number] = _EMPTY
             self._n = number
-        there = ~np.isnan(values)
-        if there.all():
-            kept, positions = values, np.arange(start, start + len(values))
-        else:
-            kept, positions = values[there], np.flatnonzero(there) + start
-            if not len(kept):
-                return
-        index = positions // self.width - self._base
-        edges = np.flatnonzero(np.diff(index)) + 1
-        firsts = np.concatenate([[0], edges])
-        lasts = np.concatenate([edges, [len(index)]]) - 1
-        low, high = int(index[0]), int(index[-1]) + 1
-        part = self._buckets[:, low:high]
         # One addition after the other, the sum so far first, so that any cut gives the same bits.
-        part[_SUM] = np.bincount(
-            np.concatenate([np.arange(high - low), index - low]), np.concatenate([part[_SUM], kept])
+        _scoring.fill_series(
+            self._buckets, self._base, self.width, start, np.ascontiguousarray(values)
         )
-        filled = index[firsts] - low
-        part[_COUNT, filled] += lasts - firsts + 1
-        part[_MIN, filled] = np.minimum(part[_MIN, filled], np.minimum.reduceat(kept, firsts))
-        part[_MAX, filled] = np.maximum(part[_MAX, filled], np.maximum.reduceat(kept, firsts))
-        part[_LAST, filled] = kept[lasts]
 
     def _widen(self) -> None:
         """Double the width and merge pairs of buckets."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from modellab.evaluation.compiled import _scoring
 from modellab.evaluation.formulas import ClassTotals, RegressionTotals
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Predictions(Protocol):
 
 CLIP = 1e-15
 """Probabilities are kept away from 0 and 1 by this much in the log loss."""
+_NO_PROBA = np.empty((0, 0))
+_UNKNOWN = np.empty(0, dtype=np.uint8)
 
 
 class ClassField(IntEnum):
@@ -69,47 +72,37 @@ def class_rows(
     majority_correct: Bools | None,
     nochange_correct: Bools | None,
 ) -> Floats:
-    """Fields of rows that have a label and an answer, (10, n)."""
+    """Fields of rows that have a label and an answer, (10, n).
+
+    Log loss: of the label's probability. Brier score: the sum of squared differences from the
+    one-hot label; halved for two classes, where it is then the usual squared difference of one
+    probability (as in scikit-learn).
+    """
     n = len(y)
-    rows = np.zeros((len(ClassField), n))
-    rows[ClassField.WRONG] = y != guess
-    rows[ClassField.ROWS] = 1.0
-    rows[ClassField.LABEL], rows[ClassField.GUESS] = y, guess
-    rows[ClassField.POSITIVE] = np.nan
-    if proba is not None and n:
-        _probabilities(rows, y, np.ascontiguousarray(proba, dtype=np.float64))
-    for field, correct in (
-        (ClassField.MAJORITY_WRONG, majority_correct),
-        (ClassField.NOCHANGE_WRONG, nochange_correct),
-    ):
-        rows[field] = np.nan if correct is None else ~correct
+    rows = np.empty((len(ClassField), n))
+    likely = np.ascontiguousarray(_NO_PROBA if proba is None else proba, dtype=np.float64)
+    _scoring.class_rows(
+        np.ascontiguousarray(y, dtype=np.int64),
+        np.ascontiguousarray(guess, dtype=np.int64),
+        likely,
+        _flags(majority_correct),
+        _flags(nochange_correct),
+        CLIP,
+        rows,
+    )
+    own = rows[ClassField.LOG_LOSS]
+    if likely.shape[1]:
+        np.log(own, out=own)
+        np.subtract(0.0, own, out=own)
+    else:
+        own[:] = 0.0
     return rows
 
 
-def _probabilities(rows: Floats, y: NDArray[np.int64], proba: Floats) -> None:
-    """Fill in log loss and Brier score where there are probabilities."""
-    classes = proba.shape[1]
-    own = proba[np.arange(len(y)), y]
-    if classes <= 8:  # column by column is much the faster way for few
-        squares = np.square(proba[:, 0])
-        for k in range(1, classes):
-            squares += np.square(proba[:, k])
-    else:
-        squares = np.square(proba).sum(axis=1)
-    present = np.isfinite(squares)
-    # Sum of squared differences from the one-hot label; halved for two classes, where it is then
-    # the usual squared difference of one probability (as in scikit-learn).
-    brier = np.maximum(squares - 2.0 * own + 1.0, 0.0)
-    if classes == 2:
-        brier *= 0.5
-        rows[ClassField.POSITIVE] = proba[:, 1]
-    rows[ClassField.WITH_PROBA] = present
-    rows[ClassField.LOG_LOSS] = -np.log(np.clip(own, CLIP, 1.0 - CLIP))
-    rows[ClassField.BRIER] = brier
-    if not present.all():
-        rows[ClassField.POSITIVE, ~present] = np.nan
-        rows[ClassField.LOG_LOSS, ~present] = 0.0
-        rows[ClassField.BRIER, ~present] = 0.0
+def _flags(correct: Bools | None) -> NDArray[np.uint8]:
+    if correct is None:
+        return _UNKNOWN
+    return np.ascontiguousarray(correct, dtype=np.bool_).view(np.uint8)
 
 
 def number_rows(y: Floats, guess: Floats, origin: float) -> Floats:
@@ -134,19 +127,23 @@ class ClassSummary:
         Number of classes K.
     """
 
+    fields = int(ClassField.LABEL)
+    """Fields that are summed."""
+
     def __init__(self, classes: int) -> None:
         self.classes = classes
 
     def __call__(self, rows: Floats, weights: Floats) -> Floats:
         """Return weighted totals (7 + 3 K,) of rows (10, n)."""
-        sums = (rows[: ClassField.LABEL] * weights).sum(axis=1)
-        y, guess = codes_of(rows)
-        right = weights * (1.0 - rows[ClassField.WRONG])
-        counts = [
-            np.bincount(codes, by, self.classes)
-            for codes, by in ((y, weights), (guess, weights), (y, right))
-        ]
-        return np.concatenate([sums, *counts])
+        found = np.empty(self.fields + 3 * self.classes)
+        _scoring.totals(
+            np.ascontiguousarray(rows),
+            np.ascontiguousarray(weights),
+            self.fields,
+            self.classes,
+            found,
+        )
+        return found
 
     def totals(self, values: Floats) -> ClassTotals:
         """Name the totals."""
@@ -168,10 +165,17 @@ class ClassSummary:
 class NumberSummary:
     """Totals of rows of a regression: sums of the fields."""
 
+    fields = len(NumberField)
+    """Fields that are summed."""
+    classes = 0
+
     def __call__(self, rows: Floats, weights: Floats) -> Floats:
         """Return weighted totals (6,) of rows (6, n)."""
-        sums: Floats = (rows * weights).sum(axis=1)
-        return sums
+        found = np.empty(self.fields)
+        _scoring.totals(
+            np.ascontiguousarray(rows), np.ascontiguousarray(weights), self.fields, 0, found
+        )
+        return found
 
     def totals(self, values: Floats) -> RegressionTotals:
         """Name the totals."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
+from modellab.evaluation.compiled import _scoring
 from modellab.evaluation.formulas import (
     CLASSIFICATION_METRICS,
     REGRESSION_METRICS,
@@ -31,7 +32,7 @@ from modellab.evaluation.losses import (
     codes_of,
     number_rows,
 )
-from modellab.evaluation.sums import FadingMean, Recent, Totals, WindowSums, running_sums
+from modellab.evaluation.sums import FadingMean, Recent, Totals, WindowSums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +104,7 @@ class Scores:
         self._summary = ClassSummary(self._classes) if self._is_classification else NumberSummary()
         self._totals = Totals((1.0, fading), fields, self._summary)
         self._recent = Recent(window, fields if self._is_classification else 2)
-        self._loss_sum = np.zeros(1)
+        self._loss_sum = 0.0
         self._window_sums = WindowSums(window)
         self._fading_mean = FadingMean(fading)
         self._last = (math.nan, math.nan, math.nan)
@@ -180,12 +181,11 @@ class Scores:
         if n == 0:
             return RowScores(*np.full((3, len(scored)), np.nan))
         loss = rows[0]
-        running = running_sums(self._loss_sum, loss[None, :])
-        self._loss_sum = running[:, -1].copy()
-        counts = np.arange(self.scored - n + 1, self.scored + 1)
+        before = self.scored - n
         found = np.empty((3, n))
-        found[0] = self._window_sums.update(loss) / np.minimum(counts, self.window)
-        found[1] = running[0] / counts
+        found[0] = self._window_sums.update(loss)
+        _scoring.over_counts(found[0], before, self.window)
+        self._loss_sum = _scoring.running_means(loss, self._loss_sum, before, found[1])
         found[2] = self._fading_mean.update(loss)
         self._totals.append(rows)
         self._recent.append(kept)
@@ -256,7 +256,7 @@ class Scores:
             "scored": self.scored,
             "unlabelled": self.unlabelled,
             "unanswered": self.unanswered,
-            "loss_sum": float(self._loss_sum[0]),
+            "loss_sum": self._loss_sum,
             "totals": self._totals.state(),
             "window_sums": self._window_sums.state(),
             "fading_mean": self._fading_mean.state(),
@@ -269,7 +269,7 @@ class Scores:
         """Take over a state of scores made with the same task, window and fading."""
         self.rows, self.scored = state["rows"], state["scored"]
         self.unlabelled, self.unanswered = state["unlabelled"], state["unanswered"]
-        self._loss_sum = np.array([state["loss_sum"]])
+        self._loss_sum = float(state["loss_sum"])
         self._totals.load_state(state["totals"])
         self._window_sums.load_state(state["window_sums"])
         self._fading_mean.load_state(state["fading_mean"])

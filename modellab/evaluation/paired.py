@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.evaluation.compiled import _scoring
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -88,11 +90,15 @@ def coarser(losses: LossArrays, width: int) -> LossArrays:
     )
 
 
+def seed_key(seed: int) -> int:
+    """What the hash of a position adds for a seed, below 2**64."""
+    return (int(seed) * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % (1 << 64)
+
+
 def position_hash(seed: int, positions: Ints) -> NDArray[np.uint64]:
     """Hash of each position, uint64 (n,): the finaliser of SplitMix64 (Steele et al. 2014)."""
     with np.errstate(over="ignore"):
-        key = np.uint64((int(seed) * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % (1 << 64))
-        x = positions.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + key
+        x = positions.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed_key(seed))
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     hashed: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
@@ -138,6 +144,7 @@ class LossTrack:
         """
         if start != self.end:
             raise ValueError(f"the next row is {self.end}, not {start}")
+        losses = np.ascontiguousarray(losses, dtype=np.float64)
         at, stop = start, start + len(losses)
         while at < stop:
             room = (self._base + self.capacity) * self.width
@@ -147,15 +154,12 @@ class LossTrack:
             upto = min(stop, room)
             self._fill(at, losses[at - start : upto - start])
             at = upto
-        self._keep(np.arange(start, stop, dtype=np.int64), losses)
+        self._keep(start, losses)
         self.end = stop
 
     def _fill(self, start: int, losses: Floats) -> None:
-        there = np.flatnonzero(~np.isnan(losses))
-        tile = (there + start) // self.width - self._base
-        # Unbuffered: one addition after the other, in the order of the rows.
-        np.add.at(self._sums, tile, losses[there])
-        np.add.at(self._counts, tile, 1)
+        # One addition after the other, in the order of the rows.
+        _scoring.fill_tiles(self._sums, self._counts, self._base, self.width, start, losses)
 
     def _widen(self) -> None:
         """Merge tiles two by two."""
@@ -170,10 +174,14 @@ class LossTrack:
             values[:] = 0
             values[: len(merged)] = merged
 
-    def _keep(self, positions: Ints, losses: Floats) -> None:
+    def _keep(self, start: int, losses: Floats) -> None:
         if self._level:
-            chosen = self._chosen(positions)
-            positions, losses = positions[chosen], losses[chosen]
+            positions, kept = np.empty(len(losses), dtype=np.int64), np.empty(len(losses))
+            key = seed_key(self.seed)
+            count = _scoring.chosen_rows(key, self._level, start, losses, positions, kept)
+            positions, losses = positions[:count], kept[:count]
+        else:
+            positions = np.arange(start, start + len(losses), dtype=np.int64)
         done = 0
         while done < len(positions):
             # In runs, so that no call needs more memory than the sample itself.

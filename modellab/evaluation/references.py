@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.evaluation.compiled import _scoring
 from modellab.evaluation.sums import running_sums
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ class References:
 
     def learn(self, y: NDArray[Any]) -> None:
         """Take in the next labels (n,), missing ones included, without predicting anything."""
-        if len(y):
+        if self._is_classification:
+            self._majorities(y, np.empty(0, dtype=np.int64))
+            self.known += len(y)
+        elif len(y):
             common, last = self._along(y)
             self._common, self._last = common[-1].item(), last[-1].item()
             self.known += len(y)
@@ -91,11 +95,15 @@ class References:
             return ReferencePredictions(*(np.empty(0, dtype=self._dtype) for _ in range(2)))
         if int(upto[-1]) - self.known != len(y):
             raise ValueError(f"labels [{self.known}, {upto[-1]}) are wanted, {len(y)} were given")
-        common, last = self._along(y)
         # Before row i, what had arrived after row i - 1.
         before = np.empty(n, dtype=np.int64)
         before[0] = 0
         before[1:] = upto[:-1] - self.known
+        if self._is_classification:
+            found = ReferencePredictions(*self._majorities(y, before))
+            self.known = int(upto[-1])
+            return found
+        common, last = self._along(y)
         found = ReferencePredictions(common[before], last[before])
         self._common, self._last = common[-1].item(), last[-1].item()
         self.known = int(upto[-1])
@@ -105,43 +113,33 @@ class References:
     def _dtype(self) -> type:
         return np.int64 if self._is_classification else np.float64
 
+    def _majorities(self, y: NDArray[Any], before: Ints) -> tuple[Ints, Ints]:
+        """Majority class and last label after the first ``before[i]`` labels; all are taken in.
+
+        A class's count only ever grows, so the majority is the largest of the counts just counted.
+        """
+        late = np.full(len(self._counts), -1, dtype=np.int64)
+        late[self._seen] = np.arange(len(self._seen))
+        now = np.array([self._common, self._last], dtype=np.int64)
+        common, last = np.empty_like(before), np.empty_like(before)
+        labels = np.ascontiguousarray(y, dtype=np.int64)
+        _scoring.majorities(labels, before, self._counts, late, now, common, last)
+        seen = int(np.count_nonzero(late >= 0))
+        if seen > len(self._seen):
+            order = np.argsort(late, kind="stable")
+            self._seen = order[len(late) - seen :].tolist()
+        self._common, self._last = now.tolist()
+        return common, last
+
     def _along(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Both predictions from what is known now, and after each of the labels: (n + 1,) each."""
-        present = y >= 0 if self._is_classification else np.isfinite(y)
+        """Mean and last value from what is known now, and after each of the labels: (n + 1,)."""
+        present = np.isfinite(y)
         labels: NDArray[Any] = y[present].astype(self._dtype, copy=False)
         after = np.zeros(len(y) + 1, dtype=np.int64)
         np.cumsum(present, out=after[1:])
-        last = np.concatenate([np.array([self._last], dtype=self._dtype), labels])
-        known = self._majorities(labels) if self._is_classification else self._means(labels)
-        common = np.concatenate([np.array([self._common], dtype=self._dtype), known])
+        last = np.concatenate([np.array([self._last]), labels])
+        common = np.concatenate([np.array([self._common]), self._means(labels)])
         return common[after], last[after]
-
-    def _majorities(self, labels: Ints) -> Ints:
-        """Majority class after each label.
-
-        A class's count only ever grows, so the majority is the running maximum over the counts of
-        the classes just counted; one key holds both the count and the preference for earlier ones.
-        """
-        classes = len(self._counts)
-        order = np.argsort(labels, kind="stable")
-        ordered = labels[order]
-        firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        sizes = np.diff(np.append(firsts, len(labels)))
-        count = np.empty(len(labels), dtype=np.int64)
-        count[order] = np.arange(1, len(labels) + 1) - np.repeat(firsts, sizes)
-        for at in np.sort(order[firsts]).tolist():
-            if int(labels[at]) not in self._seen:
-                self._seen.append(int(labels[at]))
-        seen = np.array(self._seen, dtype=np.int64)
-        late = np.zeros(classes, dtype=np.int64)  # how many classes were seen before this one
-        late[seen] = np.arange(len(seen))
-        keys = (count + self._counts[labels]) * classes + (classes - 1 - late[labels])
-        if self._counts.any():
-            standing = self._counts * classes + (classes - 1 - late)
-            keys = np.maximum(keys, standing[self._counts > 0].max())
-        self._counts += np.bincount(labels, minlength=classes)
-        majorities: Ints = seen[classes - 1 - np.maximum.accumulate(keys) % classes]
-        return majorities
 
     def _means(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean after each label."""

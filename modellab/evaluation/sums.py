@@ -10,13 +10,13 @@ State is a dict of numbers and arrays (picklable).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from modellab.evaluation.compiled import _scoring
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -71,24 +71,17 @@ class WindowSums:
             self.count += len(values)
             return sums
         sums = np.empty(len(values))
-        done = 0
-        while done < len(values):
-            at = self.count % self.window
-            take = min(len(values) - done, self.window - at)
-            part = values[done : done + take]
-            self._store(at, part)
-            prefix = running_sums(np.array([self._prefix]), part[None, :])[0]
-            self._prefix = float(prefix[-1])
-            if len(self._suffix):
-                # What is left of the run before: its values from at + 1 on, at + 2 on, ...
-                prefix = prefix + self._suffix[at + 1 : at + 1 + take]
-            sums[done : done + take] = prefix
-            self.count += take
-            done += take
-            if at + take == self.window:
-                self._suffix = np.zeros(self.window + 1)
-                np.add.accumulate(self._run[self.window - 1 :: -1], out=self._suffix[-2::-1])
-                self._prefix = 0.0
+        self._make_room(len(values))
+        self._prefix = _scoring.window_sums(
+            np.ascontiguousarray(values),
+            self.window,
+            self.count,
+            self._prefix,
+            self._run,
+            self._suffix,
+            sums,
+        )
+        self.count += len(values)
         return sums
 
     def _update_narrow(self, values: Floats) -> Floats:
@@ -99,13 +92,16 @@ class WindowSums:
         self._recent = lined[len(values) :].copy()
         return sums
 
-    def _store(self, at: int, part: Floats) -> None:
-        need = at + len(part)
+    def _make_room(self, more: int) -> None:
+        """Room for so many more values of the run, and for the suffix sums once it is over."""
+        at = self.count % self.window
+        need = min(self.window, at + more)
         if need > len(self._run):
             grown = np.empty(min(self.window, max(need, 2 * len(self._run))))
             grown[:at] = self._run[:at]
             self._run = grown
-        self._run[at:need] = part
+        if not len(self._suffix) and self.count + more >= self.window:
+            self._suffix = np.zeros(self.window + 1)
 
     def state(self) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -125,8 +121,9 @@ class WindowSums:
         self._suffix = np.array(state["suffix"], dtype=np.float64)
         self._prefix = state["prefix"]
         if self.window > _NARROW:
-            self._run = np.empty(min(self.window, 4096))
-            self._store(0, np.array(state["run"], dtype=np.float64))
+            run = np.array(state["run"], dtype=np.float64)
+            self._run = np.empty(max(min(self.window, 4096), len(run)))
+            self._run[: len(run)] = run
 
 
 class FadingMean:
@@ -157,24 +154,15 @@ class FadingMean:
     def update(self, values: Floats) -> Floats:
         """Add values (n,); return the mean after each (n,)."""
         means = np.empty(len(values))
-        done = 0
-        while done < len(values):
-            at = self._at
-            take = min(len(values) - done, self._length - at)
-            added = np.empty((2, take))
-            added[1] = self._down[at : at + take]
-            np.multiply(values[done : done + take], added[1], out=added[0])
-            within = running_sums(self._within, added)
-            sums = within * self._up[at : at + take]
-            sums += self._before[:, None] * self._up[at + 1 : at + take + 1]
-            np.divide(sums[0], sums[1], out=means[done : done + take])
-            self._within = within[:, -1].copy()
-            self._at = at + take
-            done += take
-            if self._at == self._length:
-                self._before = sums[:, -1].copy()
-                self._within = np.zeros(2)
-                self._at = 0
+        self._at = _scoring.fading_means(
+            np.ascontiguousarray(values),
+            self._up,
+            self._down,
+            self._at,
+            self._before,
+            self._within,
+            means,
+        )
         return means
 
     def state(self) -> dict[str, Any]:
@@ -192,6 +180,17 @@ class FadingMean:
         self._within = np.array(state["within"])
 
 
+class Summary(Protocol):
+    """Weighted totals of rows (fields, n): of the first `fields` fields, and counts of classes."""
+
+    fields: int
+    classes: int
+
+    def __call__(self, rows: Floats, weights: Floats) -> Floats:
+        """Totals (fields + 3 classes,) of rows with weights (n,)."""
+        ...
+
+
 class Totals:
     """Weighted totals over all rows so far, for several kinds of forgetting at once.
 
@@ -204,41 +203,43 @@ class Totals:
         For each kind, the factor by which a row weighs less with each row that follows.
     fields
         Number of fields of a row.
-    summarise
-        ``summarise(rows, weights)``: totals (t,) of rows (fields, n) with weights (n,).
+    summary
+        What the totals are of.
     """
 
-    def __init__(
-        self, alphas: tuple[float, ...], fields: int, summarise: Callable[[Floats, Floats], Floats]
-    ) -> None:
-        self._powers = [powers(alpha, TILE + 1) for alpha in alphas]
-        self._summarise = summarise
+    def __init__(self, alphas: tuple[float, ...], fields: int, summary: Summary) -> None:
+        # The largest power first: rows that came first weigh least.
+        self._weights = np.array([powers(alpha, TILE + 1)[::-1] for alpha in alphas])
+        self._summary = summary
         self._waiting = np.empty((fields, TILE))
         self._n_waiting = 0
-        nothing = summarise(self._waiting[:, :0], np.empty(0))
-        self._before = [nothing.copy() for _ in alphas]
+        width = summary.fields + 3 * summary.classes
+        self._before = np.zeros((len(alphas), width))
+        self._scratch = np.empty(width)
 
     def append(self, rows: Floats) -> None:
         """Add rows (fields, n)."""
-        done, n = 0, rows.shape[1]
-        while done < n:
-            at = self._n_waiting
-            take = min(n - done, TILE - at)
-            self._waiting[:, at : at + take] = rows[:, done : done + take]
-            self._n_waiting = at + take
-            done += take
-            if self._n_waiting == TILE:
-                self._before = [self.now(k) for k in range(len(self._powers))]
-                self._n_waiting = 0
+        self._n_waiting = _scoring.append_totals(
+            rows,
+            self._waiting,
+            self._n_waiting,
+            self._weights,
+            self._summary.fields,
+            self._summary.classes,
+            self._before,
+            self._scratch,
+        )
 
     def now(self, kind: int) -> Floats:
         """Return the totals after the last row for the kind of forgetting with this index (t,)."""
-        n, factors = self._n_waiting, self._powers[kind]
+        n = self._n_waiting
+        before: Floats = self._before[kind]
         if n == 0:
-            return self._before[kind].copy()
-        added = self._summarise(self._waiting[:, :n], factors[n - 1 :: -1][:n])
+            return before.copy()
+        added = self._summary(self._waiting[:, :n], self._weights[kind, TILE + 1 - n :])
+        factor = self._weights[kind, TILE - n]
         # What weighs nothing any more is left out: it might have been infinite.
-        return added + self._before[kind] * factors[n] if factors[n] else added
+        return added + before * factor if factor else added
 
     def state(self) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -252,7 +253,7 @@ class Totals:
         waiting = np.asarray(state["waiting"])
         self._n_waiting = waiting.shape[1]
         self._waiting[:, : self._n_waiting] = waiting
-        self._before = [np.array(before, dtype=np.float64) for before in state["before"]]
+        self._before = np.array(state["before"], dtype=np.float64).reshape(self._before.shape)
 
 
 class Recent:
