@@ -39,6 +39,22 @@ class RecordedParameters:
     values: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class RecordedDrift:
+    """Checks of d feature columns against the training window.
+
+    `columns`, `tests`, `thresholds` have d entries; `positions` is int64 (m,), `score` and `psi`
+    float64 (m, d), NaN where there is none.
+    """
+
+    columns: list[str]
+    tests: list[str]
+    thresholds: list[float]
+    positions: NDArray[np.int64]
+    score: NDArray[np.float64]
+    psi: NDArray[np.float64]
+
+
 @dataclass
 class Recorded:
     """A results folder.
@@ -53,6 +69,8 @@ class Recorded:
         By lane.
     events
         Lines of ``events.jsonl``, in order.
+    feature_drift
+        Checks of the features; None where none were made, and in results of before they were kept.
     verdict
         The verdict; None in results of before there were any. See `verdicts.read_evidence` for what
         another one can be made from.
@@ -62,6 +80,7 @@ class Recorded:
     curves: dict[str, dict[str, RecordedCurve]] = field(default_factory=dict)
     parameters: dict[str, RecordedParameters] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
+    feature_drift: RecordedDrift | None = None
     verdict: Verdict | None = None
 
 
@@ -91,7 +110,9 @@ def read_recorded(folder: Path) -> Recorded:
             )
         parameters = pq.read_table(folder / "parameters.parquet")
         _add_parameters(found, groups(parameters, ("lane", "parameter")))
-    except (OSError, KeyError, pa.ArrowException, msgspec.MsgspecError) as error:
+        if (folder / "feature_drift.parquet").is_file():
+            found.feature_drift = _drift(pq.read_table(folder / "feature_drift.parquet"))
+    except (OSError, KeyError, ValueError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise LabError(
             f"The results in {quote(folder, 200)} cannot be read.", detail=repr(error)
         ) from error
@@ -116,6 +137,22 @@ def groups(table: Any, by: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
 
 def _column(table: Any, name: str, kind: str) -> NDArray[Any]:
     return np.asarray(table.column(name).to_numpy(), dtype=kind)
+
+
+def _drift(table: Any) -> RecordedDrift | None:
+    """Return the checks from their long form; ValueError where rows are missing."""
+    if not table.num_rows:
+        return None
+    positions = _column(table, "position", "i8")
+    wide = int(np.searchsorted(positions, positions[0], side="right"))
+    return RecordedDrift(
+        columns=table.column("column")[:wide].to_pylist(),
+        tests=table.column("test")[:wide].to_pylist(),
+        thresholds=_column(table, "threshold", "f8")[:wide].tolist(),
+        positions=positions.reshape(-1, wide)[:, 0].copy(),
+        score=_column(table, "score", "f8").reshape(-1, wide),
+        psi=_column(table, "psi", "f8").reshape(-1, wide),
+    )
 
 
 def _add_parameters(found: Recorded, cut: dict[tuple[str, ...], Any]) -> None:

@@ -50,6 +50,7 @@ LANE_MEASURED = ("cpu_seconds", "model_bytes")
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "river", "msgspec")
 PREDICTIONS = "predictions.parquet"
 QUARANTINE = "quarantine.csv"
+FEATURE_DRIFT = "feature_drift.parquet"
 
 
 def write_results(
@@ -80,6 +81,7 @@ def write_results(
         _write_table(_history(result), folder / "history.parquet")
         _write_table(_parameters(result), folder / "parameters.parquet")
         (folder / "events.jsonl").write_bytes(_events(result))
+        checked = _write_feature_drift(result, folder / FEATURE_DRIFT)
         write_losses(result, folder)
         _write_bad_rows(result, folder / "bad_rows.csv")
         kept = _write_quarantine(result, folder / QUARANTINE)
@@ -91,6 +93,8 @@ def write_results(
         ) from error
     names = ["summary.json", "history.parquet", "parameters.parquet", "events.jsonl"]
     names += [LOSSES, PAIRED]
+    if checked:
+        names.append(FEATURE_DRIFT)
     if kept:
         names.append(QUARANTINE)
     if (folder / PREDICTIONS).is_file():
@@ -173,6 +177,8 @@ def _lane(lane: LaneResult, row: LaneRow) -> dict[str, Any]:
         "alarm_positions": [int(position) for position in lane.evidence.alarms],
         "drift": None if row.drift is None else msgspec.to_builtins(row.drift),
     }
+    if lane.rates is not None:
+        told["rates"] = lane.rates
     if guard is not None:
         told["guard"] = {
             key: value for key, value in msgspec.to_builtins(guard).items() if value is not None
@@ -208,6 +214,37 @@ def _parameters(result: RunResult) -> Any:
             columns["value"].append(taken.values[:, index])
             names.append((lane.name, name, len(taken.positions)))
     return _long(names, "parameter", columns)
+
+
+def _write_feature_drift(result: RunResult, path: Path) -> bool:
+    """Write every check of every watched column; no file where none was made."""
+    import pyarrow as pa
+
+    path.unlink(missing_ok=True)
+    drift = result.feature_drift
+    if drift is None or not len(drift.positions):
+        return False
+    count, wide = drift.score.shape
+    which = pa.array(np.tile(np.arange(wide, dtype=np.int32), count))
+
+    def each(texts: list[str]) -> Any:
+        told: Any = pa.array(texts, pa.string())
+        return told.take(which)
+
+    def numbers(values: Any) -> Any:
+        flat = np.asarray(values, np.float64).ravel()
+        return pa.array(flat, mask=np.isnan(flat))
+
+    table = {
+        "position": pa.array(np.repeat(drift.positions, wide)),
+        "column": each(drift.columns),
+        "test": each(drift.tests),
+        "threshold": numbers(np.tile(drift.thresholds, count)),
+        "score": numbers(drift.score),
+        "psi": numbers(drift.psi),
+    }
+    _write_table(pa.table(table), path)
+    return True
 
 
 def _long(names: list[tuple[str, str, int]], what: str, columns: dict[str, list[Any]]) -> Any:

@@ -239,6 +239,8 @@ class Deployment:
         self.selected: str | None = None
         self.lost = False
         """True after its engine died: what is shown is the past."""
+        self.recorded = False
+        """True where it is read from a results folder: nothing more comes."""
         self._fresh = False
         for spec in done.experiment.lane:
             self.add_lane(spec)

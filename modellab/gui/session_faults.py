@@ -28,6 +28,8 @@ class FaultPart(SessionCore):
 
     deployment: Deployment | None
     experiment: Experiment | None
+    _injected: list[Fault]
+    """Faults that the person let loose, apart from those that the experiment came with."""
 
     def _live(self) -> Deployment | None:
         """Return the deployment while its engine lives; overridden."""
@@ -66,6 +68,7 @@ class FaultPart(SessionCore):
                 return
             real = ack.fault if ack.fault is not None else fault
             if self.deployment is not None:
+                self._injected.append(real)
                 self._set_faults([*self.deployment.experiment.fault, real])
             if then is not None:
                 then(real)
@@ -83,6 +86,16 @@ class FaultPart(SessionCore):
         )
         return self._take_back(fault)
 
+    def _without_injected(self, faults: list[Fault]) -> list[Fault]:
+        """Return those of `faults` that the person did not let loose."""
+        left = list(faults)
+        for fault in self._injected:
+            if fault in left:
+                left.reverse()  # of equal ones the later was injected
+                left.remove(fault)
+                left.reverse()
+        return left
+
     def _take_back(self, fault: Fault) -> Job | None:
         live = self._live()
         if live is None or fault not in live.experiment.fault:
@@ -92,6 +105,8 @@ class FaultPart(SessionCore):
 
         def gone() -> None:
             if self.deployment is live:
+                if fault in self._injected:
+                    self._injected.remove(fault)
                 left = [f for i, f in enumerate(live.experiment.fault) if i != index]
                 self._set_faults(left)
 

@@ -73,6 +73,7 @@ class ReplayPart(FaultPart):
         self._pending_sets: dict[str, dict[str, Scalar]] = {}
         self._replay_numbers = itertools.count(1)
         self._live_learner: LearnerSpec | None = None
+        self._injected = []
 
     def replay_folder(self) -> Path:
         """Return a new folder for the checkpoints of a replay; overridden."""
@@ -281,14 +282,21 @@ class ReplayPart(FaultPart):
         return self.start_job(Seek(position=position), "seek", title)
 
     def restart(self, *, clear_journal: bool = False) -> Job | None:
-        """Go back to the deployment point; with `clear_journal` what was changed is forgotten."""
+        """Go back to the deployment point; with `clear_journal` what was changed is forgotten.
+
+        The faults that the person let loose are forgotten with it; those that the experiment came
+        with stay.
+        """
         live = self._live()
         if live is None or self.experiment is None:
             return None
-        if not clear_journal or not live.experiment.intervention:
+        faults = self._without_injected(live.experiment.fault)
+        changed = live.experiment.intervention or len(faults) < len(live.experiment.fault)
+        if not clear_journal or not changed:
             return self.seek(live.train_rows)
-        experiment = replace(live.experiment, intervention=[])
-        self._set_experiment(replace(self.experiment, intervention=[]))
+        experiment = replace(live.experiment, intervention=[], fault=faults)
+        self._set_experiment(replace(self.experiment, intervention=[], fault=faults))
+        self._injected.clear()
         return self._deploy(experiment, str(self.replay_folder()))
 
     # ------------------------------------------------------------------ interventions

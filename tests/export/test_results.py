@@ -73,11 +73,12 @@ def test_all_of_the_contract(tmp_path: Path, task: str) -> None:
     assert summary["peak_rss_mb"] > 50
     assert {"python", "numpy", "river", "scikit-learn"} <= set(summary["versions"])
     for lane in summary["lanes"]:
+        rest = ["rates"] if lane["name"] == "Online" else []
         assert list(lane) == [
             "name", "policy", "learner", "baseline", "rows", "metrics", "updates", "retrains",
             "redeploys", "rollbacks", "downtime_rows", "cpu_seconds", "model_bytes", "cost",
             "forgetting", "rejected", "downtime_seconds", "rows_stored", "staleness_rows", "regret",
-            "quarantined", "alarms", "alarm_positions", "drift",
+            "quarantined", "alarms", "alarm_positions", "drift", *rest,
         ]  # fmt: skip
         assert list(lane["metrics"]) == ["cumulative", "window", "fading"]
         for view in lane["metrics"].values():
@@ -98,6 +99,14 @@ def test_all_of_the_contract(tmp_path: Path, task: str) -> None:
     parameters = pq.read_table(out / "parameters.parquet")
     assert parameters.column_names == ["position", "lane", "parameter", "value"]
     assert {"Online", "Weekly"} <= set(parameters["lane"].to_pylist())
+
+    drift = pq.read_table(out / "feature_drift.parquet")
+    assert drift.column_names == ["position", "column", "test", "threshold", "score", "psi"]
+    assert result.feature_drift is not None
+    assert drift.num_rows == result.feature_drift.score.size > 0
+    assert drift["column"].to_pylist()[: len(result.feature_drift.columns)] == (
+        result.feature_drift.columns
+    )
 
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     assert {"retrain", "redeploy"} & {event["kind"] for event in events}

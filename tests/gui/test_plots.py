@@ -501,7 +501,8 @@ class TestLivePlot:
             Mark(at, "drift", str(at % 12), "#1668b3", strong=False) for at in range(0, 8000, 2)
         ]
         groups = MarkGroups(alarms).groups(plot.x_of)
-        assert 20 < len(groups) <= plot.area().width() / 4 + 2
+        # Crowded: apart enough for the number beside each.
+        assert 5 < len(groups) <= plot.area().width() / 40 + 2
         assert sum(group.count for group in groups) == len(alarms)
         # They stand still while the view moves.
         before = {group.last.position for group in groups}

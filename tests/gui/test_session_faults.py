@@ -214,3 +214,23 @@ class TestFeatureDriftView:
         view.apply(self.news([100, 200], 0))
         view.apply(self.news([100], 0, columns=2))
         assert view.score.shape == (1, 2)
+
+
+def test_without_my_changes_takes_back_only_what_i_let_loose(bench: DeployBench) -> None:
+    from modellab.replay.protocol import Deploy
+
+    mine, given = LabelNoise(start=450, stop=500, rate=0.3), Outage(start=410, stop=420)
+    bench.live.experiment = replace(bench.live.experiment, fault=[given])
+    bench.session.inject(mine)
+    run(bench)
+    assert bench.live.experiment.fault == [given, mine]
+    bench.session.restart(clear_journal=True)
+    run(bench)
+    sent = bench.engine.last(Deploy)
+    assert sent.experiment.fault == [given]
+    assert sent.experiment.intervention == []
+    assert bench.session.experiment.fault == [given]
+    # Nothing of mine is left: going back is a seek.
+    bench.session.restart(clear_journal=True)
+    run(bench)
+    assert bench.engine.last(Seek).position == bench.live.train_rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from modellab.errors import LabError
 from modellab.experiment import (
     DataSpec,
+    DriftSpec,
     Experiment,
     LaneSpec,
     LearnerSpec,
@@ -39,6 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     experiment = Experiment(
         data=DataSpec(path=str(folder / "data.csv"), target="y"),
         split=SplitSpec(train=TRAIN),
+        drift=DriftSpec(window=200, every=200),
         lane=[
             LaneSpec("Online", OnlinePolicy(), LearnerSpec("linear", None, {"loss": "log"})),
             LaneSpec("Weekly", ScheduledPolicy(every=200, test_rows=50), LearnerSpec("linear")),
@@ -89,6 +93,41 @@ def test_the_recorded_session_tells_what_the_run_told(run: tuple[Any, Path]) -> 
         assert news.error == lane.metrics["window"]["error"]
     assert live.lanes["Weekly"].news.settings["every"] == 200  # type: ignore[union-attr]
     assert sum(e.kind in ("retrain", "reject") for e in live.events) == 3
+    checks = result.feature_drift
+    assert len(checks.positions)
+    assert live.feature_drift.columns == checks.columns
+    assert live.feature_drift.thresholds == checks.thresholds
+    np.testing.assert_array_equal(live.feature_drift.positions, checks.positions)
+    np.testing.assert_array_equal(live.feature_drift.score, checks.score)
+    np.testing.assert_array_equal(live.feature_drift.psi, checks.psi)
+    told = {lane.name: lane.rates for lane in result.lanes}
+    assert told["Online"]["best"] is not None
+    assert live.lanes["Online"].news.rates == told["Online"]  # type: ignore[union-attr]
+
+
+def test_results_of_before_say_what_they_do_not_hold(
+    run: tuple[Any, Path], tmp_path: Path, qtbot: Any, looks: None
+) -> None:
+    from modellab.gui.deploy.plot_stack import PlotStack
+    from modellab.gui.recorded_session import recorded_session
+
+    result, out = run
+    old = tmp_path / "old"
+    shutil.copytree(out, old)
+    (old / "feature_drift.parquet").unlink()
+    told = json.loads((old / "summary.json").read_text())
+    for lane in told["lanes"]:
+        lane.pop("rates", None)
+    (old / "summary.json").write_text(json.dumps(told))
+    session = recorded_session(result.experiment, old)
+    live = session.deployment
+    assert live is not None
+    assert not len(live.feature_drift)
+    assert "track_rates" not in live.lanes["Online"].news.settings  # type: ignore[union-attr]
+    stack = PlotStack(session)
+    qtbot.addWidget(stack)
+    stack.structure_changed()
+    assert "hold no checks" in stack.drift_plot.empty_text
 
 
 def test_the_picture_shows_the_lanes(

@@ -65,6 +65,7 @@ NUMBERS = (
     "parameters.parquet",
     "losses.parquet",
     "paired.parquet",
+    "feature_drift.parquet",
     "events.jsonl",
     "bad_rows.csv",
 )

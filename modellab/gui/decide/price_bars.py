@@ -22,6 +22,7 @@ from modellab.gui.decide.looks import Looks, look_of
 from modellab.gui.decide.price_scale import PriceScale, merged, winner_at
 from modellab.gui.decide.terms import explain
 from modellab.gui.kit import Card, Label, describe, one_line, short_number, tip_text
+from modellab.gui.plots.labels import beside
 from modellab.gui.theme import font, mix, px, set_height, theme
 
 if TYPE_CHECKING:
@@ -205,16 +206,17 @@ class PriceBarRow(QWidget):
         right = below.right() - metrics.horizontalAdvance(ends[1]) - px(6)
         painter.setFont(font(11, 600))
         metrics = painter.fontMetrics()
+        most = (right - left) / max(1, len(places)) - px(8)
+        told = []
         for box, lane in places:
-            first, last = max(left, box.left()), min(right, box.right())
-            if last - first < px(26):
-                continue
-            room = round(last - first - px(4))
+            room = round(max(most, min(right, box.right()) - max(left, box.left()) - px(4)))
             shown = metrics.elidedText(one_line(lane), Qt.TextElideMode.ElideRight, room)
-            if len(shown) < 4 and shown != lane:
-                continue
+            if len(shown) >= 4 or shown == lane:
+                told.append((box.center().x(), metrics.horizontalAdvance(shown) + 2.0, shown, lane))
+        begins = beside([(centre, wide) for centre, wide, _, _ in told], left, right, px(8))
+        for begin, (_, wide, shown, lane) in zip(begins, told, strict=True):
             painter.setPen(QColor(tokens.lane_text(look_of(self._looks, lane).colour)))
-            word = QRectF(first, below.top(), last - first, below.height())
+            word = QRectF(begin, below.top(), wide, below.height())
             painter.drawText(word, Qt.AlignmentFlag.AlignHCenter, shown)
 
     def _handle(self, painter: QPainter, area: QRectF) -> None:

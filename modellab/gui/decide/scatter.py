@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Across = Literal["upkeep", "cpu", "retrains"]
 Up = Literal["error", "total"]
 NAME = "What upkeep buys"
+NEAR_SPOTS = 6
+"""Names stand at one of so many places beside their dots, else farther off with a line to it."""
 CURVE = "best retraining dates, chosen in hindsight"
 CURVE_UNDER = "number = how many retrains"
 ACROSS_TITLES = {"upkeep": "cost of upkeep", "cpu": "CPU seconds", "retrains": "retrains"}
@@ -439,15 +441,32 @@ class ScatterPlot(QWidget):
                 QRectF(place.x() - wide - px(8), place.y() - high - px(5), wide, high),
                 QRectF(place.x() - wide - px(8), place.y() + px(6), wide, high),
             ]
+            # Farther off, with a thin line from dot to name.
+            spots += [
+                QRectF(
+                    place.x() + side, place.y() + turn * step * (high + 1) - high / 2, wide, high
+                )
+                for step in range(1, 9)
+                for side in (px(26), -px(26) - wide)
+                for turn in (-1, 1)
+            ]
             room = QRectF(area).adjusted(0, -px(10), px(18), 0)
-            for box in spots:
+            for number, box in enumerate(spots):
                 others = [t for t in taken if t != own and not t.contains(place)]
                 if room.contains(box) and not any(box.intersects(t) for t in others):
                     colour = look_of(self._looks, dot.row.name).colour
+                    if number >= NEAR_SPOTS:
+                        self._leader(painter, place, box, colour)
                     painter.setPen(QColor(theme().lane_text(colour)))
                     painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, name)
                     taken.append(box)
                     break
+
+    def _leader(self, painter: QPainter, place: QPointF, box: QRectF, colour: str) -> None:
+        right = box.left() > place.x()
+        end = QPointF(box.left() - px(3) if right else box.right() + px(3), box.center().y())
+        painter.setPen(QPen(QColor(mix(colour, theme().surface, 0.35)), 1))
+        painter.drawLine(place, end)
 
     def _outside(self, painter: QPainter, area: QRectF, dot: Dot, place: QPointF) -> None:
         """Tell of a lane that is far above all others, at the upper edge."""

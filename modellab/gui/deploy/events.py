@@ -32,8 +32,8 @@ from modellab.gui.deploy.lines import EVENT_KINDS, own_events
 from modellab.gui.deploy.words import event_line, event_text, lane_style, task_of
 from modellab.gui.kit import Card, IconButton, Label, count_text, describe, tip_text
 from modellab.gui.pages.choice import ChoiceField
-from modellab.gui.plots.live_paint import font
 from modellab.gui.plots.parts import MARK_WORDS, MarkKind, paint_mark
+from modellab.gui.plots.text import font
 from modellab.gui.theme import px, theme
 
 if TYPE_CHECKING:

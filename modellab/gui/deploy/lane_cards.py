@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtGui import QPen as Pen
 from PySide6.QtWidgets import (
@@ -312,6 +312,27 @@ def _set(label: Label, text: str) -> None:
         label.setText(text)
 
 
+class _Cards(QScrollArea):
+    """As high as the cards in it where there is room; else they scroll."""
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._inside = inside
+        self.setWidget(inside)
+
+    def sizeHint(self) -> QSize:
+        return self._inside.sizeHint()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().event(event)
+
+
 class LaneList(QWidget):
     """All cards, with a heading; forwards what is done to them."""
 
@@ -337,14 +358,9 @@ class LaneList(QWidget):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(0, 0, px(2), 0)
         self._column.setSpacing(px(8))
-        self.add = AddLaneButton(self.add_wanted.emit)
-        self._column.addWidget(self.add)
         self._column.addStretch(1)
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setWidget(inside)
+        self.add = AddLaneButton(self.add_wanted.emit)
+        self.area = _Cards(inside)
         self.area.setAccessibleName("Lanes")
         self.area.viewport().setAutoFillBackground(False)
         inside.setAutoFillBackground(False)
@@ -352,7 +368,10 @@ class LaneList(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(6))
         column.addLayout(self.head)
-        column.addWidget(self.area, 1)
+        column.addWidget(self.area)
+        # Under the list, not in it: however many lanes there are, it is in sight.
+        column.addWidget(self.add)
+        column.addStretch(1)
 
     def set_sparks(self, shown: bool) -> None:
         """Show the small curves, or leave them out on a narrow window."""
@@ -375,7 +394,7 @@ class LaneList(QWidget):
         for name, lane in lanes.items():
             if name not in self.cards:
                 self.cards[name] = self._card(lane)
-        if wanted != self._order or self._column.count() != len(wanted) + 2:
+        if wanted != self._order or self._column.count() != len(wanted) + 1:
             self._order = wanted
             for at, name in enumerate(wanted):
                 self._column.removeWidget(self.cards[name])

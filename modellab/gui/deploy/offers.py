@@ -105,7 +105,8 @@ def offered(page: DeployPage) -> list[Action]:
         act(
             "run.restart_clean",
             "Back to the start, without my changes",
-            "Go back to the deployment point and empty the journal.",
+            "Go back to the deployment point; what you changed, and the faults you let loose, are "
+            "forgotten. Faults that the experiment came with stay.",
             lambda: session.restart(clear_journal=True),
             "",
             "arrow-counter-clockwise",

@@ -14,6 +14,7 @@ from modellab.gui.deploy.chooser import ParameterChooser
 from modellab.gui.deploy.plot_panel import HEAD, PlotPanel
 from modellab.gui.deploy.words import error_text, error_unit, task_of
 from modellab.gui.kit import (
+    IconButton,
     QuietButton,
     SegmentedControl,
     count_text,
@@ -113,7 +114,18 @@ class PlotStack(QFrame):
         )
         self.error_plot.mark_texts = True
         self.error_plot.shows_readout = True
-        self.error_panel = PlotPanel("Error", self.error_plot, [self.spans, self.follow])
+        self.alarms = IconButton(
+            "bell-ringing",
+            "Alarms of all lanes",
+            "Draw the drift alarms of all lanes that are shown, not only those of the selected "
+            "one. Where many stand together, a number tells how many they are.",
+            checkable=True,
+            size=28,
+        )
+        self.alarms.toggled.connect(self._alarms_toggled)
+        self.error_panel = PlotPanel(
+            "Error", self.error_plot, [self.spans, self.follow, self.alarms]
+        )
         self.mode = SegmentedControl(
             "Parameters as",
             [
@@ -264,6 +276,10 @@ class PlotStack(QFrame):
         """Follow the head, or stay."""
         self._follow_clicked(not self.view.follow)
 
+    def _alarms_toggled(self, _on: bool) -> None:
+        self._marks_key = None
+        self.request()
+
     def _mode_chosen(self, key: str) -> None:
         self.heat = key == "heat"
         self.request()
@@ -381,6 +397,8 @@ class PlotStack(QFrame):
             words = "The columns are not watched: switch it on in the settings of the replay."
         elif not live.train_rows:
             words = "Without a training window there is nothing to compare the columns with."
+        elif live.recorded and not len(live.feature_drift):
+            words = "These results hold no checks of the columns: replay the experiment to see any."
         else:
             words = f"The columns are compared first after {count_text(spec.window)} rows."
         self.drift_plot.empty_text = words
@@ -488,6 +506,9 @@ class PlotStack(QFrame):
             everything = made.marks(live)
             by_hand = [m for m in everything if m.kind in ("change", "rollback")]
             of_lane = [m for m in everything if m.lane == live.selected]
+            if not self.alarms.isChecked():
+                # Five lanes have hundreds of alarms: the timeline tells of the others.
+                everything = [m for m in everything if m.strong or m.kind != "drift"]
             self._marks_made = everything, of_lane, by_hand
         return self._marks_made
 

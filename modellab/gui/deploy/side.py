@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from modellab.gui.kit import IconButton
-from modellab.gui.plots.live_paint import font
+from modellab.gui.plots.text import font
 from modellab.gui.theme import px, theme
 
 STRIP = 40

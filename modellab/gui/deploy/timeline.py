@@ -25,11 +25,11 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
 from modellab.gui.deploy.lines import marks, own_events, shades
 from modellab.gui.deploy.words import event_text, lane_style
 from modellab.gui.kit import count_text, describe, tip_text
-from modellab.gui.plots.live_paint import elided, font
 from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, Shade, paint_mark
 from modellab.gui.plots.series import decimate
 from modellab.gui.plots.shades import paint_shade
+from modellab.gui.plots.text import elided, font
 from modellab.gui.plots.ticks import date_ticks, row_ticks
 from modellab.gui.session_deployment import row_at
 from modellab.gui.theme import mix, px, set_height, theme
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from modellab.gui.session_deployment import Deployment
 
 HEIGHT = 92
+_ALARM_PIXELS = 20.0
+"""With more alarms than one for so many pixels they are bars, else signs."""
 _TIP = (
     "The whole data set. Drag the handle to go to another row, exactly as if the replay had just "
     "got there; click elsewhere to look at it in the plots. Arrow keys move the handle, Enter goes "
@@ -90,6 +92,7 @@ class Timeline(QFrame):
         self._shades: list[Shade] = []
         self._groups = MarkGroups([])
         self._counts: list[tuple[MarkKind, int]] = []
+        self._alarms = np.empty(0)
         self._key: object = None
         self._seen = (-1, -1)
         self._handle: int | None = None
@@ -115,7 +118,7 @@ class Timeline(QFrame):
         """Make marks and spans anew, if anything happened."""
         if live is None:
             self._key, self._marks, self._shades = None, [], []
-            self._groups, self._counts = MarkGroups([]), []
+            self._groups, self._counts, self._alarms = MarkGroups([]), [], np.empty(0)
             return
         last = live.events[-1] if live.events else None
         shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
@@ -125,6 +128,7 @@ class Timeline(QFrame):
             self._key = key
             self._marks, self._shades = marks(live), shades(live)
             self._groups = MarkGroups(self._marks)
+            self._alarms = np.array([m.position for m in self._marks if m.kind == "drift"], float)
             found = Counter(mark.kind for mark in self._marks)
             found["fault"] = sum(shade.kind != "down" for shade in self._shades)
             self._counts = [(kind, found[kind]) for kind in _ORDER if found[kind]]
@@ -344,9 +348,34 @@ class Timeline(QFrame):
 
     def _paint_marks(self, painter: QPainter) -> None:
         y = self.band().top() - px(8)
+        if self._alarm_bars():
+            self._paint_alarms(painter, y + px(5))
         for group in self._groups.groups(self.x_of):
             mark = group.last
+            if mark.kind == "drift" and self._alarm_bars():
+                continue
             paint_mark(painter, mark.kind, QPointF(self.x_of(mark.position), y), mark.colour, px(9))
+
+    def _alarm_bars(self) -> bool:
+        """Whether there are more alarms than there is room for signs."""
+        return len(self._alarms) > self.band().width() / _ALARM_PIXELS
+
+    def _paint_alarms(self, painter: QPainter, foot: float) -> None:
+        """Paint a bar for the alarms of every few pixels: the higher, the more there are."""
+        band, live = self.band(), self._live
+        if live is None:
+            return
+        slots = max(1, int(band.width() / px(5)))
+        counts, _ = np.histogram(self._alarms, bins=slots, range=(0, max(1, live.n_rows)))
+        wide, high = band.width() / slots, px(12)
+        colour = QColor(mix(theme().surface, theme().alarm, 0.72))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        most = counts.max()
+        for slot in np.flatnonzero(counts).tolist():
+            tall = px(2) + (high - px(2)) * counts[slot] / most
+            left = round(band.left() + slot * wide)
+            painter.fillRect(QRectF(left, round(foot - tall), max(1, int(wide) - 1), tall), colour)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_handle(self, painter: QPainter, live: Deployment) -> None:
         tokens, band = theme(), self.band()
@@ -430,11 +459,17 @@ class Timeline(QFrame):
             for s in self._shades
             if s.text and self.x_of(s.start) - 2 <= x <= self.x_of(s.stop) + 2
         ]
-        lines += [
-            f"{count_text(e.position)}  {e.lane}: {event_text(e)}"
-            for e in own_events(live)
-            if e.position in near
-        ]
+        found = [e for e in own_events(live) if e.position in near]
+        alarms = Counter(e.lane for e in found if e.kind == "drift")
+        if sum(alarms.values()) > 4:
+            # Which of many alarms it was is for the list of events.
+            rows = [e.position for e in found if e.kind == "drift"]
+            lines.append(
+                f"{len(rows)} drift alarms, rows {count_text(rows[0])} – {count_text(rows[-1])}: "
+                + ", ".join(f"{lane} {count}" for lane, count in sorted(alarms.items()))
+            )
+            found = [e for e in found if e.kind != "drift"]
+        lines += [f"{count_text(e.position)}  {e.lane}: {event_text(e)}" for e in found]
         if len(lines) > 8:
             lines = [*lines[:8], f"and {len(lines) - 8} more"]
         return "\n".join(lines) or _TIP

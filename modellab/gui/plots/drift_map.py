@@ -18,8 +18,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from modellab.gui.kit import count_text, describe, number_text, one_line, short_number
 from modellab.gui.plots.live import LivePlot
-from modellab.gui.plots.live_paint import elided, font
 from modellab.gui.plots.parts import HeatMap, LiveLine
+from modellab.gui.plots.text import elided, font
 from modellab.gui.theme import px, theme
 
 if TYPE_CHECKING:

@@ -41,3 +41,28 @@ def push_apart(wanted: list[float], gap: float, top: float, bottom: float) -> li
             places[order[rank]] = total / number + rank * gap
             rank += 1
     return places
+
+
+def beside(wanted: list[tuple[float, float]], left: float, right: float, gap: float) -> list[float]:
+    """Return where words on one line begin: about their centres, apart, inside the limits.
+
+    Parameters
+    ----------
+    wanted
+        Centre and width of each, from left to right.
+    left, right
+        The limits; where there is no room for all, the first ones keep theirs.
+    gap
+        Least distance between two.
+    """
+    begins: list[float] = []
+    edge = left
+    rest = sum(wide + gap for _, wide in wanted)
+    for centre, wide in wanted:
+        # What follows needs its room, too.
+        last = right - rest + gap
+        begin = max(edge, min(centre - wide / 2, last))
+        begins.append(begin)
+        edge = begin + wide + gap
+        rest -= wide + gap
+    return begins

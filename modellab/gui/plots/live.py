@@ -28,7 +28,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QGraphicsView
 
 from modellab.gui.kit import describe, short_number
-from modellab.gui.plots import live_paint, shades
+from modellab.gui.plots import live_marks, live_paint, shades
 from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.series import AutoRange, decimate
 from modellab.gui.plots.ticks import nice_step
@@ -327,7 +327,7 @@ class LivePlot(pg.GraphicsView):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.heat is None:
             live_paint.value_axis(self, painter)
-        live_paint.marks(self, painter)
+        live_marks.marks(self, painter)
         if self.mark_texts:
             shades.paint_words(self, painter)
         live_paint.head(self, painter)

@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 
-from modellab.gui.kit import count_text, one_line
+from modellab.gui.kit import count_text
+from modellab.gui.plots import live_marks
 from modellab.gui.plots.labels import push_apart
 from modellab.gui.plots.parts import paint_chip, paint_mark
+from modellab.gui.plots.text import elided, font
 from modellab.gui.plots.ticks import number_ticks, row_ticks, short_texts, tick_texts
-from modellab.gui.theme import font as make_font
 from modellab.gui.theme import mix, px, theme
 from modellab.gui.theme.tokens import rgb
 
 if TYPE_CHECKING:
     from modellab.gui.plots.live import LivePlot
-    from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
+    from modellab.gui.plots.parts import HeatMap, LiveLine
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 READOUT_LINES = 12
-ON_AXIS = frozenset({"retrain", "reject", "redeploy", "switch", "reset", "quarantine"})
-
-
-@cache
-def _font_at(size: int, weight: int, _pixels: int) -> QFont:
-    return make_font(size, weight)
-
-
-def font(size: int, weight: int = 400) -> QFont:
-    """Return a font of the theme, the same object each time: Qt resolves each object anew."""
-    return _font_at(size, weight, px(100))
-
-
-def elided(text: str, metrics: QFontMetricsF, width: float) -> str:
-    """Return `text` on one line, cut to `width` pixels."""
-    line = one_line(text)
-    if metrics.horizontalAdvance(line) <= width:
-        return line
-    return metrics.elidedText(line, Qt.TextElideMode.ElideRight, width)
+SIGNS = 3
+"""At most so many signs are told of under the values."""
 
 
 def y_ticks(plot: LivePlot) -> list[float]:
@@ -96,76 +78,6 @@ def head(plot: LivePlot, painter: QPainter) -> None:
         painter.drawLine(QPointF(x, area.top() - 2), QPointF(x, area.bottom() + 2))
 
 
-def marks(plot: LivePlot, painter: QPainter) -> None:
-    """Paint what happened: what models went through stands on the axis, all else on top.
-
-    What a person did, and alarms of the selected lane, have a line through the plot.
-    """
-    area = plot.area()
-    texts: list[tuple[float, Mark]] = []
-    for group in plot.mark_groups().groups(plot.x_of, area.left() - 1, area.right() + 1):
-        mark = group.last
-        x = plot.x_of(mark.position)
-        if group.count > 1 and mark.kind == "change":
-            begin = plot.x_of(group.first.position)
-            shade = QColor(theme().ink)
-            shade.setAlphaF(0.07)
-            painter.fillRect(QRectF(begin, area.top() + px(8), x - begin, area.height()), shade)
-            mark = replace(mark, text=group.text())
-        if mark.kind in ON_AXIS:
-            at = QPointF(x, area.bottom() - px(4))
-            paint_mark(painter, mark.kind, at, mark.colour, px(9))
-            continue
-        by_hand = mark.kind in ("change", "rollback")
-        colour = theme().ink if by_hand else mark.colour
-        if mark.kind == "drift":
-            colour = theme().alarm
-        pen = QPen(QColor(colour), 1)
-        if not by_hand:
-            pen.setDashPattern([1, 3] if mark.kind == "drift" else [2, 3])
-        painter.setPen(pen)
-        place = round(x) + 0.5
-        top = area.top() + px(8)
-        if mark.strong:
-            painter.drawLine(QPointF(place, top), QPointF(place, area.bottom()))
-        paint_mark(painter, mark.kind, QPointF(place, top), mark.colour, px(9))
-        texts.append((x, mark))
-    if plot.mark_texts:
-        _mark_texts(plot, painter, texts)
-
-
-def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark]]) -> None:
-    """Write the words of marks where there is room, the newest first."""
-    area = plot.area()
-    painter.setFont(font(11))
-    metrics = QFontMetricsF(painter.font())
-    edge = area.right() - 4
-    most = 0.42 * area.width()
-    top = area.top() + px(8)
-    sign = px(9)
-    for number in range(len(texts) - 1, -1, -1):
-        x, mark = texts[number]
-        if mark.text:
-            # Right of its sign, or left of it where there is more room; never over another sign.
-            before = texts[number - 1][0] + sign if number else area.left()
-            right, left = edge - x - sign, x - sign - before
-            wanted = min(most, metrics.horizontalAdvance(mark.text))
-            room = right if right >= min(wanted, max(left, px(60))) else left
-            if room >= min(wanted, px(60)):
-                text = elided(mark.text, metrics, min(most, room))
-                wide = metrics.horizontalAdvance(text)
-                begin = x + sign if room == right else x - sign - wide
-                box = QRectF(begin, top - px(8), wide + 2, px(16))
-                ground = QColor(theme().surface)
-                ground.setAlphaF(0.8)
-                painter.fillRect(box, ground)
-                painter.setPen(QColor(theme().second))
-                painter.drawText(box, int(_LEFT), text)
-                edge = min(begin, x) - 8
-                continue
-        edge = min(edge, x - sign)
-
-
 def shown_lines(plot: LivePlot) -> list[LiveLine]:
     """Return the lines that are drawn."""
     return [line for line in plot.lines if line.shown]
@@ -183,17 +95,21 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
             found.append((line, value, plot.y_of(value)))
     if not found:
         return
-    gap = px(15)
+    top, bottom = area.top() + 2, area.bottom() - 2
+    gap, size = float(px(15)), 12
     if len(found) * gap > area.height():
-        gap = px(12)
-        found = _fitting(found, gap, area.height())
-    places = push_apart(
-        [min(max(y, area.top()), area.bottom()) for _, _, y in found],
-        gap,
-        area.top() + 2,
-        area.bottom() - 2,
-    )
-    painter.setFont(font(12, 600))
+        # Closer together, and over the plot's edges, before any is left out.
+        top, bottom = px(4), plot.viewport().height() - px(5)
+        gap = max(px(11), min(px(13), (bottom - top) / max(1, len(found) - 1)))
+        size = 12 if gap >= px(12) else 11
+    kept = _fitting(found, gap, bottom - top)
+    left_out = len(found) - len(kept)
+    found = kept
+    wanted = [min(max(y, area.top()), area.bottom()) for _, _, y in found]
+    if left_out:
+        wanted.append(float(bottom))
+    places = push_apart(wanted, gap, top, bottom)
+    painter.setFont(font(size, 600))
     value_metrics = QFontMetricsF(painter.font())
     texts = [plot.words(value) for _, value, _ in found]
     widest = max(value_metrics.horizontalAdvance(text) for text in texts)
@@ -205,8 +121,8 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
         texts = short_texts([value for _, value, _ in found])
         widest = max(value_metrics.horizontalAdvance(text) for text in texts)
     named = room > widest + px(44)
-    small = font(12, 500)
-    for (line, _, y), place, text in zip(found, places, texts, strict=True):
+    small = font(size, 500)
+    for (line, _, y), place, text in zip(found, places, texts, strict=False):
         colour = QColor(line.colour)
         inside = area.top() - 1 <= y <= area.bottom() + 1
         # Where the line really ends: snapshots of parameters are rarer than rows.
@@ -222,27 +138,30 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
             painter.setBrush(colour)
             painter.drawEllipse(QPointF(known, y), 3, 3)
         painter.setPen(QColor(tokens.lane_text(line.colour)))
-        painter.setFont(font(12, 700 if line.strong else 600))
+        painter.setFont(font(size, 700 if line.strong else 600))
         box = QRectF(left, place - gap / 2, widest + 2, gap)
         painter.drawText(box, int(_RIGHT if named else _LEFT), text)
         if named:
-            painter.setFont(font(12, 600) if line.strong else small)
+            painter.setFont(font(size, 600) if line.strong else small)
             rest = QRectF(box.right() + px(6), box.top(), room - widest - px(8), gap)
             words = elided(line.name, QFontMetricsF(painter.font()), rest.width())
             painter.drawText(rest, int(_LEFT), words)
+    if left_out:
+        painter.setFont(font(11))
+        painter.setPen(QColor(tokens.second))
+        painter.drawText(QRectF(left, places[-1] - gap / 2, room, gap), int(_LEFT), f"+{left_out}")
 
 
 def _fitting(
     found: list[tuple[LiveLine, float, float]], gap: float, height: float
 ) -> list[tuple[LiveLine, float, float]]:
-    """Return the labels that there is room for: strong ones first, then apart from each other."""
-    if len(found) * gap <= height:
+    """Return the labels that there is room for: strong ones first, then those drawn first."""
+    most = max(1, int(height / gap) + 1)
+    if len(found) <= most:
         return found
-    kept: list[tuple[LiveLine, float, float]] = []
-    for label in sorted(found, key=lambda f: not f[0].strong):
-        if (len(kept) + 1) * gap <= height and all(abs(label[2] - k[2]) >= gap for k in kept):
-            kept.append(label)
-    return kept
+    most = max(1, most - 1)  # the last place tells how many are left out
+    order = sorted(range(len(found)), key=lambda i: not found[i][0].strong)
+    return [found[i] for i in sorted(order[:most])]
 
 
 def cursors(plot: LivePlot, painter: QPainter) -> None:
@@ -299,6 +218,7 @@ def readout_words(plot: LivePlot) -> str:
     if row is None:
         return ""
     parts = [f"{line.name} {plot.words(value)}" for line, value, _ in readout_rows(plot)]
+    parts += [live_marks.group_words(group) for group in live_marks.near(plot, row)]
     date = plot.date_of(row)
     return f"Row {count_text(row)}{', ' + date if date else ''}: {'; '.join(parts)}."
 
@@ -320,17 +240,20 @@ def readout(plot: LivePlot, painter: QPainter) -> None:
     value_wide = max(bold_width.horizontalAdvance(text) for text in values)
     change_wide = max((plain_width.horizontalAdvance(t) for t in changes), default=0.0)
     pad = px(10)
+    signs = live_marks.near(plot, hover)[-SIGNS:]
+    sign_words = [elided(live_marks.group_words(sign), plain_width, px(210)) for sign in signs]
     view_high = plot.viewport().height()
     # In a low plot the lines move together, and the last ones are left out.
-    extra = 2 if changes else 1
+    extra = (2 if changes else 1) + len(signs)
     line_high = min(px(18), max(px(14), int((view_high - 6 - 1.6 * pad) / (len(rows) + extra))))
     fitting = max(1, int((view_high - 6 - 1.6 * pad) / line_high) - extra)
     left_out = len(rows) - fitting
     rows = rows[:fitting]
     wide = px(20) + name_wide + px(14) + value_wide + (px(12) + change_wide if changes else 0)
     head_wide = bold_width.horizontalAdvance(title) + px(16) + plain_width.horizontalAdvance(date)
-    wide = max(wide, head_wide) + 2 * pad
-    high = pad * 1.6 + line_high * (len(rows) + 1 + (1 if changes else 0))
+    sign_wide = max((plain_width.horizontalAdvance(w) for w in sign_words), default=0.0)
+    wide = max(wide, head_wide, px(18) + sign_wide) + 2 * pad
+    high = pad * 1.6 + line_high * (len(rows) + extra)
     x = plot.x_of(hover)
     left = x - wide - px(14) if x - wide - px(14) > area.left() - px(30) else x + px(14)
     top = min(max(2.0, area.top() + px(6)), max(2.0, view_high - high - 2))
@@ -371,6 +294,13 @@ def readout(plot: LivePlot, painter: QPainter) -> None:
         painter.setPen(QColor(tokens.text))
         place = QRectF(inner.left(), inner.top(), right - inner.left(), line_high)
         painter.drawText(place, int(_RIGHT), values[at])
+    painter.setFont(plain)
+    painter.setPen(QColor(tokens.second))
+    for sign, words in zip(signs, sign_words, strict=True):
+        inner.translate(0, line_high)
+        at_sign = QPointF(inner.left() + px(5), inner.center().y())
+        paint_mark(painter, sign.last.kind, at_sign, sign.last.colour, px(9))
+        painter.drawText(inner.adjusted(px(18), 0, 0, 0), int(_LEFT), words)
     painter.setClipping(False)
 
 

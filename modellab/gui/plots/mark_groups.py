@@ -1,4 +1,4 @@
-"""Marks too near each other to be told apart are one sign; thousands of them are cheap."""
+"""Marks too near each other to be told apart are one sign with a number; thousands are cheap."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
     from modellab.gui.plots.parts import Mark
 
-SIGN_PIXELS, DRAG_PIXELS = 4.0, 16.0
+SIGN_PIXELS, DRAG_PIXELS = 12.0, 16.0
 """Signs of one kind that stand nearer than this are one; for changes, each to the one before."""
+CROWDED = 4.0
+"""Where some are one, all of their kind are cut into pieces so many times as wide: there is room
+for a number. Pieces are powers of two, so that they stay in place while the view is zoomed.
+"""
 ARROW = " \N{RIGHTWARDS ARROW} "
 
 
@@ -25,6 +29,8 @@ class Group:
     first: Mark
     last: Mark
     count: int = 1
+    strong: bool = True
+    """Whether one of them is of the selected lane, or of all."""
 
     def text(self) -> str:
         """Return the words of all: ``learning rate 0.01 → 1`` for steps between the two."""
@@ -35,8 +41,8 @@ class Group:
 
 
 def _key(mark: Mark) -> tuple[str, str, str]:
-    if not mark.strong and mark.kind == "drift":
-        return mark.kind, "", ""  # alarms of all other lanes look the same
+    if mark.kind == "drift":
+        return mark.kind, "", ""  # an alarm is an alarm, whatever the lane
     return mark.kind, mark.lane, mark.what
 
 
@@ -56,9 +62,10 @@ class MarkGroups:
         group = np.fromiter(kinds, np.intp, count)
         at = np.fromiter((m.position for m in self.marks), np.float64, count)
         drag = np.fromiter((m.kind == "change" for m in self.marks), np.bool_, count)
+        strong = np.fromiter((m.strong for m in self.marks), np.bool_, count)
         self._order = np.lexsort((at, group))
         self._at, self._group = at[self._order], group[self._order]
-        self._drag = drag[self._order]
+        self._drag, self._strong = drag[self._order], strong[self._order]
 
     def groups(
         self, x_of: Callable[[float], float], low: float = -math.inf, high: float = math.inf
@@ -79,15 +86,20 @@ class MarkGroups:
         x, at, group = x[inside], self._at[inside], self._group[inside]
         per_row = max((x_of(1e6) - x_of(0.0)) / 1e6, 1e-12)
         rows = 2.0 ** math.ceil(math.log2(SIGN_PIXELS / per_row))
-        apart = np.floor(at[1:] / rows) != np.floor(at[:-1] / rows)
-        far = np.where(self._drag[inside][1:], np.diff(x) >= DRAG_PIXELS, apart)
-        new = np.append(True, far | (group[1:] != group[:-1]))
-        begins = np.flatnonzero(new)
+        drag = self._drag[inside]
+        same = group[1:] == group[:-1]
+        place = np.floor(at / rows)
+        crowded = group[1:][same & ~drag[1:] & (place[1:] == place[:-1])]
+        if len(crowded):
+            place = np.where(np.isin(group, crowded), np.floor(at / (CROWDED * rows)), place)
+        far = np.where(drag[1:], np.diff(x) >= DRAG_PIXELS, place[1:] != place[:-1])
+        begins = np.flatnonzero(np.append(True, far | ~same))
         ends = np.append(begins[1:], len(x)) - 1
+        strong = np.logical_or.reduceat(self._strong[inside], begins)
         number = self._order[inside]
         found = [
-            Group(self.marks[number[a]], self.marks[number[b]], b - a + 1)
-            for a, b in zip(begins.tolist(), ends.tolist(), strict=True)
+            Group(self.marks[number[a]], self.marks[number[b]], b - a + 1, own)
+            for a, b, own in zip(begins.tolist(), ends.tolist(), strong.tolist(), strict=True)
         ]
         found.sort(key=lambda g: g.last.position)
         return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
+from modellab.gui.plots.text import elided, font
 from modellab.gui.theme import px, theme
 
 if TYPE_CHECKING:
@@ -74,8 +75,6 @@ def paint(plot: LivePlot, painter: QPainter) -> None:
 
 def paint_words(plot: LivePlot, painter: QPainter) -> None:
     """Write what the shades are, below the signs of marks, on as many lines as are needed."""
-    from modellab.gui.plots.live_paint import elided, font
-
     area, tokens = plot.area(), theme()
     if area.height() < px(70):
         return
