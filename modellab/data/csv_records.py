@@ -7,7 +7,7 @@ row and not the rest of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,8 @@ class Block:
         Line of the file where it starts, from 1.
     quoted
         Whether it holds quotation marks (all well-formed).
+    size
+        Bytes of the stream that it takes.
     rows, lines, bad
         If not None, the records were read one by one: their cells as bytes, the line of each, and
         ``(line, reason, raw text)`` of those that could not be read.
@@ -55,6 +57,7 @@ class Block:
     rows: list[list[bytes]] | None = None
     lines: list[int] = field(default_factory=list)
     bad: list[tuple[int, str, bytes]] = field(default_factory=list)
+    size: int = 0
 
     def record_lines(self) -> list[int]:
         """Line of every record that is not blank (well-formed blocks)."""
@@ -111,8 +114,8 @@ def cut_blocks(
             return
         block, used = _next_block(data, delimiter, columns, line, at_end, comment)
         if used:
-            yield block
-            line += data.count(b"\n", 0, used)
+            yield replace(block, size=used)
+            line += int(np.count_nonzero(np.frombuffer(data, np.uint8, used) == _NEWLINE))
         carry = data[used:]
         if len(carry) > MAX_LINE:
             raise LineTooLong(line)
@@ -125,7 +128,9 @@ def _next_block(
         trusted = _well_formed(data, delimiter, at_end) is not None
         return one_by_one(data, delimiter, columns, line, at_end, trusted, comment)
     # A return without a newline ends a line for Arrow, but is only a character of a cell here.
-    simple_ends = data.count(b"\r") == data.count(b"\r\n") + data.endswith(b"\r")
+    simple_ends = b"\r" not in data or (
+        data.count(b"\r") == data.count(b"\r\n") + data.endswith(b"\r")
+    )
     if b'"' not in data and simple_ends:
         used = len(data) if at_end else data.rfind(b"\n") + 1
         return Block(data[:used], line), used

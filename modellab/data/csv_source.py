@@ -112,6 +112,19 @@ class CsvSource(TextSource):
         """The delimiter in words."""
         return DELIMITERS.get(self.layout.delimiter, quote(self.options["delimiter"]))
 
+    @property
+    def as_it_stands(self) -> bool:
+        """Whether the file's letters need no rewriting before they are read."""
+        return self._letters.plain and not self.layout.return_ends
+
+    def first_line(self) -> int:
+        """Line of the file where the rows begin, from 1."""
+        return self._first_line()
+
+    def verify(self) -> None:
+        """Raise `DataError` if the file is gone or no longer the same."""
+        self._state.verify()
+
     def with_encoding(self, encoding: str) -> CsvSource | None:
         """Return the same file read in another encoding; None if the person chose one."""
         if self.reading.encoding is not None:
@@ -132,9 +145,10 @@ class CsvSource(TextSource):
         delimiter, comment = layout.delimiter.encode(), layout.comment.encode()
         for block in cut_blocks(read, delimiter, len(self.columns), at.line, comment=comment):
             at.line = block.first_line
-            yield self._parse(block, on_bad)
+            yield self.parse(block, on_bad)
 
-    def _parse(self, block: Block, on_bad: BadRowSink) -> Chunk:
+    def parse(self, block: Block, on_bad: BadRowSink) -> Chunk:
+        """Return a block's rows as texts; those that cannot be read go to `on_bad`."""
         if block.rows is not None:
             return self._from_rows(block, on_bad)
         pa, _ = arrow()

@@ -43,6 +43,7 @@ FEW_NUMBERS = 20
 """Different numbers that are remembered one by one."""
 _MAX_LEVEL_CHARS = 2**24
 _PAIRS = tuple(zip(FALSE_TEXTS, TRUE_TEXTS, strict=True))
+_FIXED = ("_typed", "_comma_meant", "_missing", "_comma_allowed", "_recount")
 
 
 class Detected(msgspec.Struct, frozen=True):
@@ -87,6 +88,42 @@ class Detected(msgspec.Struct, frozen=True):
     lossless: bool = True
     decimal_comma: bool = False
     missing_words: int = 0
+
+
+class NumberFacts(msgspec.Struct, frozen=True):
+    """What a detector needs to know of some finite numbers; worked out on any thread.
+
+    Attributes
+    ----------
+    count, low, high
+        How many there are, the smallest and the largest.
+    whole
+        Whether all are whole (False if that was not asked).
+    few
+        All different ones if there are at most `FEW_NUMBERS`, else None (or not asked).
+    """
+
+    count: int
+    low: float
+    high: float
+    whole: bool
+    few: list[float] | None
+
+    @classmethod
+    def of(cls, floats: NDArray[Any], whole: bool, few: bool) -> NumberFacts:
+        """Look at finite numbers (float64, no missing ones); `whole`, `few`: what to find out."""
+        if not len(floats):
+            return cls(0, np.inf, -np.inf, True, [])
+        # What the first few say is most often the answer.
+        whole = whole and all(bool(np.all(p == np.floor(p))) for p in (floats[:256], floats))
+        known = np.unique(floats[:256]) if few else floats[:0]
+        few = few and len(known) <= FEW_NUMBERS
+        if few and len(floats) > 256:
+            pa, pc = arrow()
+            known = np.unique(pc.unique(pa.array(floats)).to_numpy(zero_copy_only=False))
+            few = len(known) <= FEW_NUMBERS
+        different = known.tolist() if few else None
+        return cls(len(floats), float(floats.min()), float(floats.max()), whole, different)
 
 
 class NeedsRecount(Exception):
@@ -188,6 +225,76 @@ class KindDetector:
                     self._few = None
                     break
 
+    @property
+    def asks_whole(self) -> bool:
+        """Whether it is still open if all numbers are whole."""
+        return self._whole
+
+    @property
+    def asks_few(self) -> bool:
+        """Whether there may still be only few different numbers."""
+        return self._few is not None
+
+    def add_numbers(
+        self, facts: NumberFacts, rows: int, missing_words: int = 0, text: bool = False
+    ) -> None:
+        """Take in rows whose values are finite numbers or missing.
+
+        `text`: the file writes them as texts, whose spellings were not counted.
+        """
+        self.rows += rows
+        self.present += facts.count
+        self._numbers += facts.count
+        self._missing_words += missing_words
+        if text:
+            self._is_text = True
+            self._comma_numbers += facts.count
+            self._uncounted += facts.count
+        if not facts.count:
+            return
+        self._low = min(self._low, facts.low)
+        self._high = max(self._high, facts.high)
+        self._whole = self._whole and facts.whole
+        self._inexact |= self._whole and max(-facts.low, facts.high) >= EXACT_WHOLE
+        if self._few is not None:
+            fresh = None if facts.few is None else self._few.union(facts.few)
+            self._few = None if fresh is None or len(fresh) > FEW_NUMBERS else fresh
+
+    def add_times(
+        self, rows: int, present: int, good: int, missing_words: int = 0, text: bool = False
+    ) -> None:
+        """Take in rows whose values are times (`good` of `present` can be stored) or missing."""
+        self.rows += rows
+        self.present += present
+        self._times += good
+        self._missing_words += missing_words
+        if text:
+            self._is_text = True
+            self._uncounted += present
+        else:
+            self._natural = "time"
+
+    def add_counted(self, unique: Array, counts: Array, rows: int) -> None:
+        """Take in texts by their different values; `rows`: with those that have none."""
+        self.rows += rows
+        self._is_text = True
+        self._update_unique(unique, counts)
+
+    def mark_leading_zeros(self) -> None:
+        """Take in that some number is written like 007."""
+        self._leading_zeros = True
+
+    def state(self) -> dict[str, Any]:
+        """Return all that was found out so far as plain values."""
+        return {key: value for key, value in vars(self).items() if key not in _FIXED}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what another one of the same settings had found out."""
+        vars(self).update(state)
+        for key in ("_few", "_levels"):
+            found = state[key]
+            vars(self)[key] = None if found is None else set(found)
+
     def _update_texts(self, values: Array) -> None:
         pa, pc = arrow()
         values = as_texts(values).drop_null()
@@ -201,6 +308,10 @@ class KindDetector:
             unique, counts = counted.field("values"), counted.field("counts")
         else:
             unique, counts = values, pa.array(np.ones(len(values), np.int64))
+        self._update_unique(unique, counts)
+
+    def _update_unique(self, unique: Array, counts: Array) -> None:
+        _, pc = arrow()
         texts = present_texts(unique, self._missing)
         there = texts.is_valid()
         empty = pc.equal(pc.binary_length(unique), 0)
@@ -327,7 +438,10 @@ class KindDetector:
         """How false and true are written, if that is all there is."""
         if self._few is not None and self._numbers == self.present and self._few == {0.0, 1.0}:
             return None if self._infinite else ("0", "1")
-        if self._levels is None or not self._is_text or not 2 <= len(self._levels) <= 6:
+        counted = self._levels is not None and (self._recount or not self._uncounted)
+        if self._levels is None or not counted or not self._is_text:
+            return None
+        if not 2 <= len(self._levels) <= 6:
             return None
         lowered = {level.lower() for level in self._levels}
         for no, yes in _PAIRS:

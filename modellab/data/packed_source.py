@@ -11,6 +11,7 @@ import codecs
 import errno
 import gzip
 import lzma
+import os
 import re
 import zipfile
 import zlib
@@ -223,6 +224,17 @@ class TextStream:
         text = b"".join(pieces)
         self._ahead = text[size:] + self._ahead
         return text[:size]
+
+    def skip(self, size: int) -> None:
+        """Go on `size` bytes further: at once where the text's bytes are the file's."""
+        file = self._file
+        if not file.packing and file.encoding == "utf-8" and file.letters.plain and not self._ahead:
+            self._raw.seek(size, os.SEEK_CUR)
+            return
+        while size > 0 and (piece := self.read(min(size, _PIECE))):
+            if len(piece) > size:
+                self._ahead = piece[size:] + self._ahead
+            size -= len(piece)
 
     def _next(self, size: int) -> bytes:
         if not self._file.packing:
