@@ -29,14 +29,28 @@ def _own_settings(modellab_home: Path) -> Iterator[None]:
         notify._manager = None
 
 
-@pytest.fixture
-def looks(qapp: Any) -> Iterator[None]:
-    """The light theme on the application; light again afterwards."""
+@pytest.fixture(scope="session")
+def _style(qapp: Any) -> None:
+    """Qt's style, set once: setting it polishes every widget there is."""
     from modellab.gui.theme import apply_theme
 
     apply_theme("light")
+
+
+def _light() -> None:
+    """The light theme in the usual size; costs nothing where that is so already."""
+    from modellab.gui.theme import fonts, theme_hub
+
+    fonts.set_text_scale(fonts.system_text_scale())
+    theme_hub().set_mode("light")
+
+
+@pytest.fixture
+def looks(_style: None) -> Iterator[None]:
+    """The light theme on the application; light again afterwards."""
+    _light()
     yield
-    apply_theme("light")
+    _light()
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Tests that every page must pass: a page's test class inherits them.
+"""What every page must keep: a page's test class inherits the test, whose parts fail one by one.
+
+The page is made once for all parts: making it costs a hundred times what looking at it does.
 
 class TestDataPage(PageContract):
     def make(self, bench):
@@ -98,13 +100,32 @@ class PageContract:
         made.close()
         gui_bench.session.close(keep=False)
 
-    def test_fits_the_least_window(self, page: Any) -> None:
+    def test_keeps_the_contract(
+        self, page: Any, picture: Any, request: pytest.FixtureRequest, subtests: pytest.Subtests
+    ) -> None:
+        name = f"{request.path.stem}-{request.node.callspec.params['page']}"
+        for part in (
+            self.fits_the_least_window,
+            self.every_control_has_a_name_and_an_explanation,
+            self.every_control_can_be_reached_by_keyboard,
+            self.text_is_plain,
+            self.says_when_it_can_be_reached,
+            self.actions_are_explained,
+        ):
+            with subtests.test(part.__name__):
+                part(page)
+        with subtests.test("light_and_dark"):
+            self.light_and_dark(page, picture, name)
+        with subtests.test("taken_down_it_listens_no_more"):
+            self.taken_down_it_listens_no_more(page)
+
+    def fits_the_least_window(self, page: Any) -> None:
         least = page.minimumSizeHint()
         assert least.width() <= ROOM[0], least
         assert least.height() <= ROOM[1], least
         assert (page.width(), page.height()) == ROOM
 
-    def test_every_control_has_a_name_and_an_explanation(self, page: Any) -> None:
+    def every_control_has_a_name_and_an_explanation(self, page: Any) -> None:
         nameless = [called(w) for w in controls(page) if not w.accessibleName().strip()]
         assert not nameless
         unexplained = [
@@ -116,7 +137,7 @@ class PageContract:
         ]
         assert not unexplained
 
-    def test_every_control_can_be_reached_by_keyboard(self, page: Any) -> None:
+    def every_control_can_be_reached_by_keyboard(self, page: Any) -> None:
         unreachable = [
             called(w)
             for w in controls(page)
@@ -124,7 +145,7 @@ class PageContract:
         ]
         assert not unreachable
 
-    def test_text_is_plain(self, page: Any) -> None:
+    def text_is_plain(self, page: Any) -> None:
         rich = [
             label.text()
             for label in page.findChildren(QLabel)
@@ -132,10 +153,9 @@ class PageContract:
         ]
         assert not rich
 
-    def test_light_and_dark(self, page: Any, picture: Any, request: pytest.FixtureRequest) -> None:
+    def light_and_dark(self, page: Any, picture: Any, name: str) -> None:
         from modellab.gui.theme import DARK, LIGHT, theme_hub
 
-        name = f"{request.path.stem}-{request.node.callspec.params['page']}"
         seen = {}
         for mode, tokens in (("light", LIGHT), ("dark", DARK)):
             theme_hub().set_mode(mode)
@@ -151,11 +171,11 @@ class PageContract:
             seen[mode] = colours
         assert seen["light"] != seen["dark"]
 
-    def test_says_when_it_can_be_reached(self, page: Any) -> None:
+    def says_when_it_can_be_reached(self, page: Any) -> None:
         why = page.available()
         assert why is None or (why[0].isupper() and why.rstrip().endswith("."))
 
-    def test_actions_are_explained(self, page: Any) -> None:
+    def actions_are_explained(self, page: Any) -> None:
         from modellab.gui.actions import ActionRegistry
 
         registry = ActionRegistry()
@@ -164,7 +184,7 @@ class PageContract:
             why = action.enabled()
             assert why is None or why.rstrip().endswith(".")
 
-    def test_taken_down_it_listens_no_more(self, page: Any) -> None:
+    def taken_down_it_listens_no_more(self, page: Any) -> None:
         topics = page.session.topics
         before = {name: len(callbacks) for name, callbacks in topics._callbacks.items()}
         page.take_down()
