@@ -10,6 +10,7 @@ A stream is written to a Parquet file, whose metadata keep how it was made.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +20,7 @@ import numpy as np
 
 from modellab.data.arrow import arrow
 from modellab.errors import DataError, nearest, quote
-from modellab.experiment import stream_rng
+from modellab.experiment import DataSpec, DriftSpec, Experiment, SplitSpec, stream_rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -391,3 +392,27 @@ def stream_of(path: Path) -> StreamSpec | None:
         return msgspec.json.decode(metadata[METADATA], type=StreamSpec)
     except (OSError, KeyError, ValueError, msgspec.MsgspecError):
         return None
+
+
+def made_experiment(spec: StreamSpec, folder: Path, progress: Told | None = None) -> Experiment:
+    """Make a stream in `folder`, unless it is there, and the experiment that knows its drifts.
+
+    The training window is the first fifth, or ends before the first change where that is earlier.
+
+    Raises
+    ------
+    DataError
+        If the stream cannot be made or the file cannot be written.
+    """
+    check_stream(spec)
+    key = hashlib.sha256(msgspec.json.encode(spec)).hexdigest()[:8]
+    path = folder / f"{spec.kind}-{spec.drift}-{spec.rows}-{key}.parquet"
+    if stream_of(path) != spec:
+        write_stream(spec, path, progress)
+    first = min(spec.positions, default=spec.rows)
+    train = SplitSpec() if first >= 0.2 * spec.rows else SplitSpec(train=max(1, first * 4 // 5))
+    return Experiment(
+        data=DataSpec(path=str(path), target=TARGET),
+        split=train,
+        drift=DriftSpec(known=list(spec.positions)),
+    )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modellab.errors import LabError
+from modellab.replay.data_protocol import COMMANDS as DATA
 from modellab.replay.engine_jobs import Jobs
 from modellab.replay.engine_out import Job, Outbox
 from modellab.replay.engine_verdict import COMMANDS as VERDICTS
@@ -48,6 +49,7 @@ _JOBS = (
     Deploy,
     WriteResults,
     *VERDICTS,
+    *DATA,
 )
 
 

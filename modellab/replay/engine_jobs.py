@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from modellab.errors import DataError, ExperimentError, LabError, quote
 from modellab.replay import warm
+from modellab.replay.data_jobs import COMMANDS as DATA
+from modellab.replay.data_jobs import DataJobs
 from modellab.replay.engine_verdict import COMMANDS as VERDICTS
 from modellab.replay.engine_verdict import VerdictJobs
 from modellab.replay.protocol import (
@@ -62,6 +64,7 @@ class Jobs:
         self._player = player
         self._services = services
         self._verdicts = VerdictJobs(player, services)
+        self._looks = DataJobs(self._current)
         self._store: Store | None = None
         self._opened: OpenData | None = None
         self._guard = threading.Lock()
@@ -89,6 +92,8 @@ class Jobs:
             self._player.post(lambda: self._results(command, job))
         elif isinstance(command, VERDICTS):
             self._verdicts.start(command, job)
+        elif isinstance(command, DATA):
+            self._looks.start(command, job)
 
     # ------------------------------------------------------------------ data
 

@@ -30,6 +30,9 @@ from modellab.experiment import (
     ReadingSpec,
     Scalar,
 )
+from modellab.replay.data_protocol import DataCommand
+from modellab.replay.protocol_base import Command as Command
+from modellab.replay.protocol_base import Reply as Reply
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,12 +40,6 @@ if TYPE_CHECKING:
 MAX_FRAME = 256 * 2**20
 SpeedMode = Literal["rows", "time", "max"]
 ReplayState = Literal["idle", "preparing", "paused", "playing", "finished"]
-
-
-class Command(msgspec.Struct, tag=True, kw_only=True):
-    """Base of what the window asks; `id` is unique within a session and grows."""
-
-    id: int = 0
 
 
 class OpenData(Command):
@@ -265,11 +262,8 @@ AnyCommand = (
     | Watch
     | Ready
     | Shutdown
+    | DataCommand
 )
-
-
-class Reply(msgspec.Struct, tag=True, kw_only=True):
-    """Base of what the engine answers."""
 
 
 class Ack(Reply):
