@@ -94,16 +94,19 @@ class StaticPolicy(Value, frozen=True, tag_field="kind", tag="static"):
 class ScheduledPolicy(Value, frozen=True, tag_field="kind", tag="scheduled"):
     """Retrains every `every` rows or span of event time: collect, merge, retrain, test, redeploy.
 
-    `keep`: ``"all"``, the newest so many rows, or ``"alarm"``: what came since the last drift
-    alarm. `test_rows`: newest labelled rows held out to test the new model against the running one.
-    `margin`: redeploy if its error is not worse by more. `delay`: rows or span until the new model
-    serves. `downtime`: until then nothing serves, and the baseline answers.
+    `keep`: ``"all"``, the newest so many rows, ``"alarm"``: what came since the last drift alarm,
+    or ``"better"``: both are trained, and the test takes the better. `test_rows`: newest labelled
+    rows held out to test the new model against the running one. `margin`: redeploy if its error is
+    not worse by more. `level`: below 1, a paired test at this level must say so, too. `delay`: rows
+    or span until the new model serves. `downtime`: until then nothing serves, and the baseline
+    answers.
     """
 
     every: int | str = 20_000
     keep: int | str = "all"
     test_rows: int = 1000
     margin: float = 0.0
+    level: float = 1.0
     delay: int | str = 0
     downtime: bool = False
 
@@ -116,8 +119,9 @@ class TriggeredPolicy(Value, frozen=True, tag_field="kind", tag="triggered"):
     `ScheduledPolicy`), ``alert`` (an event, nothing else), ``reset`` (begin to learn online from
     nothing; needs `learn`), ``switch`` (the `challenger`, which shadows, takes over). `learn`: the
     model also learns online in between. `keep` and what follows as for `ScheduledPolicy`, but that
-    a retrain learns from what came since the alarm unless told otherwise. With `keep = "alarm"`, a
-    cycle first collects: it retrains once `collect` labelled rows have come since the alarm.
+    a retrain learns from what came since the alarm unless told otherwise. With `keep` ``"alarm"``
+    or ``"better"``, a cycle first collects: it retrains once `collect` labelled rows have come
+    since the alarm; with a `level`, what is rejected is tried again on twice as many.
     """
 
     when: list[Condition] = msgspec.field(default_factory=lambda: [Condition(drift="adwin")])
@@ -132,6 +136,7 @@ class TriggeredPolicy(Value, frozen=True, tag_field="kind", tag="triggered"):
     keep: int | str = "alarm"
     test_rows: int = 1000
     margin: float = 0.0
+    level: float = 1.0
     delay: int | str = 0
     downtime: bool = False
 
@@ -156,6 +161,7 @@ class CostAwarePolicy(Value, frozen=True, tag_field="kind", tag="cost_aware"):
     keep: int | str = "all"
     test_rows: int = 1000
     margin: float = 0.0
+    level: float = 1.0
     delay: int | str = 0
     downtime: bool = False
 
@@ -238,6 +244,8 @@ POLICIES: dict[str, type[msgspec.Struct]] = {
 POLICY_KINDS = tuple(POLICIES)
 RETRAINING = (ScheduledPolicy, TriggeredPolicy, CostAwarePolicy)
 """Policies with the cycle collect, merge, retrain, test, redeploy."""
+SINCE_ALARM = ("alarm", "better")
+"""Values of `keep` for which it matters when the last drift alarm was."""
 
 
 class GuardSpec(Value, frozen=True):
@@ -303,15 +311,16 @@ def _check_cycle(policy: ScheduledPolicy | TriggeredPolicy | CostAwarePolicy, wh
     check_rows_or_span(f"{where}delay", policy.delay, 0)
     check_range(f"{where}test_rows", policy.test_rows, 0, 10**9)
     check_range(f"{where}margin", policy.margin, 0.0, 1e15)
+    check_range(f"{where}level", policy.level, 1e-9, 1.0)
     _check_keep(policy.keep, where)
 
 
 def _check_keep(keep: int | str, where: str) -> None:
     if isinstance(keep, str):
         require(
-            keep in ("all", "alarm"),
-            f'{where}keep must be "all", "alarm" (what came since the last alarm) or a number '
-            "of rows.",
+            keep in ("all", *SINCE_ALARM),
+            f'{where}keep must be "all", "alarm" (what came since the last alarm), "better" '
+            "(whichever of the two tests better) or a number of rows.",
         )
     else:
         check_range(f"{where}keep", keep, 1, 10**15)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from modellab.evaluation.sums import Recent
 from modellab.experiment import ChampionPolicy, LearnerSpec, rows_or_span
 from modellab.learners.base import Prediction, Progress, join, no_progress
 from modellab.learners.catalogue import entry
-from modellab.policies.base import Floats, Policy, PolicyEvent, Surroundings
+from modellab.policies.base import Policy, PolicyEvent, Surroundings
 from modellab.policies.own_errors import OwnErrors
 from modellab.policies.serving import serve
+from modellab.policies.takeover import takeover_p
 
 if TYPE_CHECKING:
     from modellab.experiment import Scalar
@@ -21,27 +21,6 @@ if TYPE_CHECKING:
 
 LOOKS = 4
 """The test is made so many times while the window moves on by its length."""
-
-
-def takeover_p(differences: Floats, margin: float) -> float:
-    """One-sided p-value that the mean difference of losses exceeds `margin`.
-
-    Losses of neighbouring rows depend on each other, so the test is that of batch means: the
-    differences (n,) are cut into about ``sqrt(n)`` tiles of as many rows, whose means are tested
-    with Student's t (Law and Kelton 2000, chapter 9).
-    """
-    from scipy.stats import t
-
-    size = max(1, math.isqrt(len(differences)))
-    count = len(differences) // size
-    if count < 2:
-        return 1.0
-    tiles = differences[len(differences) - size * count :].reshape(count, size).mean(axis=1)
-    mean = float(tiles.mean()) - margin
-    spread = float(tiles.std(ddof=1)) / math.sqrt(count)
-    if spread == 0.0:
-        return 0.0 if mean > 0.0 else 1.0
-    return float(t.sf(mean / spread, count - 1))
 
 
 class Champion(Policy):

@@ -184,6 +184,7 @@ class CostAware(Watched):
             "keep",
             "test_rows",
             "margin",
+            "level",
             "delay",
             "downtime",
         }

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.data.stream import BLOCK
 from modellab.errors import LabError
 from modellab.experiment import rows_or_span
-from modellab.learners.base import Learner, Prediction, join
+from modellab.experiment_policies import SINCE_ALARM
+from modellab.learners.base import Floats, Learner, Prediction, join
 from modellab.policies.base import Policy, PolicyEvent, Surroundings, labelled, no_answer
 from modellab.policies.online import Online
 from modellab.policies.serving import Still, hand_over
+from modellab.policies.takeover import takeover_p
 
 if TYPE_CHECKING:
     from modellab.evaluation.detectors import Detector
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from modellab.policies.own_errors import Arrived, OwnErrors
 
 LEAST_ROWS = 500
-"""``keep = "alarm"`` goes back to the newest alarm since which the labels of so many rows came."""
+"""A schedule that keeps what came since an alarm takes the newest with so many labels after it."""
 _ALARMS_KEPT = 64
 
 
@@ -37,6 +40,16 @@ class Waiting:
     error: float
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A model trained on `rows` labelled rows from `start` on; `error`: on the test, or NaN."""
+
+    start: int
+    rows: int
+    error: float
+    learner: Learner
+
+
 class Cycle(Policy):
     """What all policies that retrain have in common.
 
@@ -45,12 +58,16 @@ class Cycle(Policy):
     running model was trained on are left out, for they would flatter it. A model that learns
     online has seen them all; its error there is that of its predictions before it learned them.
     *Redeploy* the new model, as tested, from ``trigger + delay`` on, if it is not worse by more
-    than `margin`. While the cycle runs, with `downtime`, the baseline answers, whatever its
-    outcome.
+    than `margin`; with a `level` below 1, if a paired test at that level says so (`takeover_p`: a
+    stretch of luck is no reason to change). While the cycle runs, with `downtime`, the baseline
+    answers, whatever its outcome.
 
     ``keep = "alarm"`` takes what came since a drift detector last said that the policy's own error
     has risen (ADWIN of its own, unless it has one), or since the time before if fewer than
     `collect` rows (schedules: `LEAST_ROWS`) came since then; without any alarm, all.
+    ``keep = "better"`` trains both on that and on all, and the one with fewer errors on the test
+    rows is the new model: what came before an alarm misleads if a drift was its reason, and is
+    sorely missed if it was a bad week.
 
     Attributes
     ----------
@@ -113,7 +130,7 @@ class Cycle(Policy):
 
     def rows_stored(self, position: int) -> int:
         """Rows that are kept at `position` for the next retrain, and those that wait for labels."""
-        return position - self._first_row(self.known_before(position))
+        return position - self._first_rows(self.known_before(position))[0]
 
     def rows_changed(self, position: int) -> None:
         """Compute again what was computed ahead."""
@@ -197,7 +214,7 @@ class Cycle(Policy):
 
     def _needs_errors(self) -> bool:
         return self.learns or (
-            self.spec.keep == "alarm" and not self._has_detector  # ADWIN of its own
+            self._since_alarm and not self._has_detector  # ADWIN of its own
         )
 
     _has_detector = False
@@ -219,7 +236,7 @@ class Cycle(Policy):
         if self.learns:
             keep = 4 * max(self.spec.test_rows, 1)
             self._recent = np.concatenate([self._recent, arrived.losses])[-keep:]
-        if self.spec.keep == "alarm" and not self._has_detector:
+        if self._since_alarm and not self._has_detector:
             self._watch_alarms(arrived)
 
     def _watch_alarms(self, arrived: Arrived) -> None:
@@ -274,76 +291,122 @@ class Cycle(Policy):
         rows: int = getattr(self.spec, "collect", LEAST_ROWS)
         return rows
 
-    def _first_row(self, known: int) -> int:
-        """First row to train on, if labels are known up to `known`."""
+    @property
+    def _since_alarm(self) -> bool:
+        """Whether it matters when the last alarm was."""
+        return self.spec.keep in SINCE_ALARM
+
+    def _first_rows(self, known: int) -> list[int]:
+        """First rows to train on, one for each candidate, if labels are known up to `known`.
+
+        The candidate of the most rows comes first.
+        """
         keep = self.spec.keep
         if isinstance(keep, int):
-            return max(0, known - keep)
-        if keep == "alarm":
-            for row in reversed(self.alarm_rows):
-                if known - row >= self._collects:
-                    return row
-        return 0
+            return [max(0, known - keep)]
+        if keep == "all":
+            return [0]
+        newest = (row for row in reversed(self.alarm_rows) if known - row >= self._collects)
+        since = next(newest, 0)
+        return [0, since] if keep == "better" and since else [since]
 
     def _retrain(self, at: int, cause: str, *, tested: bool = True) -> bool:
         """Go through the cycle; return whether a new model will serve."""
         spec = self.spec
         known = self.known_before(at)
-        start = self._first_row(known)
-        held = self._held_out(start, known) if tested else known
+        starts = self._first_rows(known)
+        held = self._held_out(starts[-1], known) if tested else known
+        if held == known:  # no test could choose between them
+            starts = starts[-1:]
         serves = self._serve_at(at)
         downtime = bool(getattr(spec, "downtime", False)) and serves > at
         if downtime:
             self.down_until = max(self.down_until, min(serves, self.around.n_rows))
         begin = time.thread_time()
         try:
-            fresh = self.around.build(self.learner_spec())
-            with self.counters.clock("fit"):
-                used = self.around.fit(fresh, start, held)
+            made = [self._candidate(start, held, known) for start in starts]
             seconds = time.thread_time() - begin
-            new = self.around.loss(fresh, held, known) if held < known else np.nan
+            new = min(made, key=lambda one: one.error)  # of equal ones, that of the most rows
             old = self._running_error(held, known)
+            p_value = self._doubt(new.learner, held, known) if not np.isnan(old) else np.nan
         except LabError as error:
             text = f"The retrain failed, and the old model goes on. {error.sentence}"
             self.events.append(PolicyEvent(at, "warning", text, {"cause": cause}))
             return False
         self.counters.retrains += 1
-        better = held == known or np.isnan(old) or new <= old + getattr(spec, "margin", 0.0)
+        margin = getattr(spec, "margin", 0.0)
+        better = held == known or np.isnan(old) or new.error <= old + margin
+        unsure = bool(better and p_value >= getattr(spec, "level", 1.0))
+        better = better and not unsure
         number = self.counters.retrains
         outcome = "deployed" if better else "kept the old model"
-        result = "untested" if held == known else f"test error {new:.4g} against {old:.4g}"
-        if held < known and np.isnan(old):
-            result = f"test error {new:.4g}, no model before it"
+        if unsure:
+            outcome += ": it may be chance"
+        untested = held == known
+        result = "untested" if untested else f"test error {new.error:.4g} against {old:.4g}"
+        if not untested and np.isnan(old):
+            result = f"test error {new.error:.4g}, no model before it"
         first = self.around.next_link(serves)
-        event = PolicyEvent(
-            at,
-            "retrain" if better else "reject",
-            f"Retrain {number}: {result}, {outcome}",
-            {
-                "retrain": number,
-                "cause": cause,
-                "rows": used,
-                "first_row": start,
-                "last_row": held,
-                "test_rows": known - held,
-                "new_error": None if np.isnan(new) else float(new),
-                "old_error": None if np.isnan(old) else float(old),
-                "deployed": bool(better),
-                "serves_from": first if better and first < self.around.n_rows else None,
-                "downtime": downtime,
-                "fit_seconds": seconds,
-            },
-        )
-        self.events.append(event)
-        for sentence in getattr(fresh, "warnings", []):
+        values = {
+            "retrain": number,
+            "cause": cause,
+            "rows": new.rows,
+            "first_row": new.start,
+            "last_row": held,
+            "test_rows": known - held,
+            "new_error": None if np.isnan(new.error) else float(new.error),
+            "old_error": None if np.isnan(old) else float(old),
+            "deployed": bool(better),
+            "serves_from": first if better and first < self.around.n_rows else None,
+            "downtime": downtime,
+            "fit_seconds": seconds,
+        }
+        if len(made) > 1:
+            values["other_error"] = float(max(one.error for one in made))
+        if not np.isnan(p_value):
+            values["p_value"] = p_value
+        kind = "retrain" if better else "reject"
+        self.events.append(PolicyEvent(at, kind, f"Retrain {number}: {result}, {outcome}", values))
+        for sentence in getattr(new.learner, "warnings", []):
             if sentence not in getattr(self.learner, "warnings", []):  # else it was told before
                 self.events.append(PolicyEvent(at, "warning", sentence))
         if not better:
             self.counters.rejected += 1
             return False
-        self.waiting.append(Waiting(serves, fresh.state(), held, float(new)))
+        self.waiting.append(Waiting(serves, new.learner.state(), held, float(new.error)))
         self.waiting.sort(key=lambda w: w.position)
         return True
+
+    def _candidate(self, start: int, held: int, known: int) -> Candidate:
+        """Train a new model on [start, held), and test it on [held, known)."""
+        fresh = self.around.build(self.learner_spec())
+        with self.counters.clock("fit"):
+            used = self.around.fit(fresh, start, held)
+        error = self.around.loss(fresh, held, known) if held < known else np.nan
+        return Candidate(start, used, float(error), fresh)
+
+    def _doubt(self, fresh: Learner, held: int, known: int) -> float:
+        """p-value of the test that `fresh` is not worse by more than the margin; NaN: not asked."""
+        if getattr(self.spec, "level", 1.0) >= 1.0:
+            return float("nan")
+        new = self._losses(fresh, held, known)
+        old = (
+            self._recent[len(self._recent) - (known - held) :]
+            if self.learns
+            else self._losses(self.learner, held, known)
+        )
+        both = old - new
+        return takeover_p(both[~np.isnan(both)], -float(self.spec.margin))
+
+    def _losses(self, learner: Learner, start: int, stop: int) -> Floats:
+        """Losses of a model on rows [start, stop), piece by piece."""
+        around = self.around
+        found = []
+        for at in range(start, stop, BLOCK):
+            end = min(at + BLOCK, stop)
+            answers = learner.predict(around.rows(learner.view, at, end))
+            found.append(around.losses(at, end, answers, around.labels(at, end)))
+        return np.concatenate(found)
 
     def _running_error(self, held: int, known: int) -> float:
         """Error of the running model on rows [held, known); NaN if there is none."""

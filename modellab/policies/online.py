@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from modellab.data.stream import BLOCK
-from modellab.learners.base import Learner, Prediction, PrequentialLearner, join
+from modellab.learners.base import Learner, Prediction, join, runs_rows
 from modellab.policies.base import Policy, Surroundings, labelled, pick, put_back, take
 
 if TYPE_CHECKING:
     from modellab.experiment import OnlinePolicy
+    from modellab.learners.base import PrequentialLearner
     from modellab.policies.guard_judge import Judge
 
 _LEAST_REACH = 16
@@ -39,7 +40,7 @@ class Online(Policy):
 
     def step(self, start: int, stop: int) -> Prediction:
         """Test, then train, row by row."""
-        if isinstance(self.learner, PrequentialLearner):
+        if runs_rows(self.learner):
             if self.guard is not None:
                 return self._step_guarded(start, stop, self.guard)
             return self._step_compiled(start, stop)

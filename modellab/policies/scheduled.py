@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Scheduled(Cycle):
     """Retrains offline every so many rows, or every so much event time (see `Cycle`)."""
 
-    live = frozenset({"every", "keep", "test_rows", "margin", "delay", "downtime"})
+    live = frozenset({"every", "keep", "test_rows", "margin", "level", "delay", "downtime"})
 
     def __init__(self, spec: ScheduledPolicy, learner: Learner, around: Surroundings) -> None:
         super().__init__(spec, learner, around)

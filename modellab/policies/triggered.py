@@ -9,15 +9,17 @@ import numpy as np
 from modellab.experiment import LearnerSpec, OnlinePolicy, TriggeredPolicy, rows_or_span
 from modellab.learners.base import Prediction, Progress, no_progress
 from modellab.learners.catalogue import entry
-from modellab.policies.base import Policy, PolicyEvent, Surroundings
+from modellab.policies.base import NEVER, Policy, PolicyEvent, Surroundings
 from modellab.policies.conditions import Conditions
 from modellab.policies.online import Online
+from modellab.policies.rivals import Rivals
 from modellab.policies.serving import Still, hand_over, serve
 from modellab.policies.watched import Watched
 
 if TYPE_CHECKING:
     from modellab.learners.base import Learner
     from modellab.policies.own_errors import Arrived
+    from modellab.policies.rivals import Answer
 
 
 class Triggered(Watched):
@@ -26,14 +28,26 @@ class Triggered(Watched):
     ``retrain``: the cycle (see `Cycle`); no other one begins while a model waits. ``alert``: an
     event when they begin to be met. ``reset``: an untrained model takes over and learns the labels
     that arrive from then on. ``switch``: the challenger, which has learned alongside if it can,
-    takes over, and the other becomes the challenger (with `learn`, each of them learns if it can).
-    Never sooner than `warmup` after the deployment and `cooldown` after the last action. Detectors
-    and the window error see the errors of the present model only; an action uses up what called
-    for it.
+    takes over if it is better from then on (see `Rivals`: on `collect` labelled rows that both
+    answer, or on fewer where there is no doubt), and the other becomes the challenger (with
+    `learn`, each of them learns if it can). If it is not, that is told and counted; with a `level`,
+    it is asked again on twice as many rows. Never sooner than `warmup` after the deployment and
+    `cooldown` after the last action. Detectors and the window error see the errors of the present
+    model only; an action uses up what called for it.
     """
 
     live = frozenset(
-        {"combine", "within", "cooldown", "keep", "test_rows", "margin", "delay", "downtime"}
+        {
+            "combine",
+            "within",
+            "cooldown",
+            "keep",
+            "test_rows",
+            "margin",
+            "level",
+            "delay",
+            "downtime",
+        }
     )
 
     def __init__(self, spec: TriggeredPolicy, learner: Learner, around: Surroundings) -> None:
@@ -49,6 +63,7 @@ class Triggered(Watched):
         self._changes_model = spec.action != "alert"
         self.shadow: Policy | None = None
         self.switched = False  # the challenger serves, the lane's own learner shadows
+        self.rivals: Rivals | None = None  # while it is asked whether to switch
         if spec.challenger is not None and spec.action == "switch":
             challenger = around.build(spec.challenger)
             self.shadow = serve(spec.challenger, challenger, around, learn=spec.learn)
@@ -119,7 +134,7 @@ class Triggered(Watched):
         elif spec.action == "reset":
             self._reset(at, cause)
         elif spec.action == "switch":
-            self._switch(at, cause)
+            self._begin_switch(at, cause)
         else:
             self._begin_cycle(at, cause)
 
@@ -131,25 +146,75 @@ class Triggered(Watched):
         )
         self._model_changed(at)
 
-    def _switch(self, at: int, cause: str) -> None:
+    def _begin_switch(self, at: int, cause: str) -> None:
+        """Find out from here on, where both answer, which of them is better."""
         assert self.shadow is not None
+        self.rivals = Rivals(self.around, at, self.spec.collect)
+        self.collecting, self.again = (self.rivals.due, f"{cause} at row {at:,}"), False
+
+    def _cycle(self, at: int, cause: str, *, collected: bool) -> None:
+        if self.rivals is None:
+            super()._cycle(at, cause, collected=collected)
+            return
+        assert self.shadow is not None
+        spec, rivals = self.spec, self.rivals
+        answer = rivals.ask(spec.margin, spec.level)
+        if answer.yes and self.shadow.has_model:
+            self._switch(at, cause, answer)
+            return
+        if rivals.last:
+            self.counters.rejected += 1
+            self._tell_rivals(at, "reject", "does not take over", cause, answer)
+        if rivals.last and spec.level >= 1.0:
+            self.rivals = None
+            return
+        self.again = rivals.last
+        rivals.go_on()
+        self.collecting = (rivals.due, cause)
+
+    def _switch(self, at: int, cause: str, answer: Answer) -> None:
+        assert self.shadow is not None
+        self._tell_rivals(at, "switch", "takes over", cause, answer)
         self.inner, self.shadow = self.shadow, self.inner
         self.switched = not self.switched
+        if isinstance(self.shadow, Still):
+            self.shadow.change = NEVER
         self.version += 1
-        title = entry(self.learner_spec() or self.around.spec).title
-        text = f"{title} takes over: {cause}"
-        self.events.append(PolicyEvent(at, "switch", text, {"cause": cause, "to": title}))
         self._model_changed(at)
+
+    def _tell_rivals(self, at: int, kind: str, does: str, cause: str, answer: Answer) -> None:
+        """Tell how the model that shadows did against the one that serves."""
+        to = self.around.spec if self.switched else self.spec.challenger
+        title = entry(to).title
+        text = f"{title} {does}: no row that both answered"
+        if answer.rows:
+            text = (
+                f"{title} {does}: error {answer.rival:.4g} against {answer.own:.4g} over "
+                f"{answer.rows:,} rows"
+            )
+        values = {
+            "cause": cause,
+            "to": title,
+            "champion_error": answer.own if answer.rows else None,
+            "challenger_error": answer.rival if answer.rows else None,
+            "rows": answer.rows,
+            "p_value": answer.p_value if answer.rows else None,
+        }
+        self.events.append(PolicyEvent(at, kind, text, values))
 
     def _model_changed(self, at: int, error: float = np.nan) -> None:
         super()._model_changed(at, error)
         self.conditions.restart(error)
+        if self.rivals is not None:
+            self.rivals = self.collecting = None
 
-    def _run(self, at: int, end: int) -> Prediction:
-        part = super()._run(at, end)
-        if isinstance(self.shadow, Online):
-            self.shadow.step(at, at + len(part))
-        return part
+    def _observe(self, part: Prediction, arrived: Arrived) -> None:
+        super()._observe(part, arrived)
+        if self.shadow is None or (self.rivals is None and not isinstance(self.shadow, Online)):
+            return  # one that does not learn answers only when it is asked
+        answers = self.shadow.step(arrived.start, arrived.stop)
+        if self.rivals is not None:
+            self.rivals.observe(arrived, answers)
 
     # -- state
 
@@ -159,6 +224,7 @@ class Triggered(Watched):
             "conditions": self.conditions.state(),
             "switched": self.switched,
             "shadow": None,
+            "rivals": None if self.rivals is None else self.rivals.state(),
         }
         if self.shadow is not None:
             own["shadow"] = (self.shadow.learner.state(), self.shadow.state())
@@ -173,6 +239,8 @@ class Triggered(Watched):
             self.switched = state["switched"]
         super().load_state(state)
         self.conditions.load_state(state["conditions"])
+        rivals = state["rivals"]
+        self.rivals = None if rivals is None else Rivals.of(self.around, rivals)
         if self.shadow is not None:
             blob, rest = state["shadow"]
             other = None if self.switched else self.spec.challenger

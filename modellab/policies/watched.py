@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modellab.policies.own_errors import Arrived
 
 _FIRST_TRY = 16
+AGAIN = "; rejected before, tried again on more rows"
 HEAVY = 200_000
 """A state of so many bytes costs more to keep than rows one by one do."""
 
@@ -32,9 +33,11 @@ class Watched(Cycle):
     them online is taken back and goes through them again as far as that row. So neither the length
     of a try nor that of a chunk ever matters.
 
-    With ``keep = "alarm"``, the cycle first collects: right after an alarm there is nothing yet to
-    learn the new state of things from. It waits until the labels of `collect` rows have come
-    since the alarm that called for it.
+    With ``keep = "alarm"`` (or ``"better"``), the cycle first collects: right after an alarm there
+    is nothing yet to learn the new state of things from. It waits until the labels of `collect`
+    rows have come since the alarm that called for it. With a `level`, a new model that is rejected
+    may only have had too few rows: it is trained again once twice as many have come, and so on,
+    unless something else calls for a cycle before.
 
     Attributes
     ----------
@@ -44,6 +47,8 @@ class Watched(Cycle):
         Position of its last action.
     collecting
         While it collects: the row before which all labels must be known, and why it retrains.
+    again
+        Whether it collects for a model that was rejected before: it may act meanwhile.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class Watched(Cycle):
         self.hit: int | None = None
         self.acted_at: int | None = None
         self.collecting: tuple[int, str] | None = None
+        self.again = False
         self._try = _FIRST_TRY
         self._weight = 0  # bytes of the learner's state when it was last kept
         self._cooled(self.at)  # a span that cannot be kept is told before the replay
@@ -85,7 +91,8 @@ class Watched(Cycle):
 
     def _armed_from(self) -> int:
         """First position at which it may act."""
-        if self.waiting or self.collecting or self.at < self.down_until:
+        collects = self.collecting is not None and not self.again
+        if self.waiting or collects or self.at < self.down_until:
             return NEVER  # one cycle at a time
         if self.acted_at is None:
             return self.around.train_rows
@@ -114,8 +121,7 @@ class Watched(Cycle):
         if self.collecting is not None and self.known_before(at) >= self.collecting[0]:
             _, cause = self.collecting
             self.collecting = None
-            if not self._retrain(at, cause):
-                self._kept(at)
+            self._cycle(at, cause, collected=True)
         if self.hit != at:
             return
         self.hit = None
@@ -126,13 +132,24 @@ class Watched(Cycle):
 
     def _begin_cycle(self, at: int, cause: str) -> None:
         """Retrain now, or once there is enough to learn from."""
-        newest = self.alarm_rows[-1] if self.alarm_rows and self.spec.keep == "alarm" else None
+        self.collecting, self.again = None, False
+        newest = self.alarm_rows[-1] if self.alarm_rows and self._since_alarm else None
         if newest is None or self.known_before(at) - newest >= self._collects:
-            if not self._retrain(at, cause):
-                self._kept(at)
+            self._cycle(at, cause, collected=False)
             return
         told = f"{cause} at row {at:,}; then {self._collects:,} rows were collected"
         self.collecting = (newest + self._collects, told)
+
+    def _cycle(self, at: int, cause: str, *, collected: bool) -> None:
+        """Retrain; where that is rejected after it collected, again on twice as many rows."""
+        known = self.known_before(at)
+        first = self._first_rows(known)[-1]
+        if self._retrain(at, cause):
+            return
+        self._kept(at)
+        if collected and self.spec.level < 1.0:
+            told = cause.removesuffix(AGAIN) + AGAIN
+            self.collecting, self.again = (2 * known - first, told), True
 
     # -- rows, tried ahead
 
@@ -195,11 +212,16 @@ class Watched(Cycle):
 
     def state(self) -> dict[str, Any]:
         """Everything but the learner."""
-        own = {"hit": self.hit, "acted_at": self.acted_at, "collecting": self.collecting}
+        own = {
+            "hit": self.hit,
+            "acted_at": self.acted_at,
+            "collecting": self.collecting,
+            "again": self.again,
+        }
         return {**super().state(), **own}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state made by `state`."""
         super().load_state(state)
         self.hit, self.acted_at = state["hit"], state["acted_at"]
-        self.collecting = state["collecting"]
+        self.collecting, self.again = state["collecting"], state["again"]

@@ -41,6 +41,18 @@ CASES: dict[str, tuple[LearnerSpec, Any]] = {
         BATCH,
         CostAwarePolicy(keep="alarm", test_rows=60, cooldown=90, window=60, price_retrain=20.0),
     ),
+    "the better of two, tried again": (
+        BATCH,
+        TriggeredPolicy(
+            when=[DRIFT, WINDOW],
+            keep="better",
+            collect=120,
+            test_rows=70,
+            cooldown=90,
+            delay=9,
+            level=0.001,
+        ),
+    ),
     "triggered by two of three": (
         BAYES,
         TriggeredPolicy(
@@ -74,12 +86,18 @@ CASES: dict[str, tuple[LearnerSpec, Any]] = {
     "switch": (
         BATCH,
         TriggeredPolicy(
-            when=[DRIFT, WINDOW], action="switch", challenger=LINEAR, learn=True, cooldown=200
+            when=[DRIFT, WINDOW],
+            action="switch",
+            challenger=LINEAR,
+            learn=True,
+            cooldown=200,
+            collect=150,
+            level=0.2,
         ),
     ),
     "switch, none learns": (
         BAYES,
-        TriggeredPolicy(when=[DRIFT], action="switch", challenger=BATCH, cooldown=200),
+        TriggeredPolicy(when=[DRIFT], action="switch", challenger=BATCH, cooldown=200, collect=90),
     ),
     "avoidable": (
         BAYES,

@@ -21,7 +21,8 @@ from policy_bench import (
 )
 
 from modellab.experiment import ChampionPolicy, OnlinePolicy, StaticPolicy
-from modellab.policies.champion import LOOKS, Champion, takeover_p
+from modellab.policies.champion import LOOKS, Champion
+from modellab.policies.takeover import takeover_p
 
 ROWS, TRAIN, AT = 6000, 600, 2500
 

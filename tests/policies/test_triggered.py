@@ -114,10 +114,56 @@ def test_a_recurring_drift_is_answered_by_switching_back_and_forth() -> None:
     bench.build = lambda spec=None: Opposite() if spec == flipped else bench_build(spec)  # type: ignore[method-assign,assignment]
     spec = TriggeredPolicy(when=[DRIFT], action="switch", challenger=flipped, cooldown=300)
     made, wrong = error(bench, spec)
-    places = [e.position for e in events(made, "switch")]
+    switches = events(made, "switch")
+    places = [e.position for e in switches]
     assert [p // 2000 for p in places] == [1, 2, 3, 4]
-    assert all(p % 2000 < 150 for p in places)
+    assert all(p % 2000 < 220 for p in places)  # the alarm, then 62 rows that both answered
     assert wrong.mean() < 0.1
+    for event in switches:
+        assert event.values["rows"] == 62
+        assert event.values["challenger_error"] < event.values["champion_error"]
+    assert made.counters.rejected == 0
+
+
+@pytest.mark.parametrize("level", [1.0, 0.05])
+def test_an_alarm_is_no_reason_to_switch_to_what_is_no_better(level: float) -> None:
+    """A quarter of the labels turn to noise: the alarm is right, and so is who stays."""
+    x, y = steady(ROWS)
+    noisy = (np.arange(ROWS) >= AT) & (np.random.default_rng(3).random(ROWS) < 0.25)
+    constant = LearnerSpec("sklearn", class_name="dummy.DummyClassifier")
+    spec = TriggeredPolicy(
+        when=[DRIFT], action="switch", challenger=constant, collect=400, level=level
+    )
+    made, _ = error(Bench(x, np.where(noisy, 1 - y, y), TRAIN, BATCH), spec)
+    rejects = events(made, "reject")
+    assert not events(made, "switch")
+    assert made.counters.rejected == len(rejects) >= 1
+    assert made.counters.retrains == 0
+    first = rejects[0]
+    assert AT < first.position < AT + 800
+    assert first.values["rows"] == 400
+    assert first.values["challenger_error"] > first.values["champion_error"] > 0.15
+    assert first.text.startswith("Dummy")
+    assert "does not take over: error " in first.text
+    if level < 1.0:
+        assert [e.values["rows"] for e in rejects[:3]] == [400, 800, 1600]
+
+
+def test_the_question_before_a_switch_is_put_over_the_rows_both_answered() -> None:
+    """Labels come 120 rows late; only rows from the alarm on count, and each of them once."""
+    bench = Bench(*abrupt(ROWS, AT), TRAIN, BATCH, delay=120)
+    spec = TriggeredPolicy(
+        when=[DRIFT], action="switch", challenger=LINEAR, learn=True, collect=800, cooldown=20_000
+    )
+    made, _ = error(bench, spec)
+    (switch,) = events(made, "switch")
+    alarm = events(made, "drift")[0].position
+    rows = switch.values["rows"]
+    assert rows in (100, 200, 400, 800)
+    assert switch.position == alarm + rows + 120
+    answers = play(lane(bench, StaticPolicy()), TRAIN, ROWS)
+    wrong = (answers != bench.y[TRAIN:])[alarm - TRAIN : alarm - TRAIN + rows]
+    assert switch.values["champion_error"] == pytest.approx(wrong.mean())
 
 
 @pytest.mark.parametrize("detector", ["adwin", "page_hinkley", "kswin"])
@@ -284,8 +330,8 @@ def test_the_challenger_that_learns_alongside_takes_over() -> None:
     )
     made, wrong = error(bench, spec)
     switch = events(made, "switch")[0]
-    assert AT < switch.position < AT + 200
-    assert switch.text.startswith("Linear, online takes over: ")
+    assert AT < switch.position < AT + 350
+    assert switch.text.startswith("Linear, online takes over: error ")
     assert made.learner_spec() == LINEAR
     assert wrong[-3000:].mean() < 0.1
     assert made.counters.updates == ROWS - TRAIN
