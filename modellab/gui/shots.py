@@ -1,4 +1,4 @@
-"""Pictures of the window: every page, light and dark, in two sizes; the Deploy page of a run.
+"""Pictures of the window: every page, light and dark, in three sizes; the Deploy page of a run.
 
 ``python -m modellab.gui.shots FOLDER`` opens the flights sample in the real window with the real
 engine and takes a picture of every page on the way.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modellab.experiment import Experiment
     from modellab.gui.window import MainWindow
 
-SIZES = ((1280, 720), (1600, 1000))
+SIZES = ((1280, 720), (1600, 1000), (1920, 1080))
 THEMES = ("light", "dark")
 PLAY_SECONDS = 60.0
 """The replay that is pictured plays for at most so long."""

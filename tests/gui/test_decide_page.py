@@ -11,7 +11,7 @@ from PySide6.QtCore import QItemSelectionModel, QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from verdict_bench import ROWS, USUAL, VerdictBench, interval, lane_row, tie, too_early, verdict
 
-from modellab.gui.decide import words
+from modellab.gui.decide import scatter, words
 from modellab.gui.decide.lanes_model import NUMBER
 from modellab.gui.settings import settings
 from modellab.replay.protocol import Judge
@@ -358,6 +358,21 @@ def test_free_upkeep_is_not_drawn_as_a_line(bench: Any, page: Any) -> None:
     bench.finish()
     assert page.across.current() == "retrains"
     assert "free" in page.scatter_card._subtitle.text()
+
+
+def test_one_lane_far_above_leaves_the_others_in_the_plane(qtbot: Any, looks: None) -> None:
+    errors = {"Online": 0.226, "Static": 0.243, "Retrained": 0.239, "No change": 0.287}
+    lanes = [lane_row(name, error=interval(value, 0.03)) for name, value in errors.items()]
+    told = verdict(lanes=lanes, hindsight=None)
+    plot = scatter.ScatterPlot()
+    plot.resize(560, 300)
+    plot.set_verdict(told, {}, faint=False)
+    frame = plot._frame()
+    inside = {
+        dot.row.name: frame[0].contains(plot._place(frame, dot.x, dot.y))
+        for dot in scatter.dots_of(told, plot.across, plot.up)
+    }
+    assert inside == {name: name != "No change" for name in errors}
 
 
 def test_a_dot_is_found_under_the_mouse(bench: Any, page: Any, settle: Any) -> None:

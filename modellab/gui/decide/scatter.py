@@ -177,7 +177,7 @@ class ScatterPlot(QWidget):
         xs = [d.x for d in dots] + [c[0] for c in curve]
         ys = [c[1] for c in curve]
         for d in dots:
-            ys += [d.low, d.high]
+            ys += [d.low, d.y, d.high]
         ys = _without_outlier(ys, dots)
         right, low, high = max([*xs, 0.0]), min(ys, default=0.0), max(ys, default=1.0)
         right = right if right > 0 else 1.0
@@ -486,11 +486,11 @@ def _around(place: QPointF) -> QRectF:
 
 
 def _without_outlier(ys: list[float], dots: list[Dot]) -> list[float]:
-    """Leave out the worst lane where it alone would press all others flat."""
+    """Cut off above the others where the worst lane alone would press them flat."""
     tops = sorted(d.y for d in dots)
     if len(tops) < 4:
         return ys
     spread = tops[-2] - tops[0]
     if spread > 0 and tops[-1] - tops[-2] > 1.5 * spread:
-        return [y for y in ys if y <= tops[-2] + 0.35 * spread]
+        return [min(y, tops[-2] + 0.35 * spread) for y in ys]
     return ys
