@@ -11,12 +11,24 @@ import json
 import platform
 import re
 import subprocess
+import sys
+import sysconfig
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
 from typing import Any, Iterator, Optional
 
 from setup_env import SetupError
+
+TEXTS = Path(__file__).resolve().parent / "licences"
+# Used under one of the licences it offers, whose text its own package lacks; or lacking any text.
+TEXTS_OF = {
+    "pyside6-essentials": ("LGPL-3.0.txt", "GPL-3.0.txt"),
+    "shiboken6": ("LGPL-3.0.txt", "GPL-3.0.txt"),
+    "fontpkg": ("MIT.txt",),
+}
+NOT_TAKEN = re.compile(r"Commercial")
+"""Texts of licences that are offered and that we do not use."""
 
 
 @dataclass
@@ -33,7 +45,7 @@ class Part:
     def purl(self) -> str:
         """The part's package URL."""
         if self.kind == "pypi":
-            return f"pkg:pypi/{re.sub(r'[-_.]+', '-', self.name).lower()}@{self.version}"
+            return f"pkg:pypi/{normal(self.name)}@{self.version}"
         if self.kind == "deb":
             return f"pkg:deb/debian/{self.name}@{self.version}"
         return f"pkg:generic/{self.name}@{self.version}"
@@ -57,17 +69,18 @@ def _sources(value: Any) -> Iterator[str]:
             yield from _sources(item)
 
 
-def libraries(site: Path, files: set[Path]) -> list[Part]:
-    """The distributions in `site` of which a file is among `files`, by name."""
+def libraries(site: Path, files: Optional[set[Path]]) -> list[Part]:
+    """The distributions in `site` of which a file is among `files` (None: all), by name."""
     found = []
-    known = {path.relative_to(site).as_posix() for path in files if path.is_relative_to(site)}
+    shipped_files = files or set()
+    known = {p.relative_to(site).as_posix() for p in shipped_files if p.is_relative_to(site)}
     for info in sorted(site.glob("*.dist-info")):
         if info.name.startswith("modellab-"):
             continue
         distribution = PathDistribution(info)
         # Its own record does not count: `modellab doctor` reads the versions of some.
         own = (path for path in distribution.files or () if path.parts[0] != info.name)
-        if any(str(path) in known for path in own):
+        if files is None or any(str(path) in known for path in own):
             found.append(_library(distribution, info))
     return sorted(found, key=lambda part: part.name.lower())
 
@@ -78,8 +91,21 @@ def _library(distribution: Distribution, info: Path) -> Part:
     for path in sorted(info.rglob("*")):
         if path.is_file() and re.match(r"(?i)(licen[cs]e|copying|notice|authors)", path.name):
             name = path.relative_to(info).as_posix().replace("/", "-")
-            texts[name] = path.read_text(encoding="utf-8", errors="replace")
+            if not NOT_TAKEN.search(name):
+                texts[name] = path.read_text(encoding="utf-8", errors="replace")
+    for name in TEXTS_OF.get(normal(about["Name"]), ()):
+        texts[name] = (TEXTS / name).read_text(encoding="utf-8")
+    if not texts:
+        raise SetupError(
+            f"{about['Name']} {distribution.version} brings no text of its licence. Add it to "
+            "packaging/licences and packaging/bill.py."
+        )
     return Part(about["Name"], distribution.version, licence_of(distribution), "pypi", texts)
+
+
+def normal(name: str) -> str:
+    """A distribution's name as package indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def licence_of(distribution: Distribution) -> str:
@@ -147,20 +173,25 @@ def _output(command: list[str]) -> str:
 def parts(freezing: Path, site: Path) -> list[Part]:
     """All that is shipped besides Model Lab itself."""
     files = shipped(freezing)
-    python = Part("cpython", platform.python_version(), "Python-2.0.1", "python")
+    text = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
+    if not text.is_file():
+        text = Path(sys.base_prefix) / "LICENSE.txt"  # on Windows
+    texts = {"LICENSE.txt": text.read_text(encoding="utf-8", errors="replace")}
+    python = Part("cpython", platform.python_version(), "Python-2.0.1", "python", texts)
     return [python, *libraries(site, files), *system_libraries(files)]
 
 
-def licence_list(found: list[Part]) -> str:
-    """The list for people, then every licence's whole text."""
+def licence_list(found: list[Part], qt: str = "_internal/PySide6/Qt/lib") -> str:
+    """The list for people, then every licence's whole text; `qt`: where Qt's libraries lie."""
     lines = ["Model Lab ships with these works of others, unchanged.", ""]
     width = max(len(part.name) for part in found)
     lines += [f"  {p.name:<{width}}  {p.version:<18} {p.licence}" for p in found]
     lines += [
         "",
-        "Qt is used as shared libraries under the LGPL version 3: they lie in the folder ",
+        "Qt and PySide6 are used as shared libraries under the LGPL version 3. They lie in the",
+        f"folder {qt} of the program, and can be replaced by others of the same version. Their",
+        "sources, and the notices of what Qt itself contains, are at download.qt.io and doc.qt.io.",
     ]
-    lines += ["PySide6/Qt/lib of the program and can be replaced by others of the same version."]
     for part in found:
         for name, text in part.texts.items():
             lines += ["", "=" * 78, f"{part.name} {part.version}: {name}", "=" * 78, "", text]

@@ -234,11 +234,28 @@ def installer(arguments: argparse.Namespace) -> int:
     """Build and test what is handed out: wheel, frozen program, packages, licences, checksums."""
     import installer as build  # only here: it knows the tools of a release
 
+    out = Path(arguments.folder).absolute()
+    root = Path(arguments.root).absolute() if arguments.root else None
+    if arguments.deb:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, taken in build.check_deb(Path(arguments.deb).absolute(), out, root).items():
+            say(f"{name}: {taken:.2f} s")
+        return 0
     needs = system_libs.python_needs() + system_libs.qt_needs(tests=False)
     if needs:
         raise SetupError(system_libs.advice(needs, system_libs.has_apt()))
-    level = 0 if arguments.quick else 6
-    return build.build(Path(arguments.folder).absolute(), level, arguments.keep)
+    return build.build(
+        build.Wanted(
+            out=out,
+            level=0 if arguments.quick else build.SMALL,
+            keep=arguments.keep,
+            work=Path(arguments.work).absolute() if arguments.work else None,
+            windows=arguments.windows,
+            python_zip=Path(arguments.python_zip).absolute() if arguments.python_zip else None,
+            check=arguments.check,
+            root=root,
+        )
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -266,6 +283,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("folder", nargs="?", default=str(ROOT / "dist"))
     one.add_argument("--quick", action="store_true", help="pack fast instead of small")
     one.add_argument("--keep", action="store_true", help="leave the frozen program unpacked, too")
+    one.add_argument("--work", help="folder for what is between, used again by the next build")
+    one.add_argument(
+        "--windows", action="store_true", help="also setup.exe; on Linux a rehearsal of it"
+    )
+    one.add_argument("--python-zip", help="python.org's embeddable Python for setup.exe")
+    one.add_argument(
+        "--check", action="store_true", help="try the .deb in a clean Debian (as root)"
+    )
+    one.add_argument("--deb", help="build nothing: try this .deb in a clean Debian (as root)")
+    one.add_argument("--root", help="folder of that Debian, used again by the next check")
     one = add("lock", "pin every dependency anew (needs the package index)")
     one.add_argument("--upgrade", action="store_true", help="also take newer versions that fit")
     return top

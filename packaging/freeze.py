@@ -6,6 +6,7 @@ pinned dependencies and that wheel, and from it the program. Each is tested by `
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -43,6 +44,11 @@ def do(command: list[str], what: str, folder: Path, **environment: str) -> str:
 def make_environment(work: Path) -> Path:
     """Make an environment with the pinned dependencies and the freezer; return its Python."""
     venv = work / "venv"
+    done = venv / "of-this-lock"
+    wanted = hashlib.sha256(LOCK.read_bytes() + " ".join(FREEZER).encode()).hexdigest()
+    if done.is_file() and done.read_text(encoding="utf-8") == wanted:
+        return venv_python(venv)
+    shutil.rmtree(venv, ignore_errors=True)
     do([sys.executable, "-m", "venv", str(venv)], "make an environment", work)
     python = str(venv_python(venv))
     pip = [python, "-m", "pip", "install", "-q", "--no-input"]
@@ -50,6 +56,7 @@ def make_environment(work: Path) -> Path:
     locked = [*pip, "--no-compile", "--require-hashes", "-r", str(LOCK)]
     do(locked, "install the dependencies", work)
     do([*pip, *FREEZER], "install PyInstaller", work)
+    done.write_text(wanted, encoding="utf-8")
     return venv_python(venv)
 
 
@@ -58,7 +65,8 @@ def make_wheel(python: Path, out: Path, work: Path) -> tuple[Path, Path]:
     hatch = [str(python), "-m", "hatchling", "build", "-d", str(out)]
     do([*hatch, "-t", "sdist"], "build the sdist", ROOT)
     (sdist,) = out.glob("modellab-*.tar.gz")
-    shutil.unpack_archive(sdist, work / "sdist")
+    shutil.rmtree(work / "sdist", ignore_errors=True)
+    shutil.unpack_archive(sdist, work / "sdist", filter="data")
     (unpacked,) = (work / "sdist").iterdir()
     do([*hatch, "-t", "wheel"], "build the wheel", unpacked)
     (wheel,) = out.glob("modellab-*.whl")
@@ -89,6 +97,8 @@ def smoke(command: list[str], what: str, work: Path) -> None:
 
 def freeze(python: Path, work: Path) -> Path:
     """Freeze the wheel that is installed in `python`'s environment; return the folder."""
+    icons = [str(python), str(ROOT / "packaging" / "icons.py"), str(work / "icons")]
+    do(icons, "draw icons", work)
     command = [str(python), "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
     command += ["--distpath", str(work / "frozen"), "--workpath", str(work / "freezing")]
     do([*command, str(SPEC)], "freeze the program", work)

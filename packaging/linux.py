@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from freeze import installed_mb
@@ -15,7 +16,8 @@ from setup_env import SetupError
 from stamp import ROOT
 
 DESKTOP = ROOT / "packaging" / "desktop"
-MAINTAINER = "Model Lab <modellab@example.org>"
+# There is no address yet that mail can be sent to: .invalid is reserved for just that.
+MAINTAINER = "Model Lab developers <developers@modellab.invalid>"
 PLACES = {
     "modellab.desktop": "applications/modellab.desktop",
     "modellab-mime.xml": "mime/packages/modellab.xml",
@@ -28,8 +30,21 @@ RECOMMENDS = ["shared-mime-info", "desktop-file-utils", "xdg-desktop-portal"]
 LOADED_BY_NAME = ["libegl1", "libgl1"]
 
 
-def share(target: Path, version: str, licences: str) -> None:
+@dataclass(frozen=True)
+class Extras:
+    """What is packed beside the program."""
+
+    version: str
+    licences: str
+    bill: str
+    """The bill of materials."""
+    icons: Path
+    """Folder of the sign's pictures, by size."""
+
+
+def share(target: Path, extras: Extras) -> None:
     """Write what a desktop needs below `target` (``.../share``)."""
+    shutil.copytree(extras.icons, target / "icons" / "hicolor", dirs_exist_ok=True)
     for name, place in PLACES.items():
         path = target / place
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,8 +52,9 @@ def share(target: Path, version: str, licences: str) -> None:
     compressed(target / "man" / "man1" / "modellab.1.gz", (DESKTOP / "modellab.1").read_bytes())
     about = target / "doc" / "modellab"
     about.mkdir(parents=True, exist_ok=True)
-    (about / "copyright").write_text(licences, encoding="utf-8")
-    text = f"modellab ({version}) unstable; urgency=low\n\n  * See the README.\n\n"
+    (about / "copyright").write_text(extras.licences, encoding="utf-8")
+    (about / "modellab.cdx.json").write_text(extras.bill, encoding="utf-8")
+    text = f"modellab ({extras.version}) unstable; urgency=low\n\n  * See the README.\n\n"
     text += f" -- {MAINTAINER}  Thu, 01 Jan 2026 00:00:00 +0000\n"
     compressed(about / "changelog.gz", text.encode())
 
@@ -116,11 +132,16 @@ def control(version: str, architecture: str, needed: list[str], megabytes: float
     )
 
 
-def deb(program: Path, version: str, licences: str, out: Path, work: Path, level: int) -> Path:
+def deb(program: Path, extras: Extras, out: Path, work: Path, level: int) -> Path:
     """Make the `.deb` of a frozen program; return its path."""
+    version = extras.version
     tree = work / "deb"
+    shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(program, tree / "usr" / "lib" / "modellab", symlinks=True)
-    share(tree / "usr" / "share", version, licences)
+    share(tree / "usr" / "share", extras)
+    overrides = tree / "usr" / "share" / "lintian" / "overrides" / "modellab"
+    overrides.parent.mkdir(parents=True)
+    shutil.copyfile(DESKTOP / "lintian-overrides", overrides)
     (tree / "usr" / "bin").mkdir(parents=True)
     (tree / "usr" / "bin" / "modellab").symlink_to("../lib/modellab/modellab")
     modes(tree)
@@ -142,12 +163,12 @@ def deb(program: Path, version: str, licences: str, out: Path, work: Path, level
     return path
 
 
-def portable(program: Path, version: str, licences: str, out: Path, level: int) -> Path:
+def portable(program: Path, extras: Extras, out: Path, level: int) -> Path:
     """Make the archive that needs no administrator: the program and `install.sh`."""
-    name = f"modellab-{version}-linux-{os.uname().machine}"
+    name = f"modellab-{extras.version}-linux-{os.uname().machine}"
     path = out / f"{name}.tar.xz"
     staging = out / f".{name}"
-    share(staging / "share", version, licences)
+    share(staging / "share", extras)
     shutil.copyfile(DESKTOP / "install.sh", staging / "install.sh")
     modes(staging)
     (staging / "install.sh").chmod(0o755)

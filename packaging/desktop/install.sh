@@ -20,6 +20,7 @@ if [ -e "$prefix/bin/modellab" ] && [ ! -L "$prefix/bin/modellab" ]; then
 fi
 rm -rf "$program" "$share/doc/modellab"
 rm -f "$prefix/bin/modellab" "$share/applications/modellab.desktop" \
+    "$share"/icons/hicolor/*/apps/modellab.png \
     "$share/icons/hicolor/scalable/apps/modellab.svg" "$share/mime/packages/modellab.xml" \
     "$share/metainfo/io.github.modellab.ModelLab.metainfo.xml" "$share/man/man1/modellab.1.gz"
 if [ "$remove" = no ]; then
@@ -30,9 +31,13 @@ if [ "$remove" = no ]; then
     # A menu does not look into the person's PATH: it gets the whole path.
     sed -i "s|^Exec=modellab|Exec=\"$prefix/bin/modellab\"|" "$share/applications/modellab.desktop"
 fi
-for tool in "update-mime-database $share/mime" "update-desktop-database -q $share/applications"; do
-    if command -v "${tool%% *}" >/dev/null 2>&1; then $tool >/dev/null 2>&1 || true; fi
-done
+# What menus and types are read from, where there is a desktop that reads it.
+if command -v update-mime-database >/dev/null 2>&1 && [ -d "$share/mime/packages" ]; then
+    update-mime-database "$share/mime" >/dev/null 2>&1 || true
+fi
+if command -v update-desktop-database >/dev/null 2>&1 && [ -d "$share/applications" ]; then
+    update-desktop-database -q "$share/applications" >/dev/null 2>&1 || true
+fi
 if [ "$remove" = yes ]; then
     echo "Model Lab is removed."
 else

@@ -31,23 +31,38 @@ def test_the_version_is_the_programs() -> None:
 
 
 def test_what_is_over_the_budget_is_told() -> None:
-    rows = [("a.deb", 129.9), ("b.tar.xz", 130.4)]
-    assert installer.over_budget(rows[:1], 449.0) == []
-    told = installer.over_budget(rows, 451.0)
-    assert len(told) == 2
+    most = installer.budget()
+    fits = {"a.deb": most.download_mb}
+    quick = {"first window, warm": most.first_window_warm_s}
+    assert installer.over_budget(fits, {"linux": most.installed_mb}, quick) == []
+    told = installer.over_budget(
+        {**fits, "b.tar.xz": most.download_mb + 0.6},
+        {"linux": most.installed_mb + 1},
+        {"first window, cold": most.first_window_cold_s + 0.1},
+    )
+    assert len(told) == 3
     assert told[0].startswith("b.tar.xz")
-    assert "451 MB" in told[1]
+    assert f"{most.installed_mb + 1:.0f} MB" in told[1]
+    assert "cold" in told[2]
+
+
+def test_the_budget_is_the_one_that_was_agreed() -> None:
+    assert installer.budget() == installer.Budget(130.0, 450.0, 1.5, 3.0)
 
 
 def test_the_readmes_table_is_replaced_between_its_marks(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     shutil.copy(installer.README, readme)
     before = readme.read_text(encoding="utf-8")
-    told = installer.table([("a.deb", 100.0)], 400.0, 0.25, 600.0)
+    seconds = {"first window, warm": 0.5, "build": 600.0}
+    told = installer.table({"a.deb": 100.0, "b.whl": 3.0}, {"linux": 400.0}, seconds)
     installer.keep_table(readme, told)
     installer.keep_table(readme, told)
     text = readme.read_text(encoding="utf-8")
     assert text.count("| `a.deb` | 100.0 MB | 130 MB |") == 1
+    assert "| `b.whl` | 3.0 MB |  |" in text
+    assert "| first window, warm | 0.50 s | 1.5 s |" in text
+    assert "| building all of it | 10 min | |" in text
     assert text.partition(installer.BEGIN)[0] == before.partition(installer.BEGIN)[0]
     assert text.partition(installer.END)[2] == before.partition(installer.END)[2]
     readme.write_text("no marks")
@@ -75,6 +90,36 @@ def test_a_library_is_listed_exactly_if_a_file_of_it_is_shipped() -> None:
     assert any("NumPy Developers" in text for text in found["numpy"].texts.values())
     listed = bill.licence_list(list(found.values()))
     assert "NumPy Developers" in listed
+
+
+def test_qt_is_taken_under_the_lgpl_and_its_text_is_there() -> None:
+    name = next(SITE.glob("PySide6/QtCore*"))
+    found = {part.name.lower(): part for part in bill.libraries(SITE, {name})}
+    (part,) = found.values()
+    assert "LGPL" in part.licence
+    listed = bill.licence_list([part])
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in listed
+    assert "GNU GENERAL PUBLIC LICENSE" in listed
+    assert "Commercial.txt" not in listed
+
+
+def test_python_is_listed_with_its_licence(tmp_path: Path) -> None:
+    (tmp_path / "COLLECT-00.toc").write_text("([], 'folder', 1)")
+    (tmp_path / "PYZ-00.toc").write_text("('/o', [])")
+    (python,) = bill.parts(tmp_path, SITE)
+    assert python.name == "cpython"
+    assert "PYTHON SOFTWARE FOUNDATION LICENSE" in "".join(python.texts.values())
+
+
+def test_a_library_without_a_text_of_its_licence_stops_the_list(tmp_path: Path) -> None:
+    info = tmp_path / "bare-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: bare\nVersion: 1.0\nLicense: MIT\n"
+    )
+    (info / "RECORD").write_text("bare.py,,\n")
+    with pytest.raises(SetupError, match="text of its licence"):
+        bill.libraries(tmp_path, {tmp_path / "bare.py"})
 
 
 def test_the_bill_is_cyclonedx_and_names_every_part() -> None:
@@ -112,6 +157,14 @@ def program(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def extras(tmp_path: Path) -> linux.Extras:
+    icon = tmp_path / "icons" / "48x48" / "apps" / "modellab.png"
+    icon.parent.mkdir(parents=True)
+    icon.write_bytes(b"a picture")
+    return linux.Extras("1.0", "licences\n", "{}\n", tmp_path / "icons")
+
+
 def test_experiments_belong_to_it_and_tables_do_not() -> None:
     entry = ConfigParser(interpolation=None)
     entry.optionxform = str  # type: ignore[assignment,method-assign]
@@ -131,10 +184,12 @@ def test_experiments_belong_to_it_and_tables_do_not() -> None:
 
 
 @linux_only
-def test_the_portable_archive_installs_and_leaves_nothing(program: Path, tmp_path: Path) -> None:
+def test_the_portable_archive_installs_and_leaves_nothing(
+    program: Path, extras: linux.Extras, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    made = linux.portable(program, "1.0", "licences", out, 0)
+    made = linux.portable(program, extras, out, 0)
     assert [path.name for path in out.iterdir()] == [made.name]
     shutil.unpack_archive(made, tmp_path / "unpacked")
     (folder,) = (tmp_path / "unpacked").iterdir()
@@ -166,10 +221,11 @@ def test_the_portable_archive_installs_and_leaves_nothing(program: Path, tmp_pat
 
 @linux_only
 @pytest.mark.skipif(shutil.which("dpkg-shlibdeps") is None, reason="needs dpkg-dev")
-def test_the_deb_declares_what_it_needs(program: Path, tmp_path: Path) -> None:
+def test_the_deb_declares_what_it_needs(
+    program: Path, extras: linux.Extras, tmp_path: Path
+) -> None:
     shutil.copy("/bin/true", program / "modellab")
-    shutil.copytree(linux.DESKTOP, tmp_path / "desktop")
-    made = linux.deb(program, "1.0", "licences\n", tmp_path, tmp_path / "work", 0)
+    made = linux.deb(program, extras, tmp_path, tmp_path / "work", 0)
     told = subprocess.run(
         ["dpkg-deb", "--field", made, "Package", "Version", "Depends", "Recommends"],
         capture_output=True, text=True, check=True,
@@ -183,6 +239,7 @@ def test_the_deb_declares_what_it_needs(program: Path, tmp_path: Path) -> None:
     ends = " ".join(listed)
     for place in linux.PLACES.values():
         assert f"./usr/share/{place}" in ends
+    assert "./usr/share/icons/hicolor/48x48/apps/modellab.png" in ends
     assert "./usr/bin/modellab -> ../lib/modellab/modellab" in ends
     # Nothing outside /usr, so removing it leaves nothing behind.
     assert {line.split()[5].split("/")[1] for line in listed} <= {"", "usr"}
