@@ -316,6 +316,42 @@ def profile(
 
 @app.command()
 @_to_a_pipe
+def export(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A data file, a folder of them, or a glob.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File to write: .parquet or .csv.")
+    ],
+    neutralise: Annotated[
+        bool,
+        typer.Option(
+            "--neutralise",
+            help="CSV: put an apostrophe before cells that a spreadsheet would take for a formula.",
+        ),
+    ] = False,
+    bad_rows: Annotated[
+        bool,
+        typer.Option("--bad-rows", help="Also write the rows that were set aside, beside it."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    read: _Read = None,
+) -> None:
+    """Write a data set as Parquet or CSV, whatever its format."""
+    from modellab.cli.data import export_file
+
+    export_file(
+        data,
+        output,
+        neutralise=neutralise,
+        bad_rows=bad_rows,
+        force=force,
+        read=read or [],
+    )
+
+
+@app.command()
+@_to_a_pipe
 def learners(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -361,7 +397,7 @@ def demo(
     )
 
 
-_COMMANDS = ("open", "new", "run", "verdict", "profile", "learners", "doctor", "demo")
+_COMMANDS = ("open", "new", "run", "verdict", "profile", "export", "learners", "doctor", "demo")
 _OF_THE_GROUP = ("-h", "--help", "--version", "--smoke-test")
 
 

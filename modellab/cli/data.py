@@ -163,6 +163,31 @@ def show_profile(data: Path, *, target: str | None, as_json: bool, read: list[st
     _print_profile(store, facts, found)
 
 
+def export_file(
+    data: Path, output: Path, *, neutralise: bool, bad_rows: bool, force: bool, read: list[str]
+) -> None:
+    """Write a data set as Parquet or CSV; `read`: how its texts are written.
+
+    Raises
+    ------
+    LabError
+        If the data cannot be read, or the file not written or is there already.
+    """
+    from modellab.cli import show
+    from modellab.data.exporting import check_export, export_data
+    from modellab.data.importer import import_dataset
+
+    check_export(output)
+    if output.exists() and not force:
+        raise LabError(f"{quote(output, 200)} is there already: add --force to replace it.")
+    with import_dataset([data.absolute()], reading=reading_of(read)) as store:
+        files = export_data(store, output, neutralise=neutralise, bad_rows=bad_rows)
+        told = f"{store.n_rows:,} rows, {len(store.columns):,} columns"
+        apart = f"; {store.bad_row_count:,} rows set aside" if store.bad_row_count else ""
+        names = ", ".join(str(file) for file in files)
+        show.out().print(show.plain(f"{names}: {told}{apart}."))
+
+
 def _facts(store: Store) -> dict[str, Any]:
     return {
         "name": store.name,

@@ -65,11 +65,7 @@ def export_data(
     DataError
         If the ending says neither, or a file cannot be written.
     """
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise DataError(
-            f"{quote(path.name)} does not say as what to write: end its name in .parquet or .csv."
-        )
+    ending = check_export(path)
     here = {os.path.realpath(source.partition("::")[0]) for source in store.source_paths}
     if os.path.realpath(path) in here:
         raise DataError(
@@ -96,6 +92,16 @@ def export_data(
     finally:
         beside.unlink(missing_ok=True)
     return written
+
+
+def check_export(path: Path) -> str:
+    """Return the ending of a file that can be written; raises `DataError` for any other."""
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise DataError(
+            f"{quote(path.name)} does not say as what to write: end its name in .parquet or .csv."
+        )
+    return ending
 
 
 def harmless(text: str) -> str:

@@ -99,3 +99,15 @@ def test_cancelling_leaves_the_old_file(store: Store, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         export_data(store, path, progress=stop)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("out.csv", "old")]
+
+
+def test_the_command_line_exports(store: Store, tmp_path: Path, modellab_home: Path) -> None:
+    from modellab.cli.data import export_file
+    from modellab.errors import LabError
+
+    given = {"neutralise": True, "bad_rows": True, "read": ["delimiter=comma"]}
+    out = tmp_path / "out.csv"
+    export_file(Path(store.source_paths[0]), out, force=False, **given)  # type: ignore[arg-type]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.bad_rows.csv", "out.csv"]
+    with pytest.raises(LabError, match="add --force"):
+        export_file(Path(store.source_paths[0]), out, force=False, **given)  # type: ignore[arg-type]
