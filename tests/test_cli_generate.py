@@ -67,3 +67,13 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "stagger-recurring.toml",
     ]
     assert "500 rows of STAGGER" in done.output
+
+
+def test_every_command_is_known_as_one(tmp_path: Path) -> None:
+    from modellab.cli import _COMMANDS, main
+
+    expected = {"open", "new", "run", "generate", "export", "verdict", "profile", "learners"}
+    assert expected <= set(_COMMANDS)
+    place = tmp_path / "s.parquet"
+    assert main(["generate", "sea", "--rows", "200", "-o", str(place)]) == 0
+    assert place.is_file()

@@ -397,7 +397,11 @@ def demo(
     )
 
 
-_COMMANDS = ("open", "new", "run", "verdict", "profile", "export", "learners", "doctor", "demo")
+_COMMANDS = tuple(
+    found.name or found.callback.__name__
+    for found in app.registered_commands
+    if found.callback is not None
+)
 _OF_THE_GROUP = ("-h", "--help", "--version", "--smoke-test")
 
 

@@ -34,8 +34,10 @@ def open_in_window(
     LabError
         If there is no display, or Qt cannot be loaded here.
     """
+    from modellab.data.opening import names_data
+
     for path in files:
-        if not path.exists() and not any(mark in path.name for mark in "*?["):
+        if not names_data(path):
             near = nearest(str(path), commands)
             hint = f" Did you mean the command {quote(near)}?" if near else ""
             raise ExperimentError(f"There is no file {quote(path, 200)}.{hint}")

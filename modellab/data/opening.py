@@ -97,7 +97,15 @@ def split_inner(path: str | Path) -> tuple[Path, str]:
 def names_data(path: str | Path) -> bool:
     """Whether a path, a part of a file, or a pattern stands for something that is there."""
     file, _ = split_inner(path)
-    return file.exists() or any(sign in file.name for sign in "*?[")
+    try:
+        return file.exists() or is_pattern(file)
+    except (OSError, ValueError):
+        return False  # too long for a path, or with a NUL
+
+
+def is_pattern(path: str | Path) -> bool:
+    """Whether a path is a glob pattern: it has its signs, in a file's or a folder's name."""
+    return any(sign in os.fspath(path) for sign in "*?[")
 
 
 def expand(path: str | Path) -> list[Path]:
@@ -121,7 +129,7 @@ def expand(path: str | Path) -> list[Path]:
         raise cannot_read(here, error) from error
     except ValueError as error:
         raise DataError(f"{quote(text)} is no name of a file.", detail=str(error)) from error
-    if any(sign in text for sign in "*?["):
+    if is_pattern(text):
         names = globbing.glob(text, recursive=True)  # noqa: PTH207 - absolute patterns too
         matches = [Path(name) for name in names if Path(name).is_file()]
         if not matches:

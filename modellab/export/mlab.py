@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from modellab.data.opening import INNER, names_data, split_inner
 from modellab.errors import ExperimentError, LabError, quote
 from modellab.experiment import Experiment, replace
 from modellab.experiment_file import MAX_FILE, dump, loads
@@ -43,13 +44,15 @@ class DataReference(msgspec.Struct, omit_defaults=True):
     """Where one data file (or folder, or glob) was.
 
     `path` is relative to the ``.mlab`` file where they were near each other; `embedded` names the
-    member of the archive that holds a copy.
+    member of the archive that holds a copy, `part` the sheet, table, query or member of it that is
+    meant.
     """
 
     path: str
     absolute: str
     size: int | None = None
     embedded: str | None = None
+    part: str | None = None
 
 
 class Manifest(msgspec.Struct, omit_defaults=True):
@@ -149,7 +152,7 @@ def write_mlab(
                         _put_file(archive, RESULTS_FOLDER + file.name, file)
             for place, told in zip(places, manifest.files, strict=True):
                 if told.embedded is not None:
-                    _put_file(archive, told.embedded, place)
+                    _put_file(archive, told.embedded, split_inner(place)[0])
         beside.replace(path)
     except OSError as error:
         raise LabError(
@@ -160,15 +163,17 @@ def write_mlab(
 
 
 def _reference(place: Path, folder: Path, embed: bool, index: int) -> DataReference:
-    is_file = place.is_file()
+    file, part = split_inner(place)
+    is_file = file.is_file()
     if embed and not is_file:
         raise LabError(f"{quote(place, 200)} is no file, so it cannot be embedded.")
     return DataReference(
         path=relative(place, folder),
         absolute=absolute(place).as_posix(),
-        size=place.stat().st_size if is_file else None,
+        size=file.stat().st_size if is_file else None,
         # The number keeps two files of one name apart.
-        embedded=f"{DATA_FOLDER}{index}-{place.name}" if embed else None,
+        embedded=f"{DATA_FOLDER}{index}-{file.name}" if embed else None,
+        part=part or None,
     )
 
 
@@ -278,21 +283,18 @@ def _find_data(
     found, missing = [], []
     for index, place in enumerate(data_paths(experiment, archive.path.parent)):
         told = manifest.files[index] if index < len(manifest.files) else None
-        here: Path | None = place if _there(place) else None
+        here: Path | None = place if names_data(place) else None
         if here is None and told is not None:
             was = Path(told.absolute)
-            if was.is_absolute() and _there(was):
+            if was.is_absolute() and names_data(was):
                 here = was
             elif told.embedded is not None and told.embedded in archive.names:
-                here = archive.unpack(told.embedded)
+                file = archive.unpack(told.embedded)
+                here = Path(f"{file}{INNER}{told.part}") if told.part else file
         if here is None:
             missing.append(place)
         found.append(here or place)
     return found, missing
-
-
-def _there(place: Path) -> bool:
-    return place.exists() or any(sign in place.name for sign in "*?[")
 
 
 class _Archive:

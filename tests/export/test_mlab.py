@@ -181,3 +181,36 @@ def test_every_flipped_byte_is_an_error_or_does_no_harm(
         # Any other error fails the test.
         with contextlib.suppress(ExperimentError):
             open_mlab(path)
+
+
+def test_a_part_of_a_file_is_found_and_embedded(tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.writestr("one.csv", "a,b\n1,2\n")
+        archive.writestr("two.csv", "a,b\n3,4\n")
+    place = folder / "a.zip::two.csv"
+    experiment = Experiment(data=DataSpec(path=str(place), target="b"), lane=LANES)
+    for name, embed in (("plain.mlab", False), ("whole.mlab", True)):
+        write_mlab(folder / name, experiment, embed=embed)
+        assert open_mlab(folder / name).missing == []
+        assert read_mlab(folder / name).data.path == place.as_posix()
+    (folder / "a.zip").unlink()
+    assert open_mlab(folder / "plain.mlab").missing == [place]
+    found = open_mlab(folder / "whole.mlab")
+    assert found.missing == []
+    assert found.experiment.data.path.endswith("a.zip::two.csv")  # type: ignore[union-attr]
+    from modellab.data.opening import open_source
+
+    assert [c.name for c in open_source(found.experiment.data.paths).columns] == ["a", "b"]
+
+
+def test_patterns_and_folders_are_data_that_are_there(tmp_path: Path) -> None:
+    from modellab.data.opening import names_data
+
+    (tmp_path / "d").mkdir()
+    assert names_data(tmp_path / "d")
+    assert names_data(f"{tmp_path}/*/x.csv")
+    assert not names_data(tmp_path / "gone.zip::x.csv")
+    assert not names_data("x" * 5000)
+    assert not names_data("a\0b")
