@@ -211,13 +211,16 @@ class ChampionPolicy(Value, frozen=True, tag_field="kind", tag="champion"):
 class HindsightPolicy(Value, frozen=True, tag_field="kind", tag="hindsight"):
     """Not deployable: retrains at the positions that are best when all the stream is known.
 
-    `grid`: possible positions, evenly spaced; `keep` as for `ScheduledPolicy`. `at`: the positions
-    found; computed when empty (then `searched` is false).
+    `grid`: possible positions, evenly spaced. `keep`: as for `ScheduledPolicy`, or ``"any"``: each
+    retrain keeps what is best of all that the retraining lanes of the experiment keep. `at`: the
+    positions found, `keeps`: what each of them keeps (empty: `keep`); computed when empty (then
+    `searched` is false).
     """
 
     grid: int = 12
-    keep: int | str = "all"
+    keep: int | str = "any"
     at: list[int] = []
+    keeps: list[int | str] = []
     searched: bool = False
 
 
@@ -296,12 +299,18 @@ def check_policy(policy: Policy, where: str = "") -> None:
         _check_champion(policy, where)
     if isinstance(policy, HindsightPolicy):
         check_range(f"{where}grid", policy.grid, 1, 1000)
-        _check_keep(policy.keep, where)
+        for keep in [policy.keep, *policy.keeps]:
+            if keep != "any":
+                _check_keep(keep, where)
         for position in policy.at:
             check_range(f"{where}at", position, 0, 10**15)
         require(
             sorted(set(policy.at)) == policy.at,
             f"{where}at must hold positions in order, each once.",
+        )
+        require(
+            not policy.at or len(policy.keeps) in (0, len(policy.at)),
+            f"{where}keeps must say for each position of at what is kept, or be left out.",
         )
 
 

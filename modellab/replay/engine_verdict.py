@@ -194,7 +194,8 @@ class VerdictJobs:
                 grid=grid,
                 keep=keep,
             )
-            return SimpleNamespace(at=self._do(task, job)["hindsight"]["at"])
+            found = self._do(task, job)["hindsight"]
+            return SimpleNamespace(at=found["at"], keeps=found["keeps"])
 
         return find
 

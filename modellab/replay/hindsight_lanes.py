@@ -35,7 +35,7 @@ class FindHindsight(Protocol):
         prices: PriceSpec,
         progress: Progress = no_progress,
     ) -> Any:
-        """Return something with the best positions, `at` (see `verdict.values.Hindsight`)."""
+        """Return something with `at` and `keeps` (see `verdict.values.Hindsight`)."""
         ...
 
 
@@ -81,7 +81,8 @@ def found_lane(
         progress=progress,
     )
     at = [int(position) for position in found.at]
-    return replace(spec, policy=replace(policy, at=at, searched=True))  # type: ignore[no-any-return]
+    known = replace(policy, at=at, keeps=list(found.keeps), searched=True)
+    return replace(spec, policy=known)  # type: ignore[no-any-return]
 
 
 def tell_regret(lanes: Mapping[str, LaneState]) -> None:

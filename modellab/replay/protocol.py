@@ -185,7 +185,7 @@ class FindHindsight(Command):
 
     learner: LearnerSpec | None = None
     grid: int = 12
-    keep: int | str = "all"
+    keep: int | str = "any"
 
 
 class MeasureSensitivity(Command):

@@ -132,6 +132,11 @@ class Hindsight(msgspec.Struct):
         Possible positions of retrains.
     at, total
         The positions that cost least, and what that costs in all.
+    keeps
+        What each of these retrains keeps to train on: ``"all"``, or the newest so many rows.
+    tried, left_out
+        What was tried to be kept at every position; what lanes keep that was not, to bound the
+        work.
     stop
         End of the rows that it was found on.
     points
@@ -139,9 +144,12 @@ class Hindsight(msgspec.Struct):
     fit_seconds
         CPU seconds of the fits that it took to find it.
     losses, fit_cpu, predict_cpu
-        What other prices need: entry [k][s], s >= k, is the sum of losses of model k on segment s
-        (model 0 is there from the start, model k is trained at ``grid[k - 1]``); CPU seconds of the
-        training of each model; CPU seconds of all predictions of one model.
+        What other prices need: entry [k][s] is the sum of losses of model k on segment s, from its
+        own segment on; CPU seconds of the training of each model; CPU seconds of all predictions of
+        one model.
+    begins, model_keeps
+        The segment with which each model begins (model 0: 0; one of segment s is trained at
+        ``grid[s - 1]``; empty: model k begins with segment k), and what it keeps.
     failed
         Models that could not be trained.
     rows
@@ -160,6 +168,11 @@ class Hindsight(msgspec.Struct):
     predict_cpu: float = 0.0
     failed: list[int] = []
     rows: int = 0
+    keeps: list[int | str] = []
+    tried: list[int | str] = []
+    left_out: list[int | str] = []
+    begins: list[int] = []
+    model_keeps: list[int | str] = []
 
 
 class Verdict(msgspec.Struct):

@@ -21,6 +21,7 @@ from modellab.experiment import (
     ReplaySpec,
     ScheduledPolicy,
     StaticPolicy,
+    replace,
 )
 from modellab.experiment_faults import LabelNoise, Outage
 from modellab.replay.replay import Replay
@@ -90,3 +91,32 @@ def test_nothing_on_the_grid_beats_it(
     for name, lane in lanes.items():
         assert lane.regret == pytest.approx(totals[name] - totals["Best"])
     assert len(set(totals.values())) >= 4
+
+
+def test_nothing_on_the_grid_beats_it_whatever_it_keeps(csv: Path, store: Store) -> None:
+    """Lanes that keep unlike numbers of rows: the optimum tries them all, and none costs less."""
+    prices = PriceSpec(error=1.0, retrain=3.0)
+    wanted = tried(csv, "any", prices, faulty=True)
+    lanes: list[LaneSpec] = [
+        lane
+        for lane in wanted.lane
+        if not isinstance(lane.policy, HindsightPolicy) or not lane.policy.searched
+    ]
+    for keep in (120, 300, 700, "all"):
+        for every in (300, 600):
+            policy = ScheduledPolicy(every=every, test_rows=0, keep=keep)
+            lanes.append(LaneSpec(f"{keep} every {every}", policy, TREE))
+    lanes = [lane for lane in lanes if not lane.name.startswith("Every")]
+    replay = Replay(replace(wanted, lane=lanes), store, checkpoints=False, find=find_hindsight)
+    replay.prepare()
+    replay.advance(replay.stop)
+    states = {n: lane for n, lane in replay.lanes().items() if not lane.baseline}
+    totals = {name: state.cost["total"] for name, state in states.items()}
+    assert min(totals.values()) == totals["Best"]
+    assert all(state.regret is not None and state.regret >= 0 for state in states.values())
+    policy = states["Best"].spec.policy
+    assert isinstance(policy, HindsightPolicy)
+    assert len(policy.keeps) == len(policy.at) >= 1
+    # It is a better yardstick than what keeps everything.
+    only = find_hindsight(replay.context, TREE, grid=3, keep="all", prices=prices)
+    assert totals["Best"] < only.total

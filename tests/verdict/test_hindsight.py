@@ -25,6 +25,8 @@ from modellab.experiment import (
     ScheduledPolicy,
     SplitSpec,
     StaticPolicy,
+    TriggeredPolicy,
+    replace,
 )
 from modellab.experiment_faults import DriftFault, LabelNoise
 from modellab.replay.context import build_context
@@ -36,6 +38,7 @@ from modellab.verdict.hindsight import (
     find_hindsight,
     grid_positions,
     hindsight_lane,
+    tried_keeps,
     with_hindsight_lane,
 )
 from modellab.verdict.schedule import schedule_cost
@@ -134,6 +137,75 @@ def test_replays_of_all_schedules_cost_what_was_reckoned_and_none_less(
     assert found.at  # the drift is worth a retrain
     # After a cold start nothing can answer the first row, the baseline either.
     assert found.rows == ROWS - max(train, 1)
+
+
+def test_what_is_kept_may_differ_from_retrain_to_retrain(data: Path) -> None:
+    """All schedules times all that each of their retrains may keep: none costs less."""
+    learner = _learner("classes")
+    keeps: list[int | str] = ["all", 300]
+    lanes = [
+        LaneSpec("All", ScheduledPolicy(every=500, test_rows=0), learner),
+        LaneSpec("Few", ScheduledPolicy(every=500, test_rows=0, keep=300), learner),
+        LaneSpec("Another", ScheduledPolicy(every=500, keep=50), LearnerSpec("naive_bayes")),
+    ]
+    grid = grid_positions(TRAIN, ROWS, GRID)
+    plans = [
+        tuple(zip(at, chosen, strict=True))
+        for count in range(3)
+        for at in itertools.combinations(grid, count)
+        for chosen in itertools.product(keeps, repeat=count)
+    ]
+    tried = [
+        LaneSpec(
+            f"{plan}",
+            HindsightPolicy(
+                grid=GRID, at=[p for p, _ in plan], keeps=[k for _, k in plan], searched=True
+            ),
+            learner,
+        )
+        for plan in plans
+    ]
+    experiment = _experiment(data, "classes", lane=[*lanes, *tried])
+    found = _found(experiment, data, learner, "any")
+    assert found.tried == keeps
+    assert found.left_out == []
+    assert len(found.keeps) == len(found.at)
+    best = hindsight_lane(experiment, learner, found, "any")
+    replay = Replay(
+        replace(experiment, lane=[*experiment.lane, best]),
+        open_data(experiment, data),
+        checkpoints=False,
+    )
+    try:
+        replay.prepare()
+        replay.advance(replay.stop)
+        costs = {one.name: one.losses.total + 12.0 * one.counters["retrains"]
+                 for one in replay.evidence()}  # fmt: skip
+    finally:
+        replay.close()
+    assert costs[best.name] == pytest.approx(found.total)
+    others = [cost for name, cost in costs.items() if name not in (best.name, "Another")]
+    assert found.total <= min(others) + 1e-9
+    alone = [_found(experiment, data, learner, keep) for keep in keeps]
+    assert found.total <= min(one.total for one in alone) + 1e-9
+    for point in found.points[:3]:  # brute force over dates and what is kept
+        as_many = [costs[f"{plan}"] for plan in plans if len(plan) == point.retrains]
+        assert point.total == pytest.approx(min(as_many))
+    assert [one.total for one in alone] != [found.total] * len(keeps)
+
+
+def test_what_is_tried_is_bounded() -> None:
+    ridge = LearnerSpec("ridge")
+    lanes = [
+        LaneSpec(f"{keep}", ScheduledPolicy(keep=keep), ridge)
+        for keep in ("all", 900, 100, 500, 700, 300, 800)
+    ]
+    lanes.append(LaneSpec("Alarm", TriggeredPolicy(keep="alarm"), LearnerSpec("lasso")))
+    experiment = Experiment(data=DataSpec(path="x", target="y"), lane=lanes)
+    assert tried_keeps(experiment, ridge, 40) == (["all", 100, 300, 500, 700, 800], [900])
+    assert tried_keeps(experiment, LearnerSpec("lasso"), 40) == (["all", 40, 160], [])
+    assert tried_keeps(experiment, LearnerSpec("knn"), 40) == (["all"], [])
+    assert tried_keeps(experiment, ridge, 40, 700) == ([700], [])
 
 
 def test_other_prices_need_no_other_fits(data: Path) -> None:

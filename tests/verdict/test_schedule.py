@@ -98,3 +98,24 @@ def test_retrainopt_finds_the_same(seed: int, weight: float) -> None:
     ours, models = best_schedule(weight * losses, retrain)
     assert ours == pytest.approx(cost)
     assert models == theirs
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32), n=st.integers(2, 5), ways=st.integers(1, 3))
+def test_brute_force_over_several_models_at_a_position(seed: int, n: int, ways: int) -> None:
+    rng = np.random.default_rng(seed)
+    begins = np.array([0, *np.repeat(np.arange(1, n), rng.integers(0, ways + 1, n - 1))])
+    losses = rng.integers(0, 9, (len(begins), n)).astype(float)
+    retrain = rng.integers(0, 6, len(begins)).astype(float)
+    by_count: dict[int, float] = {}
+    for count in range(n):
+        for models in itertools.combinations(range(1, len(begins)), count):
+            if len({int(begins[k]) for k in models}) == count:
+                cost = schedule_cost(losses, retrain, list(models), begins)
+                by_count[count] = min(by_count.get(count, np.inf), cost)
+    found = best_schedules(losses, retrain, begins)
+    assert {k: cost for k, (cost, _) in enumerate(found) if np.isfinite(cost)} == by_count
+    for k, (cost, models) in enumerate(found):
+        if np.isfinite(cost):
+            assert len(models) == k
+            assert schedule_cost(losses, retrain, models, begins) == cost
