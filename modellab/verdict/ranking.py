@@ -10,6 +10,9 @@
    are not, and of them the one that needs the least upkeep is recommended (see
    `evidence.upkeep_rank`; of equal ones, the one that costs less).
 
+Lanes that are twins (set up alike, the same errors on the same rows) are taken to have needed the
+same compute, so that the first of them is recommended at every price.
+
 Everything here is linear in each price, so where the recommendation changes is known exactly.
 """
 
@@ -116,7 +119,7 @@ class Ranking:
         self.comparisons = comparisons
         self.members = list(members)
         lanes = [comparisons.lanes[k] for k in self.members]
-        self.usage = usage(comparisons.lanes)[self.members]
+        self.usage = _alike(usage(comparisons.lanes)[self.members], lanes)
         self._ranks = np.array([upkeep_rank(lane.spec) for lane in lanes])
         self._slack: dict[int, Floats] = {}
 
@@ -218,6 +221,42 @@ def usage(lanes: Sequence[LaneEvidence]) -> Floats:
             lane.downtime_seconds / 3600.0,
         )
     return found
+
+
+def _alike(used: Floats, lanes: Sequence[LaneEvidence]) -> Floats:
+    """Let twins use up the same.
+
+    A fork in which nothing was changed does what its parent does, row by row; the compute of the
+    two is measured apart, and differs by chance. That must decide nothing, at no price.
+    """
+    found = used.copy()
+    cpu = PRICES.index("cpu_hour")
+    for k, lane in enumerate(lanes):
+        for j in range(k):
+            if _twins(lanes[j], lane) and (used[j, :cpu] == used[k, :cpu]).all():
+                found[k] = found[j]
+                break
+    return found
+
+
+def _twins(one: LaneEvidence, other: LaneEvidence) -> bool:
+    """Whether two lanes are set up alike and made the same errors on the same rows."""
+    a, b = one.losses, other.losses
+    return (
+        (one.spec.policy, one.spec.learner, one.spec.guard)
+        == (other.spec.policy, other.spec.learner, other.spec.guard)
+        and one.downtime_seconds == other.downtime_seconds
+        and all(
+            np.array_equal(x, y, equal_nan=True)
+            for x, y in (
+                (a.starts, b.starts),
+                (a.sums, b.sums),
+                (a.counts, b.counts),
+                (a.sample_positions, b.sample_positions),
+                (a.sample_losses, b.sample_losses),
+            )
+        )
+    )
 
 
 def _first(totals: Floats, ranks: Floats, order: NDArray[np.int64]) -> NDArray[np.int64]:

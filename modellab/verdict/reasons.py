@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modellab.verdict import words
-from modellab.verdict.sentence import best_baseline, fewer, row_named, verb
+from modellab.verdict.sentence import (
+    COMPUTE_SECONDS,
+    SAME_COST,
+    best_baseline,
+    fewer,
+    row_named,
+    verb,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from modellab.experiment import LaneSpec
-    from modellab.verdict.values import LaneRow, PriceBar, Verdict
+    from modellab.verdict.values import Hindsight, LaneRow, PriceBar, Verdict
 
 FEW_ROWS = 1000
 SENSITIVE = 0.1
 """A rise of the error by this share of it, or more, is worth a warning."""
 NEAR = 1000.0
 """A lower price at which another lane would be taken is told if it is within this factor."""
-SAME_COST = 0.001
-"""Costs that differ by less than this share are told to be the same: compute is measured."""
 FORGETS = 0.05
 UNLEARNED = 0.05
 
@@ -127,6 +132,8 @@ def _hindsight(verdict: Verdict, best: LaneRow) -> str:
         return ""
     count = len(found.at)
     schedule = "never retrained" if count == 0 else f"retrained {words.times(count)}"
+    if len(set(found.keeps)) > 1 or (found.keeps and found.keeps[0] != "all"):
+        schedule += f", on {words.listed([_kept_words(keep) for keep in _distinct(found.keeps)])}"
     if abs(best.regret) < SAME_COST * best.cost["total"]:
         return (
             f"It costs as much as the best schedule of retrains known only in hindsight "
@@ -135,12 +142,28 @@ def _hindsight(verdict: Verdict, best: LaneRow) -> str:
     if best.regret < 0:
         return (
             f"Even the best schedule of retrains known only in hindsight ({schedule}) would have "
-            f"cost {words.number(-best.regret)} more than it."
+            f"cost {words.number(-best.regret)} more than it{_beyond(found)}."
         )
     return (
         f"The best schedule of retrains known only in hindsight ({schedule}) would have cost "
         f"{words.number(best.regret)} less: that is its regret."
     )
+
+
+def _distinct(keeps: Sequence[int | str]) -> list[int | str]:
+    return list(dict.fromkeys(keeps))
+
+
+def _kept_words(keep: int | str) -> str:
+    return f"the newest {words.rows(keep)}" if isinstance(keep, int) else "all rows"
+
+
+def _beyond(found: Hindsight) -> str:
+    """How a lane can cost less than the best schedule: it did what was not among those tried."""
+    if not found.left_out:
+        return ", which learned in another way"
+    left = words.listed([_kept_words(keep) for keep in found.left_out])
+    return f", which learned in another way (keeping {left} was not tried)"
 
 
 def _drift(best: LaneRow) -> str:
@@ -157,32 +180,37 @@ def _drift(best: LaneRow) -> str:
 
 def _other_prices(verdict: Verdict) -> list[str]:
     """The nearest price on either side at which another lane would be recommended."""
-    told = [text for bar in verdict.price_bars for text in _switches(bar, verdict.recommended)]
+    told = [text for bar in verdict.price_bars for text in _switches(verdict, bar)]
     if not told:
         return ["No other price within reach would change the recommendation."]
     return told
 
 
-def _switches(bar: PriceBar, recommended: str | None) -> list[str]:
+def _switches(verdict: Verdict, bar: PriceBar) -> list[str]:
     here = next(
         (k for k, (low, high, lane) in enumerate(bar.segments)
-         if lane == recommended and low <= bar.now <= high), None
+         if lane == verdict.recommended and low <= bar.now <= high), None
     )  # fmt: skip
     if here is None:
         return []
     what, does = _PRICES[bar.price]
     told = []
     if here > 0 and bar.segments[here][0] >= bar.now / NEAR:
-        low, lane = bar.segments[here][0], bar.segments[here - 1][2]
-        told.append(
-            f"If {what} {does} less than {words.number(low)}, take {words.name(lane)} instead."
-        )
+        told.append((bar.segments[here][0], "less", bar.segments[here - 1][2]))
     if here + 1 < len(bar.segments):
-        high, lane = bar.segments[here][1], bar.segments[here + 1][2]
-        told.append(
-            f"If {what} {does} more than {words.number(high)}, take {words.name(lane)} instead."
-        )
-    return told
+        told.append((bar.segments[here][1], "more", bar.segments[here + 1][2]))
+    return [
+        f"If {what} {does} {way} than {words.number(price)}, take {words.name(lane)} instead."
+        for price, way, lane in told
+        if bar.price != "cpu_hour" or _apart(verdict, lane) >= COMPUTE_SECONDS
+    ]
+
+
+def _apart(verdict: Verdict, lane: str) -> float:
+    """CPU seconds between the recommended lane and another: a few are measured, not decided by."""
+    rows = [row_named(verdict, name) for name in (verdict.recommended, lane)]
+    spent = [sum(row.cpu_seconds.values()) for row in rows if row is not None]
+    return max(spent) - min(spent)
 
 
 # ---------------------------------------------------------------- warnings

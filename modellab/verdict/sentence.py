@@ -10,6 +10,23 @@ if TYPE_CHECKING:
     from modellab.verdict.values import LaneRow, Verdict
 
 
+SAME_COST = 0.001
+"""Costs that differ by less than this share are told to be the same: compute is measured."""
+COMPUTE_SHARE = 0.01
+"""Compute is told where it is at least this share of what the other lane costs in all."""
+COMPUTE_SECONDS = 60.0
+"""Where compute costs nothing, a difference of less than this is not worth a word."""
+
+
+def compute_matters(verdict: Verdict, one: LaneRow, other: LaneRow) -> bool:
+    """Whether the compute of two lanes differs by something, in money or (unpriced) in time."""
+    apart = abs(sum(one.cpu_seconds.values()) - sum(other.cpu_seconds.values()))
+    price = verdict.prices.get("cpu_hour", 0.0)
+    if price > 0:
+        return price * apart / 3600.0 >= COMPUTE_SHARE * max(one.cost["total"], other.cost["total"])
+    return apart >= COMPUTE_SECONDS
+
+
 def row_named(verdict: Verdict, name: str | None) -> LaneRow | None:
     """Return the line of a lane."""
     return next((row for row in verdict.lanes if row.name == name), None)
@@ -99,7 +116,9 @@ def _decides(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
             f"It is the only lane that could be deployed; it {verb(verdict)} "
             f"{fewer(verdict, best, base_row)} on {rows}."
         )
-    compute = words.compute(sum(best.cpu_seconds.values()), sum(other.cpu_seconds.values()))
+    compute = ""
+    if compute_matters(verdict, best, other):
+        compute = words.compute(sum(best.cpu_seconds.values()), sum(other.cpu_seconds.values()))
     did = f"It {verb(verdict)} {fewer(verdict, best, other)}, on {rows}"
     if verdict.sure == "likely" and other.outcome != "worse":
         saved = other.cost["total"] - best.cost["total"]
@@ -118,8 +137,11 @@ def _tie(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
     costs = "costs less" if len(tied) == 1 else "costs least"
     why = "needs the least upkeep of them" if simplest else f"{costs}, and is as simple to keep"
     twins = [row for row in verdict.lanes if row.name in tied]
-    if not simplest and all(row.cost["total"] == best.cost["total"] for row in twins):
+    apart = max((abs(row.cost["total"] - best.cost["total"]) for row in twins), default=0.0)
+    if not simplest and apart == 0.0:
         why = "comes first: they cost the same and are as simple to keep"
+    elif not simplest and apart < SAME_COST * abs(best.cost["total"]):
+        why = "stands for them: they cost about the same and are as simple to keep"
     return (
         f"It ties with {others}: on {rows} their difference is within chance, and "
         f"{words.name(best.name)} {why}."

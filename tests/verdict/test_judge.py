@@ -24,9 +24,9 @@ from modellab.experiment import (
     StaticPolicy,
     TriggeredPolicy,
 )
-from modellab.verdict.evidence import upkeep_rank
+from modellab.verdict.evidence import KnownDrifts, upkeep_rank
 from modellab.verdict.judge import judge
-from modellab.verdict.values import Verdict
+from modellab.verdict.values import Hindsight, Verdict
 
 ONE = PriceSpec()
 
@@ -319,3 +319,80 @@ def test_a_baseline_that_made_fewer_errors_within_chance_is_told_too(make) -> No
         "But Last (repeating the last label) made 3 fewer errors than that, without a model."
     )
     assert "which needs no model: that made 3 fewer errors than Static." in verdict.warnings[0]
+
+
+def test_a_few_seconds_of_compute_are_no_argument(make) -> None:
+    """They are told where they cost something, or where they come to a minute."""
+    n = 20_000
+
+    def told(seconds: float, price: float) -> str:
+        lanes = [
+            make.lane("Good", make.errors(1, n, 0.1), "online", cpu={"learn": 1.0}),
+            make.lane("Bad", make.errors(2, n, 0.2), "scheduled", cpu={"fit": 1.0 + seconds}),
+        ]
+        verdict = _classes(lanes, PriceSpec(error=1.0, cpu_hour=price))
+        assert verdict.recommended == "Good"
+        return verdict.sentence
+
+    assert "compute" not in told(5.0, 0.0)
+    assert "compute" in told(61.0, 0.0)
+    assert "compute" not in told(61.0, 1.0)  # two hundredths, where an error costs 1
+    assert "compute" in told(61.0, 10_000.0)
+
+
+def test_costs_that_differ_by_measuring_are_told_as_the_same(make) -> None:
+    values = make.errors(1, 5000, 0.2)
+    other = values.copy()
+    other[np.flatnonzero(other)[0]] = 0.0
+    other[np.flatnonzero(other == 0.0)[-1]] = 1.0
+    lanes = [
+        make.lane("A", values, "online", cpu={"learn": 2.0}),
+        make.lane("B", other, "online", cpu={"learn": 1.5}),
+    ]
+    verdict = _classes(lanes, PriceSpec(error=1.0, cpu_hour=1.0))
+    assert verdict.sure == "tie"
+    assert "they cost about the same and are as simple to keep" in verdict.sentence
+    assert not [text for text in verdict.reasons if "hour of compute" in text]
+
+
+@pytest.mark.parametrize("quicker", [False, True])
+def test_a_fork_in_which_nothing_was_changed_wins_at_no_price(make, quicker: bool) -> None:
+    n = 5000
+    values = make.errors(1, n, 0.1)
+    lanes = [
+        make.lane("Static", make.errors(2, n, 0.3)),
+        make.lane("Online", values, "online", cpu={"learn": 100.0}),
+        make.lane("Fork", values, "online", cpu={"learn": 90.0 if quicker else 110.0}),
+    ]
+    verdict = _classes(lanes, PriceSpec(error=1.0, cpu_hour=1.0))
+    assert verdict.recommended == "Online"
+    named = {lane for bar in verdict.price_bars for _, _, lane in bar.segments}
+    assert named == {"Static", "Online"}
+    assert not [text for text in verdict.reasons if "take Fork" in text]
+    # Forty errors fewer, and it is another lane.
+    changed_values = values.copy()
+    changed_values[np.flatnonzero(values)[:40]] = 0.0
+    lanes[2] = make.lane("Fork", changed_values, "online", cpu={"learn": 90.0})
+    named = {
+        lane
+        for bar in _classes(lanes, PriceSpec(error=1.0, cpu_hour=1.0)).price_bars
+        for _, _, lane in bar.segments
+    }
+    assert "Fork" in named
+
+
+def test_what_hindsight_keeps_is_told(make) -> None:
+    n = 4000
+    lanes = [make.lane("A", make.errors(1, n, 0.2)), make.lane("B", make.errors(2, n, 0.4))]
+    found = Hindsight(
+        learner="ridge", grid=[2000, 3000], at=[], total=0.0, stop=0,
+        losses=[[900.0, 300.0, 300.0], [0.0, 100.0, 99.0], [0.0, 100.0, 300.0], [0.0, 0.0, 9.0]],
+        fit_cpu=[0.0] * 4, rows=n, tried=["all", 500], left_out=[700], begins=[0, 1, 1, 2],
+        model_keeps=["all", "all", 500, 500],
+    )  # fmt: skip
+    verdict = _classes(lanes, hindsight=found, known=KnownDrifts(stop=0))
+    assert verdict.hindsight is not None
+    assert (verdict.hindsight.at, verdict.hindsight.keeps) == ([2000, 3000], ["all", 500])
+    (text,) = [one for one in verdict.reasons if "hindsight" in one]
+    assert "retrained twice, on all rows and the newest 500 rows" in text
+    assert "keeping the newest 700 rows was not tried" in text
