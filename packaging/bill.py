@@ -183,7 +183,11 @@ def parts(freezing: Path, site: Path) -> list[Part]:
 
 def licence_list(found: list[Part], qt: str = "_internal/PySide6/Qt/lib") -> str:
     """The list for people, then every licence's whole text; `qt`: where Qt's libraries lie."""
-    lines = ["Model Lab ships with these works of others, unchanged.", ""]
+    lines = [
+        "Model Lab ships with these works of others. On Linux their symbols for debuggers are left",
+        "out, and the data of ICU, which Qt brings along; else they are unchanged.",
+        "",
+    ]
     width = max(len(part.name) for part in found)
     lines += [f"  {p.name:<{width}}  {p.version:<18} {p.licence}" for p in found]
     lines += [

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -103,17 +104,76 @@ def freeze(python: Path, work: Path) -> Path:
     command += ["--distpath", str(work / "frozen"), "--workpath", str(work / "freezing")]
     do([*command, str(SPEC)], "freeze the program", work)
     folder = work / "frozen" / "modellab"
-    strip_python(folder)
+    slim(folder)
     return folder
 
 
-def strip_python(folder: Path) -> None:
-    """Take the debugging symbols from Python's own library (17 MB); others are stripped already."""
-    strip = shutil.which("strip")
-    if strip is None or not sys.platform.startswith("linux"):
+def slim(folder: Path) -> None:
+    """Take out what the program runs without: symbols for debuggers, second copies of libraries."""
+    if not sys.platform.startswith("linux"):
         return
-    for library in (folder / "_internal").glob("libpython3*.so*"):
-        subprocess.run([strip, "--strip-unneeded", str(library)], check=True)
+    without_icu_data(folder)
+    libraries = [p for p in sorted(folder.rglob("*.so*")) if p.is_file() and not p.is_symlink()]
+    tool = shutil.which("strip")
+    if tool is None:
+        raise SetupError("Making the program small needs strip: apt-get install binutils.")
+    for library in libraries:
+        strip(tool, library)
+    first: dict[bytes, Path] = {}
+    for library in libraries:
+        with library.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        known = first.setdefault(digest, library)
+        # An extension module is looked for by its own name; a library may be a link to another.
+        if known is not library and ".cpython-" not in library.name:
+            library.unlink()
+            library.symlink_to(os.path.relpath(known, library.parent))
+
+
+def without_icu_data(folder: Path) -> None:
+    """Put an empty library in the place of ICU's data; see desktop/no_icu_data.c."""
+    for library in folder.rglob("libicudata.so.*"):
+        if library.is_symlink():
+            continue
+        number = library.name.rpartition(".")[2]
+        source = ROOT / "packaging" / "desktop" / "no_icu_data.c"
+        command = ["gcc", "-shared", "-O2", "-nostdlib", f"-DNAME=icudt{number}_dat"]
+        command += [f"-Wl,-soname,{library.name}", "-o", str(library), str(source)]
+        library.unlink()
+        do(command, "make an ICU without data", folder)
+
+
+def strip(tool: str, library: Path) -> None:
+    """Strip one library; left as it is where that would break it.
+
+    Libraries that were added to wheels afterwards have segments that strip moves off their pages.
+    """
+    lighter = library.with_name(library.name + ".stripped")
+    done = subprocess.run(
+        [tool, "--strip-unneeded", "-o", str(lighter), str(library)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode == 0 and on_pages(lighter):
+        shutil.copymode(library, lighter)
+        lighter.replace(library)
+    else:
+        lighter.unlink(missing_ok=True)
+
+
+def on_pages(library: Path) -> bool:
+    """Whether the loader can map a 64-bit library: its segments lie on pages of the file."""
+    content = library.read_bytes()
+    if content[:5] != b"\x7fELF\x02":
+        return False
+    (start,) = struct.unpack_from("<Q", content, 32)
+    size, count = struct.unpack_from("<HH", content, 54)
+    for number in range(count):
+        kind, _, offset, address = struct.unpack_from("<IIQQ", content, start + number * size)
+        (align,) = struct.unpack_from("<Q", content, start + number * size + 48)
+        if kind == 1 and align > 1 and (address - offset) % align:  # PT_LOAD
+            return False
+    return True
 
 
 def installed_mb(folder: Path) -> float:
