@@ -197,7 +197,8 @@ class ActionRegistry(QObject):
     # ------------------------------------------------------------------ asking
 
     def __iter__(self) -> Iterator[Action]:
-        return iter(self._actions.values())
+        # Of those there are now: asking one may make a page, which brings actions of its own.
+        return iter(tuple(self._actions.values()))
 
     def __contains__(self, action_id: str) -> bool:
         return action_id in self._actions

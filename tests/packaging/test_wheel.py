@@ -23,6 +23,12 @@ from hatchling.builders.{kind} import {name}
 sys.stdout.write(next({name}(sys.argv[1]).build(directory=sys.argv[2], versions=["standard"])))
 """
 
+STEPS = (
+    "Learners", "Open a sample", "Train", "Deploy", "Replay", "Change a lane", "Fork a lane",
+    "Verdict", "Save and reopen", "Kill the engine", "Go on", "Report", "Window",
+)  # fmt: skip
+"""What the smoke test tells of."""
+
 
 def built(kind: str, folder: Path) -> Path:
     """Build in a process of its own, as a front end does."""
@@ -117,11 +123,13 @@ def test_the_wheel_does_the_main_job_outside_the_repository(wheel: Path, tmp_pat
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
     environment = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in ("PYTHONPATH", "DISPLAY", "MODELLAB_HOME")
+        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "DISPLAY")
     }
+    environment |= {"MODELLAB_HOME": str(home), "TMPDIR": str(work), "TEMP": str(work)}
     command = [str(venv_python(venv)), "-P", "-m", "modellab"]
     where = subprocess.run(
         [str(venv_python(venv)), "-P", "-c", "import modellab; print(modellab.__file__)"],
@@ -138,5 +146,10 @@ def test_the_wheel_does_the_main_job_outside_the_repository(wheel: Path, tmp_pat
         timeout=240,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-1].startswith("ok (")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    *lines, last = ended.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == list(STEPS)
+    assert last.startswith("ok (")
+    # The person's own folders were not touched, and the temporary one is gone.
+    assert list(home.iterdir()) == []
+    assert [path.name for path in work.iterdir() if path.name.startswith("modellab-smoke")] == []

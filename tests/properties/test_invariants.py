@@ -140,8 +140,13 @@ def play(
 
 
 @pytest.fixture(scope="module")
-def reference(csv: Path, store: Store) -> dict[str, Any]:
-    return play(make(csv), store, 8192)[0]
+def played(csv: Path, store: Store) -> tuple[dict[str, Any], list[Any]]:
+    return play(make(csv), store, 8192)
+
+
+@pytest.fixture(scope="module")
+def reference(played: tuple[dict[str, Any], list[Any]]) -> dict[str, Any]:
+    return played[0]
 
 
 def rows_of(seen: list[Any]) -> dict[str, tuple[bytes, bytes]]:
@@ -155,16 +160,13 @@ def rows_of(seen: list[Any]) -> dict[str, tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize("chunk", [1, 100, 777])
-def test_chunk_size_changes_no_number(
-    csv: Path, store: Store, reference: dict[str, Any], chunk: int
+def test_chunk_size_changes_no_number_and_no_prediction(
+    csv: Path, store: Store, played: tuple[dict[str, Any], list[Any]], chunk: int
 ) -> None:
-    found, _ = play(make(csv), store, chunk)
+    reference, predicted = played
+    found, seen = play(make(csv), store, chunk)
     assert found == reference
-
-
-def test_chunk_size_changes_no_prediction(csv: Path, store: Store) -> None:
-    small = make(csv, replay=ReplaySpec(limit=900))
-    assert rows_of(play(small, store, 1)[1]) == rows_of(play(small, store, 8192)[1])
+    assert rows_of(seen) == rows_of(predicted)
 
 
 def test_workers_change_no_number(csv: Path, store: Store, reference: dict[str, Any]) -> None:
@@ -351,22 +353,17 @@ def test_memory_does_not_grow_with_the_stream(
     """
     fewer = functools.partial(lane_watch.LossTrack, sample=16_384)
     monkeypatch.setattr(lane_watch, "LossTrack", fewer)
+    path = make_csv(tmp_path / "long.csv", 145_000)
+    store = import_dataset([str(path)], cache=tmp_path / "cache")
+    lanes, whole = [LANES[0], LANES[2]], ReplaySpec(limit=140_000)
+    experiment = make(path, lane=lanes, intervention=[], replay=whole)
+    replay = Replay(experiment, store, checkpoints=False)
+    replay.prepare()
     peaks = []
-    lanes = [LANES[0], LANES[2]]
-    store = import_dataset(
-        [str(make_csv(tmp_path / "long.csv", 145_000))], cache=tmp_path / "cache"
-    )
-    for limit in (70_000, 140_000):
-        experiment = make(
-            tmp_path / "long.csv",
-            lane=lanes,
-            intervention=[],
-            replay=ReplaySpec(limit=limit),
-        )
-        replay = Replay(experiment, store, checkpoints=False)
-        replay.prepare()
-        tracemalloc.start()
-        replay.advance(replay.stop)
+    tracemalloc.start()
+    for stop in (replay.train_rows + 70_000, replay.stop):
+        tracemalloc.reset_peak()
+        replay.advance(stop)
         peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+    tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.05 + 500_000

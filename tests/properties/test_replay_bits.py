@@ -121,7 +121,8 @@ def test_the_reference_is_worth_comparing_with(reference: dict[str, bytes]) -> N
     assert {"retrain", "intervention", "fork"} <= kinds
 
 
-@pytest.mark.parametrize(("chunk_rows", "workers"), [(1, 1), (100, 2)])
+# Single rows are what `test_invariants` does.
+@pytest.mark.parametrize(("chunk_rows", "workers"), [(3, 1), (100, 2)])
 def test_chunks_and_processes_change_no_bit(
     experiment: Experiment,
     reference: dict[str, bytes],
