@@ -34,7 +34,7 @@ def open_in_window(
     LabError
         If there is no display, or Qt cannot be loaded here.
     """
-    from modellab.data.opening import names_data
+    from modellab.data.places import names_data
 
     for path in files:
         if not names_data(path):

@@ -9,3 +9,5 @@ OTHER_ENDINGS = (".parquet", ".pq", ".arrow", ".arrows", ".ipc", ".feather", ".x
                  ".ods", ".sqlite", ".sqlite3", ".db", ".duckdb")  # fmt: skip
 READABLE = (*TEXT_ENDINGS, *PACKED_ENDINGS, *OTHER_ENDINGS)
 """Endings of the files that a folder's data set is made of."""
+PART_ENDINGS = (".xlsx", ".xlsm", ".ods", ".sqlite", ".sqlite3", ".db", ".duckdb", ".zip")
+"""Endings of files that may hold several data sets."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from modellab.data.endings import READABLE
 from modellab.data.hive_source import partition_of, with_partitions
 from modellab.data.packed_source import TextFile, encoding_of, packing_of, zip_texts
+from modellab.data.places import INNER, is_pattern, names_data, split_inner
 from modellab.data.reading_source import as_told
 from modellab.data.source import (
     BadRowSink,
@@ -35,9 +36,17 @@ from modellab.experiment_reading import ReadingSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+__all__ = [
+    "INNER",
+    "JoinedSource",
+    "expand",
+    "is_pattern",
+    "names_data",
+    "open_source",
+    "split_inner",
+]
+
 HEAD_BYTES = 65_536
-INNER = "::"
-"""Between a file and the part of it that is meant."""
 
 
 def open_source(
@@ -78,34 +87,6 @@ def open_source(
     only = Path(wanted[0])
     label = only.name if len(wanted) == 1 and only.exists() else f"{name} + {len(sources) - 1} more"
     return as_told(_joined(sources, label), reading)
-
-
-def split_inner(path: str | Path) -> tuple[Path, str]:
-    """Return the file that a path names, and the part of the file that is meant (may be empty)."""
-    text = os.path.expanduser(os.fspath(path))  # noqa: PTH111 - keeps a pattern as it is
-    at = text.find(INNER)
-    try:
-        while at >= 0:
-            if Path(text[:at]).is_file() and not Path(text).exists():
-                return Path(text[:at]), text[at + len(INNER) :]
-            at = text.find(INNER, at + 1)
-    except (OSError, ValueError):
-        pass  # too long for a path, or with a NUL: what it is named will say so
-    return Path(text), ""
-
-
-def names_data(path: str | Path) -> bool:
-    """Whether a path, a part of a file, or a pattern stands for something that is there."""
-    file, _ = split_inner(path)
-    try:
-        return file.exists() or is_pattern(file)
-    except (OSError, ValueError):
-        return False  # too long for a path, or with a NUL
-
-
-def is_pattern(path: str | Path) -> bool:
-    """Whether a path is a glob pattern: it has its signs, in a file's or a folder's name."""
-    return any(sign in os.fspath(path) for sign in "*?[")
 
 
 def expand(path: str | Path) -> list[Path]:

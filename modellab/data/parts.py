@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 PartKind = Literal["sheet", "table", "file"]
 
-PART_ENDINGS = (".xlsx", ".xlsm", ".ods", ".sqlite", ".sqlite3", ".db", ".duckdb", ".zip")
-"""Endings of files that may hold several data sets."""
 MAX_PARTS = 1000
 COUNT_SECONDS = 1.0
 """Within this time rows are counted; the other parts have no count."""

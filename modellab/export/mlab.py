@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from modellab.data.opening import INNER, names_data, split_inner
+from modellab.data.places import INNER, names_data, split_inner
 from modellab.errors import ExperimentError, LabError, quote
 from modellab.experiment import Experiment, replace
 from modellab.experiment_file import MAX_FILE, dump, loads

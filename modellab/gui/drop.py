@@ -39,11 +39,17 @@ def drop_verdict(paths: Sequence[Path]) -> tuple[bool, str, str]:
         return False, "Only files can be dropped here", f"Drop {KINDS_TEXT}."
     names = [path.name.lower() for path in paths]
     folders = [path for path in paths if path.is_dir()]
-    if folders:
+    if folders and len(paths) > 1:
         return (
             False,
-            f"{quote(folders[0].name)} is a folder",
-            "Drop the files that are in it instead.",
+            "One folder at a time",
+            "Drop a folder alone, apart from other files: what is in it is one data set.",
+        )
+    if folders:
+        return (
+            True,
+            f"Open the folder {quote(folders[0].name)} as one data set",
+            "Its files are read one after the other; folders in it called key=value are columns.",
         )
     known = (*DATA_ENDINGS, *EXPERIMENT_ENDINGS)
     strange = [path for path, name in zip(paths, names, strict=True) if not name.endswith(known)]
@@ -76,6 +82,8 @@ def local_paths(data: QMimeData) -> list[Path]:
     urls = data.urls() if data.hasUrls() else []
     return sorted(Path(url.toLocalFile()) for url in urls if url.isLocalFile())
 
+_DRAGS = frozenset({QEvent.Type.DragEnter, QEvent.Type.DragLeave, QEvent.Type.Drop})
+
 
 class DropOverlay(QWidget):
     """Covers its parent while files are dragged over the window, and takes the drop."""
@@ -107,10 +115,10 @@ class DropOverlay(QWidget):
             app.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        drags = (QEvent.Type.DragEnter, QEvent.Type.DragLeave, QEvent.Type.Drop)
+        if event.type() not in _DRAGS:
+            return False  # every event of the program passes here
         if (
-            event.type() not in drags
-            or not isinstance(watched, QWidget)
+            not isinstance(watched, QWidget)
             or watched is self
             or watched.window() is not self._host.window()
         ):

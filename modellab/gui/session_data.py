@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.data.endings import PACKED_ENDINGS, TEXT_ENDINGS
+from modellab.data.places import is_pattern, names_data
 from modellab.errors import LabError, quote
 from modellab.experiment import DataSpec, Experiment, ReadingSpec, SplitSpec, replace
 from modellab.gui import session_kept as kept
 from modellab.gui import session_saving as saving
 from modellab.gui.session_core import Client, struct_of
 from modellab.gui.session_deployment import row_at, time_at
-from modellab.gui.session_replay import ReplayPart
+from modellab.gui.session_looks import LookPart
 from modellab.replay.protocol import (
     BadRowsPage,
     DataSummary,
@@ -46,6 +48,10 @@ class Opening:
     trainings: list[Training]
     recovered: Recoverable | None = None
     reread: bool = False
+    reading: ReadingSpec | None = None
+    """How the person said that data alone are read."""
+    places: list[str] | None = None
+    """What was asked for, where it is a folder or a pattern and not its files."""
     moved: bool = False
     """The person said where the data are now: the file on disk does not know yet."""
 
@@ -57,7 +63,7 @@ class Opening:
         return self.path
 
 
-class DataPart(ReplayPart):
+class DataPart(LookPart):
     """Opens data and experiments and knows what is in them."""
 
     def __init__(
@@ -196,8 +202,11 @@ class DataPart(ReplayPart):
 
     # ------------------------------------------------------------------ opening
 
-    def open_paths(self, files: Sequence[str | Path]) -> None:
-        """Open data files (as one data set), or an experiment; what is open stays until then."""
+    def open_paths(self, files: Sequence[str | Path], reading: ReadingSpec | None = None) -> None:
+        """Open data files (as one data set), or an experiment; what is open stays until then.
+
+        A file of several sheets or tables is asked about first. `reading`: how texts are written.
+        """
         places = [Path(p).expanduser().absolute() for p in files]
         if not places:
             return
@@ -208,7 +217,14 @@ class DataPart(ReplayPart):
         if experiments:
             self.open_experiment(experiments[0])
             return
-        self._open(places, Opening(None, None, None, []))
+        opening = Opening(None, None, None, [], reading=reading)
+        if not self._with_part(places, lambda place: self._open([place], opening)):
+            self._open(places, opening)
+
+    def _open_ready(self, experiment: Experiment) -> None:
+        self._open(
+            [Path(path) for path in experiment.data.paths], Opening(experiment, None, None, [])
+        )
 
     def open_sample(self, sample: str) -> None:
         """Open a bundled sample with its own target and split."""
@@ -257,9 +273,11 @@ class DataPart(ReplayPart):
             paths=[str(p) for p in places],
             kinds=dict(spec.kinds) if spec is not None else {},
             sort_by=spec.time if spec is not None and spec.sort else None,
-            reading=spec.reading if spec is not None else ReadingSpec(),
+            reading=spec.reading if spec is not None else opening.reading or ReadingSpec(),
         )
         self._opening = opening
+        if any(is_pattern(place) or place.is_dir() for place in places):
+            opening.places = [str(place) for place in places]
         shown = places[0].name if len(places) == 1 else f"{len(places)} files"
         job = self.start_job(
             command,
@@ -277,7 +295,7 @@ class DataPart(ReplayPart):
         if self._opening is opening:
             self._opening = None
         if not cancelled:
-            gone = [p for p in places if not _is_pattern(p) and not p.exists()]
+            gone = [p for p in places if not names_data(p)]
             if gone and opening.named is not None:
                 self.tell(
                     "error",
@@ -287,9 +305,26 @@ class DataPart(ReplayPart):
                     action="Locate…",
                     run=lambda: self._ask_locate(opening),
                 )
+            elif self._may_be_text(places, opening):
+                self.tell(
+                    "error",
+                    sentence,
+                    detail=detail,
+                    action="Say how to read it…",
+                    run=lambda: self._ask_reading(places, opening.reading),
+                )
             else:
                 self.tell("error", sentence, detail=detail)
         self.topics.publish("data")
+
+    def _may_be_text(self, places: list[Path], opening: Opening) -> bool:
+        """Whether data alone could be read if the person said how their text is written."""
+        texts = (*TEXT_ENDINGS, *PACKED_ENDINGS)
+        return (
+            self.ask_reading is not None
+            and opening.experiment is None
+            and all(p.is_file() and p.name.lower().endswith(texts) for p in places)
+        )
 
     locate: Callable[[Path], Sequence[str | Path] | None] | None = None
     """Set by the window: asks the person where the data of an experiment file are."""
@@ -316,7 +351,7 @@ class DataPart(ReplayPart):
         if opening.experiment is not None:
             self.experiment, self.target_guessed = opening.experiment, False
         else:
-            self.experiment = self._default_experiment(data, opening.sample)
+            self.experiment = self._default_experiment(data, opening)
             self.target_guessed = opening.sample is None
         unsaved = opening.recovered is not None or opening.moved
         self._kept = None if unsaved else self.experiment
@@ -328,6 +363,7 @@ class DataPart(ReplayPart):
         self._undo.forget()
         if opening.recovered is not None:
             self._recovered(opening.recovered)
+        self._doubt(data)
         for topic in ("data", "experiment", "trainings", "deployment", "profile"):
             self.topics.publish(topic)
         self._ask_profile()
@@ -365,16 +401,20 @@ class DataPart(ReplayPart):
         else:
             self._autosave.remove()
 
-    def _default_experiment(self, data: DataSummary, sample: str | None) -> Experiment:
-        path: str | list[str] = data.paths[0] if len(data.paths) == 1 else list(data.paths)
-        if sample is not None:
+    def _default_experiment(self, data: DataSummary, opening: Opening) -> Experiment:
+        paths = opening.places or list(data.paths)
+        path: str | list[str] = paths[0] if len(paths) == 1 else paths
+        if opening.sample is not None:
             from modellab.data.samples import sample_experiment
 
-            return sample_experiment(sample)
+            return sample_experiment(opening.sample)
         target, time_column = data.guessed_target, data.guessed_time
         return Experiment(
             data=DataSpec(
-                path=path, target=target, time=time_column if time_column != target else None
+                path=path,
+                target=target,
+                time=time_column if time_column != target else None,
+                reading=opening.reading or ReadingSpec(),
             ),
             split=SplitSpec(),
         )
@@ -383,7 +423,7 @@ class DataPart(ReplayPart):
         """Tell, once, that a data file is no longer where it was (called now and then)."""
         if self.data is None:
             return
-        gone = {path for path in self.data.paths if not Path(path).exists()}
+        gone = {path for path in self.data.paths if not names_data(path)}
         for path in sorted(gone - self._missed):
             self.tell(
                 "warning",
@@ -514,7 +554,7 @@ class DataPart(ReplayPart):
 
         self.start_job(
             OpenData(
-                paths=list(self.data.paths),
+                paths=list(spec.paths),
                 kinds=dict(spec.kinds),
                 sort_by=spec.time if spec.sort else None,
                 reading=spec.reading,
@@ -524,7 +564,3 @@ class DataPart(ReplayPart):
             on_done=back,
             on_failed=gone,
         )
-
-
-def _is_pattern(path: Path) -> bool:
-    return any(c in str(path) for c in "*?[")

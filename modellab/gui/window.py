@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDesktopServices, QPaintEvent, QResizeEve
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from modellab import paths
+from modellab.data.places import names_data
 from modellab.gui.actions import ActionRegistry
 from modellab.gui.commands import window_actions
 from modellab.gui.dialogs import files
@@ -30,8 +31,10 @@ from modellab.gui.thumbnail import thumbnail
 from modellab.gui.toasts import ToastArea
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from modellab.data.parts import Parts
+    from modellab.experiment import ReadingSpec
     from modellab.gui.pages.base import Page
     from modellab.gui.session import Session
     from modellab.gui.session_topics import Message
@@ -149,6 +152,8 @@ class MainWindow(QMainWindow):
             settings().listen(self._settings_changed),
         ]
         session.locate = lambda experiment: files.locate_data(self, experiment)
+        session.ask_reading = self._ask_reading
+        session.ask_part = self._ask_part
         session.workers = settings().preferences.workers
 
     def _add_recent_menu(self) -> None:
@@ -162,7 +167,7 @@ class MainWindow(QMainWindow):
         for item in settings().recent:
             name = Path(item.path).name.replace("&", "&&")
             entry = menu.addAction(name)
-            entry.setEnabled(Path(item.path).exists())
+            entry.setEnabled(names_data(item.path))
             entry.triggered.connect(lambda _=False, path=item.path: self.open_files([Path(path)]))
         if menu.isEmpty():
             menu.addAction("Nothing was opened yet").setEnabled(False)
@@ -295,8 +300,10 @@ class MainWindow(QMainWindow):
         rows = f"{data.n_rows:,} rows · {len(data.columns)} columns"
         if session.path is not None:
             settings().add_recent(str(session.path), "experiment", rows)
-        elif session.sample is None and len(data.paths) == 1:
-            settings().add_recent(data.paths[0], "data", rows)
+        elif session.sample is None and session.experiment is not None:
+            paths = session.experiment.data.paths
+            if len(paths) == 1:
+                settings().add_recent(paths[0], "data", rows)
 
     def _settings_changed(self) -> None:
         chosen = settings().preferences
@@ -368,6 +375,16 @@ class MainWindow(QMainWindow):
         """Open data files or an experiment; what is open is kept for later."""
         self._ready_wanted = False
         self.session.open_paths(list(chosen))
+
+    def _ask_reading(self, paths: list[str], reading: ReadingSpec) -> None:
+        from modellab.gui.data.reading_dialog import ReadingDialog
+
+        ReadingDialog(self.session, paths, reading, self).open()
+
+    def _ask_part(self, parts: Parts, chosen: Callable[[str], None]) -> None:
+        from modellab.gui.data.part_dialog import PartDialog
+
+        PartDialog(self.session, parts, chosen, self).open()
 
     def open_sample(self, sample: str) -> None:
         """Open a bundled sample on the Data page."""

@@ -177,10 +177,14 @@ def test_what_a_drop_would_do_is_said(names, good, words):
     assert text.endswith(".")
 
 
-def test_a_folder_is_refused(tmp_path):
-    verdict, title, _ = drop_verdict([tmp_path])
+def test_a_folder_is_one_data_set(tmp_path):
+    verdict, title, text = drop_verdict([tmp_path])
+    assert verdict
+    assert title == f"Open the folder “{tmp_path.name}” as one data set"
+    assert "key=value" in text
+    verdict, title, _ = drop_verdict([tmp_path, tmp_path / "a.csv"])
     assert not verdict
-    assert "folder" in title
+    assert title == "One folder at a time"
 
 
 def mime(*paths):

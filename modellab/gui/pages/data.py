@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
 
+from modellab.data.endings import PART_ENDINGS
 from modellab.errors import ExperimentError
 from modellab.experiment import Experiment, replace
 from modellab.gui.actions import Action
+from modellab.gui.data.export_dialog import ExportDialog
+from modellab.gui.data.reading_dialog import ReadingDialog
 from modellab.gui.kit import (
     Banner,
     Card,
@@ -145,7 +148,19 @@ class DataPage(LazyPage):
         self.finder.setClearButtonEnabled(True)
         self.finder.setFixedWidth(px(170))
         describe(self.finder, "Find a column", "Show only columns whose name contains this.")
-        self.columns_card = Card("Columns", "", [self.finder])
+        self.how_read = LinkButton(
+            "How the file was read…",
+            "See and change what was found out: delimiter, decimal sign, encoding, header, words "
+            "for missing values.",
+            clicked=self.show_reading,
+        )
+        self.other_part = LinkButton(
+            "Another part…",
+            "Choose another sheet, table or member of this file, or ask a query.",
+            clicked=self.choose_part,
+        )
+        links = [self.how_read, self.other_part]
+        self.columns_card = Card("Columns", "", [*links, self.finder])
         self.columns_card.body.setContentsMargins(8, 0, 8, 8)
         self.columns = ColumnsTable()
         self.columns_card.body.addWidget(self.columns)
@@ -232,7 +247,39 @@ class DataPage(LazyPage):
                 return "Open data first."
             return None if data.bad_rows else "No row was set aside."
 
+        def with_parts() -> str | None:
+            if self.session.data is None:
+                return "Open data first."
+            return None if self._has_parts() else "The file holds one table only."
+
         return [
+            Action(
+                "data.reading",
+                "&How the file was read…",
+                "See and change how the file was read, with its first rows.",
+                self.show_reading,
+                menu="File",
+                group=2,
+                enabled=with_data,
+            ),
+            Action(
+                "data.part",
+                "Another s&heet or table…",
+                "Choose another part of this file, or ask a database a query.",
+                self.choose_part,
+                menu="File",
+                group=2,
+                enabled=with_parts,
+            ),
+            Action(
+                "data.export",
+                "&Export the data…",
+                "Write all rows as Parquet or CSV.",
+                self.export,
+                menu="File",
+                group=2,
+                enabled=with_data,
+            ),
             Action(
                 "data.bad_rows",
                 "Rows that were set &aside…",
@@ -291,6 +338,7 @@ class DataPage(LazyPage):
         self.columns.source.set_columns(facts)
         share = session.train_rows / data.n_rows if data.n_rows else 0.0
         self.columns.source.set_split(share)
+        self.other_part.setVisible(self._has_parts())
         self.columns_card.set_subtitle(f"{roles_text(facts)} · shaded part = training window")
         self.rows_card.refresh()
         if session.wanted_row is not None:
@@ -434,6 +482,30 @@ class DataPage(LazyPage):
         """Hide a note until other data are opened."""
         self.kept_notes.add(note_id)
         self.refresh()
+
+    def _has_parts(self) -> bool:
+        data = self.session.data
+        if data is None or len(data.paths) != 1:
+            return False
+        return data.paths[0].partition("::")[0].lower().endswith(PART_ENDINGS)
+
+    def show_reading(self) -> None:
+        """Show how the file was read, to be changed."""
+        data = self.session.data
+        if data is not None:
+            ReadingDialog(self.session, data.paths, self.session.reading, self).open()
+
+    def choose_part(self) -> None:
+        """Ask for another part of the file."""
+        data = self.session.data
+        if data is not None and self._has_parts():
+            path = data.paths[0].partition("::")[0]
+            self.session.choose_part(path, lambda chosen: self.session.open_paths([chosen]))
+
+    def export(self) -> None:
+        """Ask as what the data are to be written, and where."""
+        if self.session.data is not None:
+            ExportDialog(self.session, self).open()
 
     def show_bad_rows(self) -> None:
         """Open the viewer of rows that were set aside."""

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from modellab import __version__
+from modellab.data.places import names_data
 from modellab.errors import quote
 from modellab.gui.kit.buttons import LinkButton
 from modellab.gui.kit.frames import Banner
@@ -217,7 +218,7 @@ class WelcomePage(Page):
         self._recent_box.setVisible(bool(items))
 
     def _open_recent(self, path: str) -> None:
-        if Path(path).exists():
+        if names_data(path):
             self.open_files.emit([Path(path)])
             return
         notifications().warning(

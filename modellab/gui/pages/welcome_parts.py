@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from modellab.data.places import names_data
 from modellab.gui.kit.buttons import PrimaryButton
 from modellab.gui.kit.fields import ProgressLine
 from modellab.gui.kit.frames import IconLabel, IconTile, Pill
@@ -58,7 +59,11 @@ class DropZone(QFrame):
         column.addSpacing(8)
         column.addWidget(Label("Drop a data file here", 20, 600), 0, centre)
         kinds = Label(
-            "CSV, also gzip, or Parquet,\nor a saved .mlab or .toml experiment", 13, 400, "second"
+            "CSV, Parquet, JSON, Excel, SQLite and more, a folder,\n"
+            "or a saved .mlab or .toml experiment",
+            13,
+            400,
+            "second",
         )
         kinds.setAlignment(centre)
         column.addWidget(kinds, 0, centre)
@@ -150,7 +155,7 @@ class RecentRow(CardButton):
 
     def __init__(self, item: RecentItem, parent: QWidget | None = None) -> None:
         path = Path(item.path)
-        self.there = path.exists()
+        self.there = names_data(item.path)
         """Whether the file is still where it was."""
         tip = f"Open {path}." if self.there else f"{path} is not there any more."
         super().__init__(path.name, f"{tip}\nDelete takes it off this list.", parent)
