@@ -177,14 +177,26 @@ def bench(arguments: argparse.Namespace) -> int:
     python = str(setup_env.ensure())
     os.chdir(ROOT)
     folder = ROOT / "tests" / "benchmarks"
+    handed = bench_options(arguments)
     if not arguments.names:
-        return call([python, str(folder / "table.py"), "--rows", str(arguments.rows)])
+        return call([python, str(folder / "table.py"), *handed])
     scripts = sorted(folder.glob("bench_*.py"))
     chosen = [path for path in scripts if _named(path, arguments.names)]
     if not chosen:
         known = ", ".join(path.stem.removeprefix("bench_") for path in scripts) or "none"
         raise SetupError(f"There is no such benchmark. Known: {known}.")
-    return run_steps([(path.stem, [python, str(path)]) for path in chosen], **offscreen())
+    return run_steps([(path.stem, [python, str(path), *handed]) for path in chosen])
+
+
+def bench_options(arguments: argparse.Namespace) -> list[str]:
+    """The options of `bench` that were given, for whom they are handed on to."""
+    handed = []
+    for name in ("quick", "resume", "peers"):
+        handed += [f"--{name}"] if getattr(arguments, name) else []
+    for name in ("rows", "rounds", "out"):
+        value = getattr(arguments, name)
+        handed += [] if value is None else [f"--{name}", str(value)]
+    return handed + (["--only", *arguments.only] if arguments.only else [])
 
 
 def _named(path: Path, names: list[str]) -> bool:
@@ -276,7 +288,13 @@ def parser() -> argparse.ArgumentParser:
     add("lint", "linters, import contracts and types")
     one = add("bench", "measure the table in tests/benchmarks/RESULTS.md, or run those named")
     one.add_argument("names", nargs="*", metavar="NAME", help="these benchmarks, not the table")
-    one.add_argument("--rows", type=int, default=1_000_000, help="rows of the whole replays")
+    one.add_argument("--quick", action="store_true", help="only show that it works, in a minute")
+    one.add_argument("--rows", type=int, help="rows of the whole replays")
+    one.add_argument("--rounds", type=int, help="how often each thing is measured")
+    one.add_argument("--only", nargs="+", metavar="PART", help="these parts of the table again")
+    one.add_argument("--resume", action="store_true", help="what the table lacks, or what failed")
+    one.add_argument("--peers", action="store_true", help="fetch Vowpal Wabbit and MOA first")
+    one.add_argument("--out", type=Path, help="folder of the table")
     one = add("shots", "screenshots of every page, light and dark, into a folder")
     one.add_argument("folder", nargs="?", default=str(ROOT / "artifacts" / "shots"))
     one = add("installer", "wheel, frozen program, .deb, portable archive; built and tested")

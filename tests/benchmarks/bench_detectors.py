@@ -1,4 +1,4 @@
-"""Nanoseconds per value of the compiled drift detectors against river's classes, on the same rows.
+"""Values per second of the compiled drift detectors against river's classes, on the same rows.
 
 Both must give the same alarms, or the benchmark stops. The two take turns, and the median of the
 ratios is told, so that a busy machine slows both alike. Run with ``python packaging/dev.py bench
@@ -7,16 +7,19 @@ detectors``, or this file itself.
 
 from __future__ import annotations
 
-import statistics
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import figures
 import numpy as np
+from figures import Figure, Options, in_turn
 from river import drift
 
 from modellab.evaluation.detectors import make_detector
 
-ROUNDS = 5
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 OWN_ROWS = 400_000
 RIVER_ROWS = {"kswin": 600}
 CLASSES: dict[str, Any] = {
@@ -64,22 +67,37 @@ def own_run(name: str, values: np.ndarray) -> tuple[float, list[int]]:
     return time.thread_time() - start, alarms
 
 
-def main() -> None:
-    """Print the table."""
-    values = stream(OWN_ROWS)
-    print("detector       river ns/value   compiled ns/value    ratio")
-    for name in CLASSES:
-        few = RIVER_ROWS.get(name, 10_000)
+def against_river(name: str) -> Callable[[Options], Iterator[Figure]]:
+    """One detector, in turn."""
+
+    def group(options: Options) -> Iterator[Figure]:
+        few = RIVER_ROWS.get(name, 10_000) // (10 if options.quick else 1)
+        values = stream(few if options.quick else OWN_ROWS)
         if river_run(name, values[:few])[1] != own_run(name, values[:few])[1]:
             raise SystemExit(f"{name}: other alarms than river's: this compares unlike things.")
-        river, own, ratios = [], [], []
-        for _ in range(ROUNDS):
-            river.append(river_run(name, values[:few])[0] / few * 1e9)
-            own.append(own_run(name, values)[0] / OWN_ROWS * 1e9)
-            ratios.append(river[-1] / own[-1])
-        median = statistics.median
-        print(f"{name:13s} {median(river):15,.0f} {median(own):19,.1f} {median(ratios):7,.0f}x")
+        own, river, ratio = in_turn(
+            lambda: len(values) / own_run(name, values)[0],
+            lambda: few / river_run(name, values[:few])[0],
+            options.rounds,
+        )
+        yield Figure(
+            f"Detector {name}, against river",
+            ratio,
+            "x",
+            own=own,
+            peer=river,
+            sides="values/s",
+            note="the same alarms",
+        )
+
+    group.__doc__ = f"Detector {name}, against river"
+    return group
+
+
+def measure(options: Options) -> Iterator[Figure]:
+    """Every detector."""
+    yield from figures.each(options, *map(against_river, CLASSES))
 
 
 if __name__ == "__main__":
-    main()
+    figures.main(measure)

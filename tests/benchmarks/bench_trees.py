@@ -1,37 +1,42 @@
-"""Rows per second of the compiled trees and their kin against river's, in one run.
+"""Rows per second of the compiled trees and their kin against river's and MOA's, in one run.
 
 The same rows, the same settings, test-then-train one row at a time; the two take turns, CPU time of
 the thread is counted, and the median of the ratios is told, so that a busy machine slows both
 alike. What each got right stands beside it, over the rows that both have seen, so that nobody can
-be fast by doing less. With MODELLAB_MOA naming a moa.jar (and Java), MOA's own command line runs on
-the same rows too; its time is its own CPU clock. Run with ``python packaging/dev.py bench trees``,
-or this file itself.
+be fast by doing less. MOA's own command line runs on the same rows, read from an ARFF file; its
+time is its own CPU clock, which leaves out the start of the Java machine. CapyMOA drives the same
+classes of MOA, more slowly than that command line does, so MOA stands for both. Run with ``python
+packaging/dev.py bench trees``, or this file itself.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import statistics
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import figures
 import numpy as np
+import peers
+from figures import Figure, Options, in_turn, missing
 
 from modellab.experiment import LearnerSpec
 from modellab.learners.base import Inputs, Task
 from modellab.learners.catalogue import build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-ROUNDS = 5
 COLUMNS = (10, 50)
 MOA_ROWS = 100_000
+TARGETS = {
+    "Hoeffding tree": (200.0, 30.0),
+    "Adaptive random forest, 10 trees": (50.0, 15.0),
+}
+"""At 10 columns, against river and against MOA."""
 
 
 @dataclass(frozen=True)
@@ -161,71 +166,133 @@ def score(task: str, y: np.ndarray, answers: Any) -> float:
     return 100.0 * float(np.mean([a == b for a, b in zip(answers, y.tolist(), strict=True)]))
 
 
-def of_moa(jar: str, command: str, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Rows per second by MOA's own clock, and per cent right."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "rows.arff")
-        with path.open("w") as file:
-            print("@relation r", *(f"@attribute x{j} numeric" for j in range(x.shape[1])), sep="\n",
-                  file=file)  # fmt: skip
-            print("@attribute y {0,1}\n@data", file=file)
+class Moa:
+    """MOA's command line on one stream, written to an ARFF file once.
+
+    Parameters
+    ----------
+    jar
+        MOA.
+    x, y
+        Rows (n, columns) and classes 0 or 1 (n,).
+    place
+        A folder for the file.
+    """
+
+    def __init__(self, jar: Path, x: np.ndarray, y: np.ndarray, place: Path) -> None:
+        self.jar, self.rows = jar, len(y)
+        self.path = place / "rows.arff"
+        names = [f"@attribute x{j} numeric" for j in range(x.shape[1])]
+        with self.path.open("w") as file:
+            print("@relation r", *names, "@attribute y {0,1}", "@data", sep="\n", file=file)
             for row, label in zip(x.tolist(), y.tolist(), strict=True):
                 print(*map(repr, row), label, sep=",", file=file)
+
+    def run(self, command: str) -> tuple[float, float]:
+        """Rows per second by its own CPU clock, and per cent right."""
         task = (
-            f"EvaluatePrequential -l {command} -s (ArffFileStream -f {path}) "
-            f"-e (BasicClassificationPerformanceEvaluator) -f {len(y)} -q {len(y)}"
+            f"EvaluatePrequential -l {command} -s (ArffFileStream -f {self.path}) "
+            f"-e (BasicClassificationPerformanceEvaluator) -f {self.rows} -q {self.rows}"
         )
         done = subprocess.run(
-            ["java", "-cp", jar, "moa.DoTask", task], capture_output=True, text=True, check=True
+            ["java", "-cp", str(self.jar), "moa.DoTask", task],
+            capture_output=True,
+            text=True,
+            check=True,
         )
-    head, values = (line.split(",") for line in done.stdout.strip().splitlines()[-2:])
-    told = dict(zip(head, values, strict=False))
-    seconds = float(told["evaluation time (cpu seconds)"])
-    return len(y) / seconds, float(told["classifications correct (percent)"])
+        head, values = (line.split(",") for line in done.stdout.strip().splitlines()[-2:])
+        told = dict(zip(head, values, strict=False))
+        seconds = float(told["evaluation time (cpu seconds)"])
+        return self.rows / seconds, float(told["classifications correct (percent)"])
 
 
-def compare(pair: Pair, columns: int, jar: str | None) -> None:
-    """Print one line."""
+def against_river(pair: Pair, columns: int, options: Options) -> Figure:
+    """One pair, in turn."""
     shrink = columns / COLUMNS[0]
-    x, y = stream(pair.task, int(pair.rows / shrink), columns)
-    few = int(pair.few / math.sqrt(shrink))
-    ratios, river, own = [], [], []
-    theirs: Any = []
-    for _ in range(ROUNDS):
-        seconds, theirs = of_river(pair.theirs(), x[:few], y[:few])
-        river.append(few / seconds)
-        seconds, _ = of_ours(pair, x, y)
-        own.append(len(y) / seconds)
-        ratios.append(own[-1] / river[-1])
-    ours = of_ours(pair, x[:few], y[:few])[1]
-    median = statistics.median
-    print(
-        f"{pair.name:34s} {columns:3d} {median(river):10,.0f} {median(own):12,.0f} "
-        f"{median(ratios):7.0f}x {score(pair.task, y[:few], theirs):8.2f} "
-        f"{score(pair.task, y[:few], ours):8.2f}",
-        end="",
+    few = int(pair.few / math.sqrt(shrink)) // (20 if options.quick else 1)
+    x, y = stream(pair.task, few if options.quick else int(pair.rows / shrink), columns)
+    own, river, ratio = in_turn(
+        lambda: len(y) / of_ours(pair, x, y)[0],
+        lambda: few / of_river(pair.theirs(), x[:few], y[:few])[0],
+        options.rounds,
     )
-    if jar and pair.moa:
-        x, y = stream(pair.task, MOA_ROWS if "Forest" not in pair.moa else MOA_ROWS // 5, columns)
-        rate, right = of_moa(jar, pair.moa, x, y)
-        seconds, found = of_ours(pair, x, y)
-        mine = len(y) / seconds
-        print(f" | {rate:9,.0f} {mine / rate:6.0f}x {right:6.2f} {score(pair.task, y, found):6.2f}")
-    else:
-        print()
+    ours, theirs = (
+        score(pair.task, y[:few], answers)
+        for answers in (
+            of_ours(pair, x[:few], y[:few])[1],
+            of_river(pair.theirs(), x[:few], y[:few])[1],
+        )
+    )
+    counted = pair.task == "classification"
+    return Figure(
+        f"{pair.name}, {columns} columns, against river",
+        ratio,
+        "x",
+        TARGETS.get(pair.name, (None, None))[0] if columns == COLUMNS[0] else None,
+        own=own,
+        peer=river,
+        own_right=ours if counted else None,
+        peer_right=theirs if counted else None,
+        note="" if counted else f"mean absolute error {ours:.3f} / {theirs:.3f}",
+    )
 
 
-def main() -> None:
-    """Print the table."""
-    jar = os.environ.get("MODELLAB_MOA")
-    print(
-        f"{'':34s} {'col':>3s} {'river r/s':>10s} {'compiled r/s':>12s} {'ratio':>8s} "
-        f"{'river %':>8s} {'own %':>8s}" + (" | MOA r/s, ratio, MOA %, own %" if jar else "")
+def against_moa(pair: Pair, columns: int, options: Options) -> Figure:
+    """One pair, in turn, by MOA's own clock."""
+    name = f"{pair.name}, {columns} columns, against MOA's command line"
+    target = TARGETS.get(pair.name, (None, None))[1] if columns == COLUMNS[0] else None
+    why, jar = peers.why_no_moa(), peers.moa_jar()
+    if why is not None or jar is None or pair.moa is None:
+        return missing(name, why or "it has none", "x", target)
+    n = MOA_ROWS // (5 if "Forest" in pair.moa else 1)
+    n //= 100 if options.quick else columns // COLUMNS[0]
+    x, y = stream(pair.task, n, columns)
+    moa, command = Moa(jar, x, y, options.folder), pair.moa
+    own, theirs, ratio = in_turn(
+        lambda: n / of_ours(pair, x, y)[0], lambda: moa.run(command)[0], options.rounds
     )
-    for pair in pairs():
-        for columns in COLUMNS:
-            compare(pair, columns, jar)
+    return Figure(
+        name,
+        ratio,
+        "x",
+        target,
+        own=own,
+        peer=theirs,
+        own_right=score(pair.task, y, of_ours(pair, x, y)[1]),
+        peer_right=moa.run(command)[1],
+        note=f"{n:,} rows; by MOA's own CPU clock",
+    )
+
+
+def river_group(columns: int) -> Callable[[Options], Iterator[Figure]]:
+    """Everything against river with so many columns."""
+
+    def group(options: Options) -> Iterator[Figure]:
+        for pair in pairs():
+            yield against_river(pair, columns, options)
+
+    group.__doc__ = f"Trees, {columns} columns, against river"
+    return group
+
+
+def moa_group(columns: int) -> Callable[[Options], Iterator[Figure]]:
+    """Everything that MOA has, with so many columns."""
+
+    def group(options: Options) -> Iterator[Figure]:
+        for pair in pairs():
+            if pair.moa is not None and not (options.quick and pair.name != "Hoeffding tree"):
+                yield against_moa(pair, columns, options)
+
+    group.__doc__ = f"Trees, {columns} columns, against MOA's command line"
+    return group
+
+
+def measure(options: Options) -> Iterator[Figure]:
+    """Every figure of the trees and their kin."""
+    sizes = COLUMNS[:1] if options.quick else COLUMNS
+    groups = [group(columns) for group in (river_group, moa_group) for columns in sizes]
+    yield from figures.each(options, *groups)
 
 
 if __name__ == "__main__":
-    main()
+    figures.main(measure)

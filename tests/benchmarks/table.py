@@ -1,13 +1,14 @@
 """The table of figures that Model Lab is held to, measured side by side in one run.
 
-Each benchmark gives its figures through ``measure(options) -> Iterable[Figure]``; figures.py says
-what that means, word for word, and gives it a command line: read it before writing one.
+Each benchmark beside this file that has ``measure(options) -> Iterable[Figure]`` is a part of the
+table (figures.py says what that means, word for word: read it before writing one). A part runs in
+a process of its own: one that fails, hangs or takes the interpreter with it loses none of the
+others, and what it had measured until then is kept. RESULTS.json and RESULTS.md are written anew
+after every part, so that a run that is interrupted can go on with ``--resume``; ``--only PART``
+measures one part again and keeps the others.
 
-Every figure is a ratio against a peer that works on the same rows with the same settings, the two
-in turn, or rows per second of a whole replay. Written to RESULTS.md and RESULTS.json beside this
-file. Peers that are not installed are left out, and the table says so: river; Vowpal Wabbit (its
-Python package); MOA, when MODELLAB_MOA names a moa.jar and there is Java. Run with
-``python packaging/dev.py bench``.
+Run with ``python packaging/dev.py bench``. A machine that does nothing else gives figures worth
+keeping: how busy it was when a part began is noted with the part.
 """
 
 from __future__ import annotations
@@ -17,266 +18,299 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
-import statistics
+import re
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-import bench_linear
-import bench_trees
-
-from modellab.learners.compiled.kernel import LinearKernel
-from modellab.learners.compiled.rate_map import RateMap
+import figures
+import peers
+from figures import Figure, as_text, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
 FOLDER = Path(__file__).parent
-VERSIONS = ("numpy", "river", "scikit-learn", "vowpalwabbit", "pyarrow", "pandas", "Cython")
-TREES = {
-    "Hoeffding tree": (200.0, 30.0),
-    "Adaptive random forest, 10 trees": (50.0, 15.0),
-}
-Row = dict[str, Any]
-
-
-def row(figure: str, value: float, target: float | None, unit: str, **more: Any) -> Row:
-    """One line of the table; a target is a least value, except for the map of rates."""
-    return {"figure": figure, "value": value, "unit": unit, "target": target, **more}
-
-
-def in_turn(
-    one: Callable[[], float], other: Callable[[], float], rounds: int
-) -> tuple[float, float, float]:
-    """Medians of both, and the median of the ratios one / other."""
-    pairs = [(one(), other()) for _ in range(rounds)]
-    median = statistics.median
-    return (
-        median(a for a, _ in pairs),
-        median(b for _, b in pairs),
-        median(a / b for a, b in pairs),
-    )
-
-
-def linear_rows(rounds: int) -> list[Row]:
-    """The linear model with online scaling against river's pipeline."""
-    x, y = bench_linear.stream(200_000, 10)
-    few = bench_linear.RIVER_ROWS[10]
-    own, river, ratio = in_turn(
-        lambda: bench_linear.rate(bench_linear.own_scores, x, y),
-        lambda: bench_linear.rate(bench_linear.river_scores, x[:few], y[:few]),
-        rounds,
-    )
-    ours, theirs = (
-        100.0 * float(((run(x[:few], y[:few])[1] > 0.5) == y[:few]).mean())
-        for run in (bench_linear.own_scores, bench_linear.river_scores)
-    )
-    return [
-        row(
-            "Linear, online scaling, 10 columns, against river",
-            ratio,
-            250.0,
+ORDER = ("linear", "trees", "detectors", "engine", "big", "window")
+LIMIT = 1200.0
+"""Seconds after which a part is given up."""
+QUICK = "**Some of it is of the quick form, which shows that all works and measures nothing.**"
+PACKAGES = (
+    "modellab", "numpy", "scipy", "pyarrow", "pandas", "river", "scikit-learn",
+    "PySide6-Essentials", "pyqtgraph", "Cython",
+)  # fmt: skip
+WANTED: dict[str, tuple[tuple[str, str, float, bool], ...]] = {
+    "linear": (
+        ("Linear, online scaling, 10 columns, against river", "x", 250.0, False),
+        ("Linear, online scaling, 10 columns, against river, with AVX2", "x", 300.0, False),
+        (
+            "Linear, no scaling, 10 columns, against Vowpal Wabbit from its cache file",
             "x",
-            own=own,
-            peer=river,
-            own_right=ours,
-            peer_right=theirs,
+            15.0,
+            False,
+        ),
+        ("64 learning rates in one pass against one, 10 columns, scaling online", "x", 20.0, True),
+    ),
+    "trees": (
+        ("Hoeffding tree, 10 columns, against MOA's command line", "x", 30.0, False),
+        ("Hoeffding tree, 10 columns, against river", "x", 200.0, False),
+        (
+            "Adaptive random forest, 10 trees, 10 columns, against MOA's command line",
+            "x",
+            15.0,
+            False,
+        ),
+        ("Adaptive random forest, 10 trees, 10 columns, against river", "x", 50.0, False),
+    ),
+}
+"""What a part must tell, with unit, target and whether that is a greatest value: a line of the
+table says so when it did not."""
+
+
+# ---------------------------------------------------------------- machine
+
+
+def processor() -> str:
+    """The processor's name, as its maker calls it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
+        if found:
+            return found[1].strip()
+    if sys.platform == "darwin":
+        told = subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
-    ]
+        return told.stdout.strip() or platform.machine()
+    return platform.processor() or platform.machine()
 
 
-def rate_rows(rounds: int) -> list[Row]:
-    """64 learning rates in one pass against one."""
-    found = []
-    for scale, target in (("online", 20.0), ("none", 20.0)):
-        x, y = bench_linear.stream(20_000, 10)
-        upto = np.arange(1, len(y) + 1)
-
-        def many(x: Any = x, y: Any = y, scale: str = scale) -> float:
-            rates = RateMap(10, 1, np.geomspace(1e-4, 1.0, 64), scale=scale)
-            start = time.thread_time()
-            rates.run(x, y)
-            return time.thread_time() - start
-
-        def one(x: Any = x, y: Any = y, scale: str = scale, upto: Any = upto) -> float:
-            kernel = LinearKernel(10, scale=scale)
-            start = time.thread_time()
-            kernel.run(x, x, y, upto)
-            return time.thread_time() - start
-
-        all_of_them, single, ratio = in_turn(many, one, 2 * rounds + 1)
-        found.append(
-            row(
-                f"64 learning rates against one, 10 columns, scaling {scale} (at most)",
-                ratio,
-                target,
-                "x the time",
-                own=len(y) / all_of_them,
-                peer=len(y) / single,
-                at_most=True,
-            )
-        )
-    return found
-
-
-def tree_rows(rounds: int, jar: str | None) -> list[Row]:
-    """Trees and forests against river, and against MOA where it is."""
-    found = []
-    for pair in bench_trees.pairs():
-        if pair.name not in TREES:
-            continue
-        x, y = bench_trees.stream(pair.task, pair.rows, 10)
-        few = pair.few
-        own, river, ratio = in_turn(
-            lambda p=pair, x=x, y=y: len(y) / bench_trees.of_ours(p, x, y)[0],
-            lambda p=pair, x=x, y=y, n=few: n / bench_trees.of_river(p.theirs(), x[:n], y[:n])[0],
-            rounds,
-        )
-        right = [
-            bench_trees.score(pair.task, y[:few], answers)
-            for answers in (
-                bench_trees.of_ours(pair, x[:few], y[:few])[1],
-                bench_trees.of_river(pair.theirs(), x[:few], y[:few])[1],
-            )
-        ]
-        more = {"own_right": right[0], "peer_right": right[1]}
-        name, (least, of_moa) = f"{pair.name}, 10 columns, against", TREES[pair.name]
-        found.append(row(f"{name} river", ratio, least, "x", own=own, peer=river, **more))
-        if jar and pair.moa:
-            n = 100_000 if "Forest" not in pair.moa else 20_000
-            x, y = bench_trees.stream(pair.task, n, 10)
-            rate, right_moa = bench_trees.of_moa(jar, pair.moa, x, y)
-            seconds, answers = bench_trees.of_ours(pair, x, y)
-            more = {"own_right": bench_trees.score(pair.task, y, answers), "peer_right": right_moa}
-            mine = n / seconds
-            found.append(
-                row(
-                    f"{name} MOA's own clock", mine / rate, of_moa, "x", own=mine, peer=rate, **more
-                )
-            )
-    return found
-
-
-def run_rows(rows: int, rounds: int) -> list[Row]:
-    """A whole `modellab run` over stored rows: replay, metrics and history, start-up excluded."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from modellab.experiment_file import loads
-    from modellab.replay.run import run_experiment
-
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MODELLAB_HOME"] = folder
-        x, y = bench_linear.stream(rows, 10)
-        columns = {f"x{j}": x[:, j] for j in range(10)} | {"y": np.where(y > 0, "yes", "no")}
-        pq.write_table(pa.table(columns), Path(folder, "rows.parquet"))
-        rates: dict[int, list[float]] = {1: [], 8: []}
-        for turn in range(rounds + 1):
-            for lanes, found in rates.items():
-                text = 'modellab = 1\n[data]\npath = "rows.parquet"\ntarget = "y"\n'
-                text += "[split]\ntrain = 1000\n"
-                for i in range(lanes):
-                    text += f'[[lane]]\nname = "L{i}"\n[lane.learner]\nkind = "linear"\n'
-                    text += f"learning_rate = {0.001 * (i + 1)}\n"
-                    text += '[lane.policy]\nkind = "online"\n'
-                result = run_experiment(loads(text), base=Path(folder))
-                if turn:  # the first one imports the rows into the store
-                    found.append((rows - 1000) / result.seconds)
-    targets = {1: 5e6, 8: 1.5e6}
-    return [
-        row(
-            f"Whole replay of {rows:,} stored rows, 10 columns, {lanes} linear lane(s)",
-            statistics.median(found),
-            targets[lanes],
-            "rows/s",
-        )
-        for lanes, found in rates.items()
-    ]
+def load() -> float | None:
+    """How many processes wanted to run in the last minute; None where nobody counts."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def machine() -> dict[str, Any]:
-    """What this ran on: the processor, not whose it is."""
-    name = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = lines[0].split(":", 1)[1].strip() if lines else name
+    """What this runs on: the machine and the versions, not whose it is."""
+    import psutil
+
     versions = {}
-    for package in VERSIONS:
+    for package in PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
+    versions |= peers.versions()
+    for peer in ("vowpalwabbit", "MOA", "Java"):
+        versions.setdefault(peer, "not installed")
     return {
-        "processor": name,
+        "processor": processor(),
         "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "versions": versions,
     }
 
 
-def as_markdown(about: dict[str, Any], found: list[Row], left_out: list[str]) -> str:
-    """The table for a reader."""
+# ---------------------------------------------------------------- measuring
+
+
+def parts(folder: Path = FOLDER) -> dict[str, Path]:
+    """The benchmarks that belong to the table, in its order."""
+    found = {
+        path.stem.removeprefix("bench_"): path
+        for path in sorted(folder.glob("bench_*.py"))
+        if re.search(r"^def measure\(", path.read_text("utf-8"), re.MULTILINE)
+    }
+    known = [name for name in ORDER if name in found]
+    return {name: found[name] for name in [*known, *(n for n in found if n not in known)]}
+
+
+def run_part(name: str, path: Path, given: list[str], limit: float) -> dict[str, Any]:
+    """Run one benchmark in a process of its own; what it measured, and how it ended."""
+    started, busy = time.monotonic(), load()
+    failed = ""
+    with tempfile.TemporaryDirectory(prefix="modellab-bench-") as folder:
+        told = Path(folder, "figures.jsonl")
+        command = [sys.executable, str(path), *given, "--json", str(told)]
+        try:
+            code = subprocess.run(command, check=False, timeout=limit).returncode
+            failed = f"it ended with status {code}" if code else ""
+        except subprocess.TimeoutExpired:
+            failed = f"it was given up after {limit:.0f} seconds"
+        measured = figures.read(told)
+    have = {figure.name for figure in measured}
+    why = failed or ("left out of the quick form" if "--quick" in given else "it was not told")
+    measured += [
+        missing(line, why, unit, target, at_most)
+        for line, unit, target, at_most in WANTED.get(name, ())
+        if line not in have
+    ]
+    if failed:
+        print(f"  {name}: {failed}", flush=True)
+    return {
+        "options": given,
+        "seconds": round(time.monotonic() - started, 1),
+        "load_before": busy,
+        "failed": failed,
+        "figures": [asdict(figure) for figure in measured],
+    }
+
+
+def sound(part: dict[str, Any] | None, given: list[str]) -> bool:
+    """Whether a part in the file needn't be measured again."""
+    return part is not None and not part["failed"] and part["options"] == given
+
+
+# ---------------------------------------------------------------- telling
+
+
+def told_line(figure: Figure) -> str:
+    """One figure as a line of the table."""
+    wanted, reached, sides = "", "", ""
+    if figure.target is not None:
+        wanted = f"{'≤' if figure.at_most else '≥'} {as_text(figure.target)}"
+    if figure.reached is not None:
+        reached = "yes" if figure.reached else "**no**"
+    value = "not measured" if figure.value is None else f"{as_text(figure.value)} {figure.unit}"
+    if figure.own is not None and figure.peer is not None:
+        sides = f"{as_text(figure.own)} / {as_text(figure.peer)} {figure.sides}"
+    right = (
+        f"{figure.own_right:.2f} / {figure.peer_right:.2f}"
+        if figure.own_right is not None and figure.peer_right is not None
+        else ""
+    )
+    cells = (figure.name, value, wanted, reached, sides, right, figure.note)
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def told_table(title: str, found: Iterable[Figure]) -> list[str]:
+    """A titled table of figures; nothing without figures."""
+    lines = [told_line(figure) for figure in found]
+    if not lines:
+        return []
+    return [
+        f"## {title}",
+        "",
+        "| figure | measured | wanted | reached | own / peer | right %, own / peer | remark |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *lines,
+        "",
+    ]
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """The whole file for a reader."""
+    about = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    found = {
+        name: [Figure(**figure) for figure in part["figures"]]
+        for name, part in results["parts"].items()
+    }
+    wanted = [figure for part in found.values() for figure in part if figure.target is not None]
+    reached = [figure for figure in wanted if figure.reached]
+    unknown = [figure for figure in wanted if figure.value is None]
     lines = [
         "# Benchmarks",
         "",
-        "Made by `python3 packaging/dev.py bench`; medians of interleaved rounds, one run.",
+        "Made by `python3 packaging/dev.py bench`. Medians; ratios are measured side by side, in",
+        "turn; `own / peer` are the two sides, and accuracy is over rows that both have seen.",
         "",
-        f"{about['processor']}, {about['cores']} cores, {about['system']}, Python "
-        f"{about['python']}, load at the end {about['load']}. {versions}.",
+        f"{about['processor']}, {about['cores']} cores, {about['memory_gib']} GiB, "
+        f"{about['system']}, Python {about['python']}; {versions}.",
         "",
-        "| figure | measured | wanted | reached | rows/s, own / peer | right %, own / peer |",
-        "| --- | --- | --- | --- | --- | --- |",
+        f"{len(reached)} of {len(wanted)} targets reached, {len(unknown)} not measured.",
+        *(["", QUICK] if any("--quick" in p["options"] for p in results["parts"].values()) else []),
+        "",
+        *told_table("Targets", wanted),
     ]
-    for r in found:
-        reached = r["value"] <= r["target"] if r.get("at_most") else r["value"] >= r["target"]
-        speeds = f"{r['own']:,.0f} / {r['peer']:,.0f}" if "own" in r else ""
-        right = f"{r['own_right']:.2f} / {r['peer_right']:.2f}" if "own_right" in r else ""
-        value = f"{r['value']:,.0f}" if r["value"] >= 100 else f"{r['value']:.1f}"
-        lines.append(
-            f"| {r['figure']} | {value} {r['unit']} | {r['target']:,.0f} | "
-            f"{'yes' if reached else 'no'} | {speeds} | {right} |"
-        )
-    if left_out:
-        lines += ["", *(f"Left out: {text}" for text in left_out)]
+    for name, part in found.items():
+        title = f"{name.capitalize()}: further figures"
+        lines += told_table(title, (figure for figure in part if figure.target is None))
+    lines += ["## The parts of the run", "", "| part | options | seconds | load before | ended |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
+    for name, part in results["parts"].items():
+        ended = part["failed"] or "well"
+        options = " ".join(part["options"]) or "as usual"
+        busy = "" if part["load_before"] is None else f"{part['load_before']:.2f}"
+        lines.append(f"| {name} | {options} | {part['seconds']:.0f} | {busy} | {ended} |")
     return "\n".join([*lines, ""])
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Measure, write, and print."""
-    wanted = argparse.ArgumentParser(description="The table of figures, measured.")
-    wanted.add_argument("--rows", type=int, default=1_000_000, help="rows of the whole replay")
-    wanted.add_argument("--rounds", type=int, default=3)
-    wanted.add_argument("--out", type=Path, default=FOLDER, help="folder of the results")
-    given = wanted.parse_args(argv)
-    jar = os.environ.get("MODELLAB_MOA")
-    jar = jar if jar and shutil.which("java") else None
-    left_out = [
-        "the linear model against Vowpal Wabbit from its cache file: not measured by this script."
+def write(results: dict[str, Any], out: Path) -> None:
+    """Both files, so far."""
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    (out / "RESULTS.json").write_text(text, encoding="utf-8")
+    (out / "RESULTS.md").write_text(as_markdown(results), encoding="utf-8")
+
+
+def read_results(out: Path) -> dict[str, Any]:
+    """The parts that were measured before; none when there is no such file."""
+    try:
+        found = json.loads((out / "RESULTS.json").read_text("utf-8"))["parts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# ---------------------------------------------------------------- command line
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the whole table."""
+    wanted = figures.arguments("The table of figures, measured.")
+    wanted.add_argument("--only", nargs="+", metavar="PART", help="measure these parts again")
+    wanted.add_argument("--resume", action="store_true", help="measure what is missing or failed")
+    wanted.add_argument("--peers", action="store_true", help="fetch the peers first")
+    wanted.add_argument("--limit", type=float, default=LIMIT, help="seconds for a part")
+    wanted.add_argument("--out", type=Path, help="folder of the results")
+    return wanted
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, write after every part, and print; 1 when a part failed."""
+    given = parser().parse_args(argv)
+    out = given.out or (FOLDER.parent.parent / "artifacts" / "bench" if given.quick else FOLDER)
+    known = parts()
+    unknown = [name for name in given.only or () if name not in known]
+    if unknown:
+        print(f"There is no part {unknown[0]}. Known: {', '.join(known)}.", file=sys.stderr)
+        return 2
+    if given.peers:
+        peers.fetch()
+    handed = ["--quick"] if given.quick else []
+    for option in ("rows", "rounds"):
+        value = getattr(given, option)
+        handed += [f"--{option}", str(value)] if value else []
+    before = read_results(out) if given.only or given.resume else {}
+    kept = {name: before[name] for name in known if name in before}
+    chosen = [
+        name
+        for name in known
+        if name in (given.only or known) and not (given.resume and sound(kept.get(name), handed))
     ]
-    if not jar:
-        left_out.append("MOA: MODELLAB_MOA does not name a moa.jar, or there is no Java.")
-    found = [*linear_rows(given.rounds), *rate_rows(given.rounds)]
-    found += tree_rows(given.rounds, jar)
-    found += run_rows(given.rows, given.rounds)
     about = machine()
-    text = as_markdown(about, found, left_out)
-    whole = {"machine": about, "figures": found, "left_out": left_out}
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "RESULTS.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    (given.out / "RESULTS.md").write_text(text, encoding="utf-8")
-    print(text)
+    started = time.monotonic()
+    for number, name in enumerate(chosen, 1):
+        print(f"[{number}/{len(chosen)}] {name}", flush=True)
+        kept[name] = run_part(name, known[name], handed, given.limit)
+        ordered = {part: kept[part] for part in known if part in kept}
+        write({"machine": about, "parts": ordered}, out)
+    print(f"\n{(out / 'RESULTS.md').read_text('utf-8')}" if chosen else "Nothing to measure.")
+    print(f"{time.monotonic() - started:.0f} seconds.")
+    return int(any(kept[name]["failed"] for name in chosen))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

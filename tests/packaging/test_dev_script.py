@@ -48,6 +48,22 @@ def test_tests_use_every_core_unless_told_otherwise(monkeypatch: pytest.MonkeyPa
     assert dev.side_by_side([]) == []
 
 
+def test_options_of_the_benchmarks_are_handed_on() -> None:
+    def handed(*given: str) -> list[str]:
+        return dev.bench_options(dev.parser().parse_args(["bench", *given]))
+
+    assert handed() == handed("linear") == []
+    assert handed("--rows", "5", "--only", "trees", "engine", "--quick") == [
+        "--quick", "--rows", "5", "--only", "trees", "engine",
+    ]  # fmt: skip
+    assert handed("--resume", "--peers", "--out", "here") == [
+        "--resume",
+        "--peers",
+        "--out",
+        "here",
+    ]
+
+
 def test_run_opens_the_sample_or_the_files() -> None:
     start = ["py", "-m", "modellab"]
     sample = ["--sample", "flights", "--page", "deploy"]
