@@ -109,6 +109,14 @@ def cut_blocks(
     while not at_end:
         piece = read(block_bytes)
         at_end = not piece
+        end = 0 if comment or b'"' in piece or b"\r" in piece else piece.rfind(b"\n") + 1
+        if end and b'"' not in carry and b"\r" not in carry:
+            # By far the most: not even copied twice.
+            data = b"".join((carry, memoryview(piece)[:end]))
+            yield Block(data, line, size=len(data))
+            line += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
+            carry = piece[end:]
+            continue
         data = carry + piece if carry else piece
         if not data:
             return

@@ -1,19 +1,15 @@
-"""Reading a data set once into a store: two passes over the files, in bounded memory.
+"""Reading a data set into a store, in bounded memory; finding stores again.
 
-The first pass decides what each column is, over all its values; the second converts and writes. A
-store that was made before from the same content is found again by its fingerprint.
+A store that was made before from the same content is found by its fingerprint. What a killed
+process had read of a file is gone on with.
 """
 
 from __future__ import annotations
 
-import csv
 import errno
 import hashlib
-import itertools
-import os
 import shutil
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,19 +17,13 @@ import numpy as np
 
 from modellab.data import leases
 from modellab.data.arrow import Array, Table, arrow
-from modellab.data.convert import (
-    MISSING_TEXTS,
-    ONLY_EMPTY,
-    Converted,
-    as_texts,
-    convert,
-)
-from modellab.data.csv_source import NOT_UTF8
-from modellab.data.kinds import Detected, KindDetector, NeedsRecount
+from modellab.data.convert import MISSING_TEXTS, ONLY_EMPTY
+from modellab.data.kinds import KindDetector
+from modellab.data.one_pass import NOTE_FILE, Outcome, read_once
 from modellab.data.opening import open_source
-from modellab.data.reading_source import recoded
+from modellab.data.reading_source import ToldSource, recoded
 from modellab.data.segments import SegmentWriter
-from modellab.data.source import BadRow, Chunk, ReadProgress, Source, no_progress
+from modellab.data.source import BadRow, ReadProgress, Source, no_progress
 from modellab.data.store import (
     BAD_ROWS_FILE,
     BATCH_ROWS,
@@ -44,6 +34,7 @@ from modellab.data.store import (
     StoredColumn,
     StoreMeta,
 )
+from modellab.data.two_passes import Scan, recount, scan, write
 from modellab.errors import DataError, quote
 from modellab.experiment_reading import ReadingSpec
 
@@ -191,126 +182,93 @@ def _import(
     told: ReadProgress,
     reading: ReadingSpec,
 ) -> None:
+    """Read a source into a store's folder: once if it is as its first rows promise, else twice."""
     size = source.size_bytes
-    scanned, source = _detect(
-        source, forced, lambda done, _, text="": told(done, 2 * size, text), reading
-    )
-    detected, n_rows, bad = scanned
-    if not n_rows:
-        raise _no_rows(source, bad)
+    missing = MISSING_TEXTS if reading.missing is None else ONLY_EMPTY
+    fresh = partial(_detector, _comma_allowed(source, reading), missing, reading, _typed(source))
+
+    def room(need: int) -> None:
+        if shutil.disk_usage(part).free < need:
+            raise no_room(part.parent, need)
+
+    def write_meta(n_rows: int, bad_count: int, columns: list[StoredColumn], batches: int) -> None:
+        meta = StoreMeta(
+            version=STORE_VERSION,
+            name=source.name,
+            format=source.format,
+            fingerprint=source.fingerprint,
+            source_paths=[str(path.absolute()) for path in source.paths],
+            size_bytes=size,
+            n_rows=n_rows,
+            columns=columns,
+            warnings=source.warnings,
+            bad_row_count=bad_count,
+            own_missing=reading.missing is not None,
+            segment_batches=batches,
+        )
+        leases.write_json(part / META_FILE, meta)
+        (part / NOTE_FILE).unlink(missing_ok=True)
+        told(size, size)
+
+    found: Scan | Outcome | None = None
+    if not forced and reading.missing is None:
+        plain = source.source if isinstance(source, ToldSource) else source
+        found = read_once(plain, fresh, missing, part, told, room)
+    if found is None:
+        found = scan(source, fresh, forced, lambda done, _, text="": told(done, 2 * size, text))
+    if found.undecodable > _RECODE_SHARE * (found.n_rows + found.bad_count):
+        other = recoded(source, reading)
+        if other is not None:
+            _import(other, forced, part, told, reading)
+            return
+    if not found.n_rows:
+        raise _no_rows(source, found.bad)
+    if isinstance(found, Outcome) and found.columns is not None:
+        write_meta(found.n_rows, found.bad_count, found.columns, found.segment_batches)
+        return
+
+    def second(done: float, total: float, text: str = "") -> None:
+        told(size + done, size + total, text)
+
+    recount(source, found.detected, fresh, forced, second)
     # Texts take about their size in the file, everything else at most 9 bytes.
-    texts = any(found.kind == "text" for found in detected.values())
-    need = 9 * n_rows * len(detected) + (size if texts else 0)
-    if shutil.disk_usage(part).free < need:
-        raise no_room(part.parent, need)
-    missing = _missing_texts(reading)
-    columns = [
-        _ColumnWriter(column.name, detected[column.name], missing) for column in source.columns
-    ]
-    names = [column.name for column in columns]
-    kinds = [column.found.kind for column in columns]
-    with (
-        SegmentWriter(part, names, kinds) as writer,
-        _BadRows(part / BAD_ROWS_FILE) as bad_rows,
-        _threads() as threads,
-    ):
-        rows = source.chunks(bad_rows, lambda done, _, text="": told(size + done, 2 * size, text))
-        for chunk in rows:
-            at = itertools.repeat(writer.rows)
-            each = itertools.repeat(chunk)
-            take = _ColumnWriter.take
-            arrays = list(threads.map(take, columns, each, chunk.batch.columns, at))
-            writer.add([_as_filed(array) for array in arrays])
-    if writer.rows != n_rows:
+    texts = any(column.kind == "text" for column in found.detected.values())
+    room(9 * found.n_rows * len(found.detected) + (size if texts else 0))
+    for file in part.iterdir():
+        file.unlink()
+    written, bad_count, columns, batches = write(source, found.detected, missing, part, second)
+    if written != found.n_rows:
         raise DataError(
             f"{quote(source.name)} changed while it was being read: open it again when it is "
             "complete."
         )
-    meta = StoreMeta(
-        version=STORE_VERSION,
-        name=source.name,
-        format=source.format,
-        fingerprint=source.fingerprint,
-        source_paths=[str(path.absolute()) for path in source.paths],
-        size_bytes=size,
-        n_rows=n_rows,
-        columns=[column.finished() for column in columns],
-        warnings=source.warnings,
-        bad_row_count=bad_rows.count,
-        own_missing=reading.missing is not None,
-        segment_batches=writer.batches,
-    )
-    leases.write_json(part / META_FILE, meta)
-    told(2 * size, 2 * size)
+    write_meta(written, bad_count, columns, batches)
 
 
-_Scanned = tuple[dict[str, Detected], int, list[BadRow]]
-
-
-def _detect(
-    source: Source, forced: Mapping[str, Kind], told: ReadProgress, reading: ReadingSpec
-) -> tuple[_Scanned, Source]:
-    """First pass: what each column is, the number of rows, and the first bad rows."""
-    names = [column.name for column in source.columns]
-    delimiters = [value for key, value in source.options.items() if key.endswith("delimiter")]
-    comma = bool(delimiters) and "," not in delimiters
-    meant = reading.decimal == ","
+def _comma_allowed(source: Source, reading: ReadingSpec) -> bool:
+    """Whether a comma may be the decimal sign."""
     if reading.decimal is not None:
-        comma = meant
-    missing = _missing_texts(reading)
+        return reading.decimal == ","
+    delimiters = [value for key, value in source.options.items() if key.endswith("delimiter")]
+    return bool(delimiters) and "," not in delimiters
+
+
+def _typed(source: Source) -> dict[str, bool]:
     # Texts of a file that declares no types may be anything; declared texts are meant as texts.
-    typed = {column.name: column.type is not None for column in source.columns}
-    bad: list[BadRow] = []
-    undecodable = 0
-    set_aside = 0
-
-    def note_bad(row: BadRow) -> None:
-        nonlocal undecodable, set_aside
-        set_aside += 1
-        undecodable += row.reason == NOT_UTF8
-        if len(bad) < 10:
-            bad.append(row)
-
-    detectors = {
-        name: KindDetector(typed[name], comma, comma_meant=meant, missing=missing) for name in names
-    }
-    n_rows = 0
-    with _threads() as threads:
-        for chunk in source.chunks(note_bad, told):
-            n_rows += len(chunk.batch)
-            deque(threads.map(KindDetector.update, detectors.values(), chunk.batch.columns), 0)
-    not_utf8 = undecodable > _RECODE_SHARE * (n_rows + set_aside)
-    again_as = recoded(source, reading) if not_utf8 else None
-    if again_as is not None:
-        return _detect(again_as, forced, told, reading)
-    detected: dict[str, Detected] = {}
-    again: list[str] = []
-    for name, detector in detectors.items():
-        try:
-            detected[name] = detector.finish(forced.get(name))
-        except NeedsRecount:
-            again.append(name)
-    if again:
-        detectors = {
-            name: KindDetector(typed[name], comma, True, comma_meant=meant, missing=missing)
-            for name in again
-        }
-        for chunk in source.chunks(None, told):
-            for name, detector in detectors.items():
-                detector.update(chunk.batch.column(name))
-        for name, detector in detectors.items():
-            detected[name] = detector.finish(forced.get(name))
-    return (detected, n_rows, bad), source
+    return {column.name: column.type is not None for column in source.columns}
 
 
-def _missing_texts(reading: ReadingSpec) -> Sequence[str]:
-    """What stands for a missing value; the words that the person named are gone by now."""
-    return MISSING_TEXTS if reading.missing is None else ONLY_EMPTY
-
-
-def _threads() -> ThreadPoolExecutor:
-    """Threads for columns side by side: each has its own counts, so their order is no matter."""
-    return ThreadPoolExecutor(min(4, os.cpu_count() or 1), "import")
+def _detector(
+    comma: bool,
+    missing: Sequence[str],
+    reading: ReadingSpec,
+    typed: Mapping[str, bool],
+    name: str,
+    recount: bool = False,
+) -> KindDetector:
+    """Return a fresh detector for a column."""
+    meant = reading.decimal == ","
+    return KindDetector(typed[name], comma, recount, comma_meant=meant, missing=missing)
 
 
 def _no_rows(source: Source, bad: list[BadRow]) -> DataError:
@@ -327,95 +285,10 @@ def _no_rows(source: Source, bad: list[BadRow]) -> DataError:
     return DataError(f"{name} has columns but no rows.")
 
 
-class _ColumnWriter:
-    """Converts one column chunk by chunk and keeps count of what did not fit."""
-
-    def __init__(self, name: str, found: Detected, missing: Sequence[str]) -> None:
-        self.name = name
-        self._missing_texts = missing
-        self.found = found
-        pa, _ = arrow()
-        self._levels = pa.array(found.levels or [], pa.string())
-        self.missing = 0
-        self.unfit = 0
-        self.infinite = 0
-        self.first: tuple[int, str, str] | None = None
-        self.order = OrderCheck()
-
-    def take(self, chunk: Chunk, values: Array, position: int) -> Array:
-        """Return the stored values of a chunk's column."""
-        found = self.found
-        done: Converted = convert(
-            values,
-            found.kind,
-            self._levels,
-            found.decimal_comma,
-            missing=self._missing_texts,
-        )
-        self.missing += done.values.null_count
-        self.infinite += done.infinite
-        if done.unfit is not None:
-            rows = np.flatnonzero(done.unfit)
-            self.unfit += len(rows)
-            if self.first is None:
-                row = int(rows[0])
-                text = str(as_texts(values[row : row + 1])[0].as_py())
-                self.first = (chunk.line_of(row), text[:200], chunk.file)
-        if self.found.kind == "time":
-            self.order.update(done.values, position)
-        return done.values
-
-    def finished(self) -> StoredColumn:
-        """Return the column's entry in the store."""
-        found = self.found
-        line, text, file = self.first or (None, "", "")
-        return StoredColumn(
-            name=self.name,
-            kind=found.kind,
-            reason=found.reason,
-            nullable=self.missing > 0,
-            levels=found.levels,
-            missing=self.missing,
-            few_numbers=found.few_numbers,
-            whole=found.whole,
-            low=found.low,
-            high=found.high,
-            inexact=found.inexact,
-            lossless=found.lossless,
-            unfit=self.unfit,
-            unfit_line=line,
-            unfit_text=text,
-            unfit_file=file,
-            infinite=self.infinite,
-            missing_words=found.missing_words,
-            out_of_order=self.order.first,
-        )
-
-
 def _as_filed(values: Array) -> Array:
     """Values as they stand in a segment."""
     pa, _ = arrow()
     return values.indices if pa.types.is_dictionary(values.type) else values
-
-
-class _BadRows:
-    """Spools bad rows to a CSV file, so that any number of them takes no memory."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", newline="", encoding="utf-8", errors="replace")
-        self._out = csv.writer(self._file)
-        self._out.writerow(["file", "line", "reason", "text"])
-        self.count = 0
-
-    def __call__(self, row: BadRow) -> None:
-        self._out.writerow([row.file, row.line, row.reason, row.text])
-        self.count += 1
-
-    def __enter__(self) -> _BadRows:
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self._file.close()
 
 
 def _sorted_store(

@@ -57,6 +57,15 @@ class ParquetSource:
         self.columns = self._columns.columns
         self.warnings = self._columns.warnings
 
+    @property
+    def kept(self) -> list[int]:
+        """Positions in the file of the columns that can be used."""
+        return self._columns.kept
+
+    def verify(self) -> None:
+        """Raise `DataError` if the file is gone or no longer the same."""
+        self._state.verify()
+
     def chunks(
         self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
     ) -> Iterator[Chunk]:

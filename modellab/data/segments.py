@@ -11,12 +11,16 @@ from collections import OrderedDict, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from modellab.data.arrow import Array, DataType, RecordBatch, arrow
 from modellab.data.convert import stored_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from modellab.experiment import Kind
 
@@ -74,6 +78,11 @@ class SegmentWriter:
             [(name, file_type(kind)) for name, kind in zip(names, kinds, strict=True)]
         )
         self.batches = batches_for(kinds)
+        # Memory to join pieces in, for numbers, times and codes.
+        sizes: dict[Kind, type] = {"number": np.int64, "time": np.int64, "category": np.int32}
+        self._places: list[NDArray[Any] | None] = [
+            np.empty(BATCH_ROWS, sizes[kind]) if kind in sizes else None for kind in kinds
+        ]
         self._on_commit = on_commit
         self._number = committed // (self.batches * BATCH_ROWS)
         self._written = 0
@@ -108,7 +117,7 @@ class SegmentWriter:
             taken.append(front)
             need -= len(front)
         self._waiting_rows -= rows
-        batch = taken[0] if len(taken) == 1 else pa.concat_batches(taken)
+        batch = taken[0] if len(taken) == 1 else self._joined(taken)
         if self._out is None:
             self._file = pa.OSFile(str(self._folder / segment_name(self._number)), "wb")
             self._out = pa.ipc.new_file(self._file, self.schema)
@@ -116,6 +125,26 @@ class SegmentWriter:
         self._written += 1
         if self._written == self.batches or rows < BATCH_ROWS:
             self._commit()
+
+    def _joined(self, pieces: list[RecordBatch]) -> RecordBatch:
+        """Pieces as one batch, in memory that is used again and again."""
+        pa, _ = arrow()
+        columns: list[Array] = []
+        for k, field in enumerate(self.schema):
+            parts = [piece.column(k) for piece in pieces]
+            place = self._places[k]
+            if place is None or any(part.null_count for part in parts):
+                columns.append(pa.concat_arrays(parts))
+                continue
+            at = 0
+            for part in parts:
+                values = np.frombuffer(part.buffers()[1], place.dtype)
+                end = at + len(part)
+                place[at:end] = values[part.offset : part.offset + len(part)]
+                at = end
+            buffers = [None, pa.py_buffer(place[:at])]
+            columns.append(pa.Array.from_buffers(field.type, at, buffers, 0))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _commit(self) -> None:
         self._close()
