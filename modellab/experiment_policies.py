@@ -95,11 +95,11 @@ class ScheduledPolicy(Value, frozen=True, tag_field="kind", tag="scheduled"):
     """Retrains every `every` rows or span of event time: collect, merge, retrain, test, redeploy.
 
     `keep`: ``"all"``, the newest so many rows, ``"alarm"``: what came since the last drift alarm,
-    or ``"better"``: both are trained, and the test takes the better. `test_rows`: newest labelled
-    rows held out to test the new model against the running one. `margin`: redeploy if its error is
-    not worse by more. `level`: below 1, a paired test at this level must say so, too. `delay`: rows
-    or span until the new model serves. `downtime`: until then nothing serves, and the baseline
-    answers.
+    or ``"better"``: that, or eight times as many rows, whichever tests better. `test_rows`: newest
+    labelled rows held out to test the new model against the running one. `margin`: redeploy if its
+    error is not worse by more. `level`: below 1, a paired test at this level must say so, too.
+    `delay`: rows or span until the new model serves. `downtime`: until then nothing serves, and the
+    baseline answers.
     """
 
     every: int | str = 20_000
@@ -329,7 +329,7 @@ def _check_keep(keep: int | str, where: str) -> None:
         require(
             keep in ("all", *SINCE_ALARM),
             f'{where}keep must be "all", "alarm" (what came since the last alarm), "better" '
-            "(whichever of the two tests better) or a number of rows.",
+            "(that, or eight times as many rows: what tests better) or a number of rows.",
         )
     else:
         check_range(f"{where}keep", keep, 1, 10**15)

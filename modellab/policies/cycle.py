@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 500
 """A schedule that keeps what came since an alarm takes the newest with so many labels after it."""
+MORE = 8
+"""``keep = "better"`` also tries so many times the rows that came since the alarm."""
 _ALARMS_KEPT = 64
 
 
@@ -65,9 +67,9 @@ class Cycle(Policy):
     ``keep = "alarm"`` takes what came since a drift detector last said that the policy's own error
     has risen (ADWIN of its own, unless it has one), or since the time before if fewer than
     `collect` rows (schedules: `LEAST_ROWS`) came since then; without any alarm, all.
-    ``keep = "better"`` trains both on that and on all, and the one with fewer errors on the test
-    rows is the new model: what came before an alarm misleads if a drift was its reason, and is
-    sorely missed if it was a bad week.
+    ``keep = "better"`` trains both on that and on `MORE` times as many rows, and the one with fewer
+    errors on the test rows is the new model: what came before an alarm misleads if a drift was its
+    reason, and is sorely missed if it was a bad week.
 
     Attributes
     ----------
@@ -308,7 +310,8 @@ class Cycle(Policy):
             return [0]
         newest = (row for row in reversed(self.alarm_rows) if known - row >= self._collects)
         since = next(newest, 0)
-        return [0, since] if keep == "better" and since else [since]
+        more = max(0, known - MORE * (known - since))
+        return [more, since] if keep == "better" and since else [since]
 
     def _retrain(self, at: int, cause: str, *, tested: bool = True) -> bool:
         """Go through the cycle; return whether a new model will serve."""

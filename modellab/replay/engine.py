@@ -79,11 +79,13 @@ class Engine:
             job = self._running.get(command.job)
             if job is not None:
                 job.cancel()
+            else:
+                self._player.give_up(command.job)
             self._out.ack(command.id, self._player.position)
         elif isinstance(command, _JOBS):
             self._out.ack(command.id, self._player.position)
             if isinstance(command, Deploy):
-                self._player.post(self._player.pause)
+                self._player.make_way()
             self._jobs.start(command, self._new_job(command.id))
         elif isinstance(command, Seek | AddLane | RemoveFault):
             job = self._new_job(command.id)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modellab.errors import ExperimentError, LabError
@@ -36,14 +37,17 @@ from modellab.replay.session_folder import JournalLine
 from modellab.replay.telemetry import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from modellab.experiment import Fault, LaneSpec
     from modellab.replay.engine_out import Job, Outbox
     from modellab.replay.protocol import ReplayState
     from modellab.replay.replay import Replay
+    from modellab.replay.rollbacks import Told
     from modellab.replay.session_folder import SessionFolder
 
+_AT_ONCE = (Pause, Play, Step, Watch, Intervene)
+"""Commands that are done while a rollback is under way."""
 SLICE_SECONDS = 0.02
 FEW_ROWS, LONG_SECONDS = 64, 0.1
 """So few rows may take longer: every slice has a cost of its own, which smaller ones only multiply.
@@ -55,10 +59,25 @@ GRACE_SECONDS = 0.5
 LANE_LOST = 70
 
 NOTHING_DEPLOYED = "Nothing is deployed yet."
+GIVEN_UP = "The rollback was given up: the lane goes on as it was."
+
+
+@dataclass
+class Rolling:
+    """A rollback under way: its command, and what does it piece by piece."""
+
+    command: Rollback
+    steps: Generator[Told, None, Intervention]
+    held: list[Callable[[], None]] = field(default_factory=list)
+    """What was asked meanwhile and must wait for its end."""
 
 
 class Player:
     """Plays a replay in short slices; between two slices commands take effect.
+
+    A rollback by hand may have to replay a lane up to where it goes back to. That is done in
+    slices, too, while the replay stands still: settings are changed, play is begun or ended (for
+    when it is done), and it can be given up. Whatever else is asked for waits.
 
     Parameters
     ----------
@@ -69,7 +88,7 @@ class Player:
     def __init__(self, outbox: Outbox) -> None:
         self._out = outbox
         self._wake = threading.Condition()
-        self._inbox: deque[Callable[[], None]] = deque()
+        self._inbox: deque[tuple[Callable[[], None], bool]] = deque()
         self._credit = True
         self._reset_wanted = False
         self.replay: Replay | None = None
@@ -79,6 +98,7 @@ class Player:
         self._target: int | None = None
         self._rows = 64
         self._busy = ""
+        self._rolling: Rolling | None = None
         self._news = True
         self._sent = 0.0
         self._cost = 0.0
@@ -94,13 +114,20 @@ class Player:
 
     def take(self, command: Command, job: Job | None = None) -> None:
         """Queue a command (and its job); it is acknowledged when it takes effect."""
-        self.post(lambda: self._handle(command, job))
+        self._post(lambda: self._handle(command, job), isinstance(command, _AT_ONCE))
 
     def post(self, work: Callable[[], None]) -> None:
-        """Have `work` done between two slices."""
+        """Have `work` done between two slices, but not while a rollback is under way."""
+        self._post(work, False)
+
+    def _post(self, work: Callable[[], None], at_once: bool) -> None:
         with self._wake:
-            self._inbox.append(work)
+            self._inbox.append((work, at_once))
             self._wake.notify()
+
+    def give_up(self, number: int) -> None:
+        """Give up the rollback that this command asked for, if it is under way."""
+        self._post(lambda: self._given_up(number), True)
 
     def ready(self, command: Ready) -> None:
         """Grant the next telemetry: at once, whatever the replay is doing."""
@@ -116,9 +143,15 @@ class Player:
         replay = self.replay
         return 0 if replay is None else replay.position
 
-    def pause(self) -> None:
-        """Stop playing (on the player's thread)."""
-        self._stop_playing()
+    def make_way(self) -> None:
+        """Stop playing, and give up a rollback: another deployment is on its way."""
+
+        def make_way() -> None:
+            self._stop_playing()
+            if self._rolling is not None:
+                self._given_up(self._rolling.command.id)
+
+        self._post(make_way, True)
 
     def install(self, replay: Replay, folder: SessionFolder) -> None:
         """Take over a prepared replay in place of the present one (on the player's thread)."""
@@ -139,12 +172,20 @@ class Player:
         while True:
             work = self._next_work()
             if work is not None:
-                work()
+                self._work(*work)
+            elif self._rolling is not None:
+                self._roll_on(self._rolling)
             elif self._playing:
                 self._slice()
             self._report()
 
-    def _next_work(self) -> Callable[[], None] | None:
+    def _work(self, work: Callable[[], None], at_once: bool) -> None:
+        if self._rolling is None or at_once:
+            work()
+        else:
+            self._rolling.held.append(work)
+
+    def _next_work(self) -> tuple[Callable[[], None], bool] | None:
         with self._wake:
             if not self._inbox:
                 self._wake.wait(self._patience())
@@ -152,6 +193,8 @@ class Player:
 
     def _patience(self) -> float | None:
         """Seconds to wait for a command before there is something else to do."""
+        if self._rolling is not None:
+            return 0.0
         waits = []
         now = time.monotonic()
         if self._playing and self.replay is not None:
@@ -270,6 +313,9 @@ class Player:
             self._out.ack(command.id, 0, NOTHING_DEPLOYED)
             return
         try:
+            if isinstance(command, Rollback):
+                self._rolling = Rolling(command, replay.rolling_back(command.lane, command.to))
+                return  # acknowledged when it is done
             made = self._do(command, replay, job)
         except LabError as error:
             self._out.ack(command.id, replay.position, error.sentence)
@@ -300,8 +346,6 @@ class Player:
             made = replay.intervene(command.lane, command.set)
             self.write(JournalLine(intervention=made))
             return made
-        elif isinstance(command, Rollback):
-            return self._rollback(command, replay)
         elif isinstance(command, Inject):
             fault = replay.inject(command.fault)
             self.write(JournalLine(fault=fault))
@@ -375,19 +419,47 @@ class Player:
             self._speed.clear()
             self._structure_changed()
 
-    def _rollback(self, command: Rollback, replay: Replay) -> Intervention:
-        def progress(done: float, total: float, text: str = "") -> None:
-            del done, total
-            self._at_work(text)
-
+    def _roll_on(self, rolling: Rolling) -> None:
+        """Do the next piece of a rollback."""
+        replay, number = self.replay, rolling.command.id
+        assert replay is not None
         try:
-            made = replay.rollback(command.lane, command.to, progress)
-        finally:
-            if self._pace is not None:
-                self._pace.rebase(replay.position, time.monotonic())
-            self._busy = ""
-        self.write(JournalLine(intervention=made))
-        return made
+            _, _, text = next(rolling.steps)
+        except StopIteration as end:
+            made: Intervention = end.value
+            self._rolled(rolling)
+            try:
+                self.write(JournalLine(intervention=made))
+            except LabError as error:
+                self._out.ack(number, replay.position, error.sentence, entry=made)
+            else:
+                self._out.ack(number, replay.position, entry=made)
+        except LabError as error:
+            self._rolled(rolling)
+            self._out.ack(number, replay.position, error.sentence)
+        except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
+            self._rolled(rolling)
+            self._failed(error)
+            self._out.ack(number, replay.position, as_sentence(error))
+        else:
+            self._busy = text
+        self._news = True
+
+    def _rolled(self, rolling: Rolling) -> None:
+        """A rollback is over: what waited for its end comes before all that was asked later."""
+        rolling.steps.close()
+        self._rolling, self._busy = None, ""
+        if self._pace is not None and self.replay is not None:
+            self._pace.rebase(self.replay.position, time.monotonic())
+        with self._wake:
+            self._inbox.extendleft((work, False) for work in reversed(rolling.held))
+
+    def _given_up(self, number: int) -> None:
+        rolling = self._rolling
+        if rolling is not None and rolling.command.id == number:
+            self._rolled(rolling)
+            self._out.ack(number, self.position, GIVEN_UP)
+            self._news = True
 
     def add_lane(self, lane: LaneSpec, replay: Replay, job: Job) -> None:
         """Add a lane that a job found (on the player's thread)."""

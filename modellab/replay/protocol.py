@@ -100,7 +100,7 @@ class WriteResults(Command):
 
 
 class CancelJob(Command):
-    """Cancel the job with id `job` (no effect once it has ended)."""
+    """Cancel the job with id `job`, or the rollback (no effect once it has ended)."""
 
     job: int
 
@@ -144,7 +144,11 @@ class Fork(Command):
 
 
 class Rollback(Command):
-    """Make the model of `lane` again what it was at the earlier position `to`; a journal entry."""
+    """Make the model of `lane` again what it was at the earlier position `to`; a journal entry.
+
+    Acknowledged when it is done. Until then settings and play can be changed, all else waits, and
+    `CancelJob` with the id of this command gives it up.
+    """
 
     lane: str
     to: int

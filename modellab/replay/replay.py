@@ -35,14 +35,16 @@ from modellab.replay.hosts import Host, LaneHost, Pieces, RemoteHost
 from modellab.replay.journal_checks import check_journal
 from modellab.replay.lane_checks import check_lane
 from modellab.replay.placing import SharedProgress, place, weight
-from modellab.replay.rollbacks import complete, pin_at, wanted
+from modellab.replay.rollbacks import complete, drive, pin_steps, wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from modellab.data.store import Store
     from modellab.evaluation.evidence import LaneEvidence
     from modellab.replay.lane_state import LaneState
+    from modellab.replay.rollbacks import Told
 
 Collect = Callable[[dict[str, Pieces]], None]
 
@@ -280,13 +282,17 @@ class Replay:
         LabError
             If there is no such lane, or `to` is not before the present position.
         """
+        return drive(self.rolling_back(lane, to), progress)
+
+    def rolling_back(self, lane: str, to: int) -> Generator[Told, None, Intervention]:
+        """Do `rollback` in pieces; see `pin_steps` for what may be done between two of them."""
         self._changeable(lane)
         if not self.train_rows <= to < self.position:
             raise ExperimentError(
                 f"A model can be rolled back to a row from {self.train_rows:,} on and before the "
                 f"present row, {self.position:,}; not to row {to:,}."
             )
-        pin = pin_at(self, lane, to, progress)
+        pin = yield from pin_steps(self, lane, to)
         made: Intervention = self._call(lane, "roll_back", lane, to, pin)
         self._insert(made)
         return made

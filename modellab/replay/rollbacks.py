@@ -3,11 +3,13 @@
 What a model was at a position is what it was on arrival there: before journal entries of that
 position, and before its row was predicted. A replay that knows of a rollback in advance sets the
 model aside when it passes (`LaneRunner.pins`); else the lane is replayed up to there once more,
-beside the others, from the newest checkpoint.
+beside the others, from the newest checkpoint. That is done in pieces of a few hundredths of a
+second, so that whoever drives it can do other things in between, or give it up.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from modellab.errors import ExperimentError
@@ -15,12 +17,18 @@ from modellab.learners.base import Progress, no_progress
 from modellab.replay.pins import pack_pin, pin_key, pins_of, policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
+    from typing import TypeVar
 
     from modellab.experiment import Intervention
     from modellab.replay.replay import Replay
 
+    Told = tuple[float, float, str]
+    Found = TypeVar("Found")
+
 _PIECE = 4096
+_FIRST = 64
+_SECONDS = 0.03
 
 
 def wanted(journal: Sequence[Intervention], lane: str) -> list[int]:
@@ -43,8 +51,26 @@ def pin_at(replay: Replay, lane: str, to: int, progress: Progress = no_progress)
     ExperimentError
         If there is no checkpoint before `to`.
     """
-    state = _state_at(replay, lane, to, 0, progress)
+    return drive(pin_steps(replay, lane, to), progress)
+
+
+def pin_steps(replay: Replay, lane: str, to: int) -> Generator[Told, None, bytes]:
+    """Do `pin_at` in pieces: yields how far it is, returns the model.
+
+    Between two pieces nothing may change the past of the replay, or use its shadow.
+    """
+    state = yield from _state_at(replay, lane, to, 0)
     return pack_pin(state["learner"], policy_of(state))
+
+
+def drive(steps: Generator[Told, None, Found], progress: Progress = no_progress) -> Found:
+    """Do all pieces and return the result."""
+    while True:
+        try:
+            progress(*next(steps))
+        except StopIteration as end:
+            found: Found = end.value
+            return found
 
 
 def complete(
@@ -60,10 +86,17 @@ def complete(
     Those of later positions the lane will set aside itself. `until`: what is done after this
     position does not matter (None: everything does).
     """
+    return drive(_complete(replay, lane, blobs, at, until), progress)
+
+
+def _complete(
+    replay: Replay, lane: str, blobs: dict[str, bytes], at: int, until: int | None
+) -> Generator[Told, None, dict[str, bytes]]:
     there = pins_of(blobs)
     for to in wanted(replay.journal, lane):
         if to <= at and to not in there and _needed(replay, lane, to, at, until):
-            blobs = {**blobs, pin_key(to): pin_at(replay, lane, to, progress)}
+            pin = yield from pin_steps(replay, lane, to)
+            blobs = {**blobs, pin_key(to): pin}
     return blobs
 
 
@@ -82,12 +115,13 @@ def _needed(replay: Replay, lane: str, to: int, at: int, until: int | None) -> b
 
 
 def _state_at(
-    replay: Replay, lane: str, to: int, settled: int, progress: Progress
-) -> dict[str, bytes]:
+    replay: Replay, lane: str, to: int, settled: int
+) -> Generator[Told, None, dict[str, bytes]]:
     """State of a lane on arrival at `to`, with its first `settled` journal entries applied."""
     made = replay.forked.get(lane)
     if made is not None and to <= made.position and not settled:
-        return _state_at(replay, made.lane, to, 0, progress)
+        found = yield from _state_at(replay, made.lane, to, 0)
+        return found
     store = replay.checkpoints
     if store is None:
         raise ExperimentError("This replay keeps no checkpoints, so it can't go back.")
@@ -95,21 +129,26 @@ def _state_at(
     if point is not None:
         at, whole = point.position, True
         until = to if settled else to - 1
-        blobs = complete(replay, lane, store.blobs(point, lane), at, until, progress)
+        blobs = yield from _complete(replay, lane, store.blobs(point, lane), at, until)
     elif made is not None:
         at, whole = made.position, False
         before = replay.entries_before(made)
-        blobs = _state_at(replay, made.lane, at, before, progress)
+        blobs = yield from _state_at(replay, made.lane, at, before)
     else:
         raise ExperimentError("There is no checkpoint to go back to.")
     replay.shadow(lane, blobs, whole=whole)
-    begin = at
+    begin, rows = at, _FIRST
     while at < to:
-        at = min(at + _PIECE, to)
+        started = time.monotonic()
+        at = min(at + rows, to)
         replay.ask_host(lane, "shadow_to", at)
-        progress(at - begin, to - begin, f"Replaying {lane} up to row {to:,}")
-    found: dict[str, bytes] = replay.ask_host(lane, "shadow_state", settled)
-    return found
+        if time.monotonic() - started < _SECONDS:  # the pieces change no number
+            rows = min(2 * rows, _PIECE)
+        else:
+            rows = max(rows // 2, 1)
+        yield at - begin, to - begin, f"Replaying {lane} up to row {to:,}"
+    state: dict[str, bytes] = replay.ask_host(lane, "shadow_state", settled)
+    return state
 
 
-__all__ = ["complete", "pin_at", "wanted"]
+__all__ = ["complete", "drive", "pin_at", "pin_steps", "wanted"]

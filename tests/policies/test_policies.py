@@ -201,7 +201,7 @@ def test_wrong_settings_are_refused(name: str, value: Any) -> None:
         (
             "keep",
             "most",
-            'keep must be "all", "alarm" (what came since the last alarm), "better" (whichever',
+            'keep must be "all", "alarm" (what came since the last alarm), "better" (that, or',
         ),
         ("keep", 0, "keep is 0, but must be at least 1"),
         ("margin", -1.0, "margin is -1, but must be at least 0"),
