@@ -82,6 +82,7 @@ def local_paths(data: QMimeData) -> list[Path]:
     urls = data.urls() if data.hasUrls() else []
     return sorted(Path(url.toLocalFile()) for url in urls if url.isLocalFile())
 
+
 _DRAGS = frozenset({QEvent.Type.DragEnter, QEvent.Type.DragLeave, QEvent.Type.Drop})
 
 

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 
 from modellab.experiment import ScheduledPolicy
 from modellab.gui.deploy.event_details import EventDetails
-from modellab.gui.deploy.lines import EVENT_KINDS, own_events
+from modellab.gui.deploy.lines import EVENT_KINDS, story
 from modellab.gui.deploy.words import event_line, event_text, lane_style, task_of
 from modellab.gui.kit import Card, IconButton, Label, count_text, describe, tip_text
 from modellab.gui.pages.choice import ChoiceField
@@ -55,6 +55,8 @@ class EventModel(QAbstractListModel):
         super().__init__(parent)
         self._session = session
         self._events: list[EventRecord] = []
+        self._key: object = None
+        self._taken = 0
         self.lane = ""
         self.left_out: frozenset[MarkKind] = frozenset()
         """Kinds that the person does not want to see."""
@@ -64,28 +66,36 @@ class EventModel(QAbstractListModel):
     def update_events(self) -> bool:
         """Take what is new; returns whether anything changed."""
         live = self._session.deployment
-        found = [] if live is None else own_events(live)
-        of_lane = [e for e in reversed(found) if not self.lane or e.lane in (self.lane, "")]
-        self.present = {}
+        told = story(live) if live is not None else None
+        events = told.events if told is not None else []
+        key = (id(live), told.generation if told is not None else 0, self.lane, self.left_out)
+        again = key != self._key or len(events) < self._taken
+        if again:
+            self._key, self._taken, self.present = key, 0, {}
+        elif len(events) == self._taken:
+            return False
         wanted = []
-        for event in of_lane:
+        for event in events[self._taken :]:
+            if self.lane and event.lane not in (self.lane, ""):
+                continue
             kind = EVENT_KINDS.get(event.kind, "warning")
             self.present[kind] = self.present.get(kind, 0) + 1
             if kind not in self.left_out:
                 wanted.append(event)
-        if wanted == self._events:
-            return False
-        added = len(wanted) - len(self._events)
-        if added > 0 and wanted[added:] == self._events:
-            # At the top, so that a selection below stays where it is.
-            self.beginInsertRows(QModelIndex(), 0, added - 1)
-            self._events = wanted
-            self.endInsertRows()
-        else:
+        self._taken = len(events)
+        wanted.reverse()
+        if again:
+            if wanted == self._events:
+                return False
             self.beginResetModel()
             self._events = wanted
             self.endResetModel()
-        return True
+        elif wanted:
+            # At the top, so that a selection below stays where it is.
+            self.beginInsertRows(QModelIndex(), 0, len(wanted) - 1)
+            self._events[:0] = wanted
+            self.endInsertRows()
+        return bool(again or wanted)
 
     def event_at(self, row: int) -> EventRecord:
         """Return the event in line `row`."""

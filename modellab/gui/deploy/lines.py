@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -130,20 +131,64 @@ def heat_map(live: Deployment, chosen: Sequence[str] | None) -> HeatMap | None:
     )
 
 
-def own_events(live: Deployment) -> list[EventRecord]:
-    """Return what there is to tell, in order of position.
+class Story:
+    """What there is to tell of one replay, in order of position; it grows with the events.
 
     A fork does not tell what its parent went through before it, and a model that serves at once
     after its retrain is not told twice.
+
+    Attributes
+    ----------
+    events
+        What is told. Not to be changed by who reads it.
+    generation
+        Another number whenever more changed than that events were added.
     """
-    began = {e.fork: e.position for e in live.experiment.intervention if e.fork is not None}
-    retrained = {(e.lane, e.position) for e in live.events if e.kind == "retrain"}
-    return [
-        event
-        for event in live.events
-        if event.position >= began.get(event.lane, 0)
-        and not (event.kind == "redeploy" and (event.lane, event.position) in retrained)
-    ]
+
+    def __init__(self) -> None:
+        self.events: list[EventRecord] = []
+        self.generation = 0
+        self._taken = 0
+        self._last: EventRecord | None = None
+        self._began: dict[str, int] = {}
+        self._retrained: set[tuple[str, int]] = set()
+
+    def take(self, live: Deployment) -> None:
+        """Take what happened since the last call."""
+        began = {e.fork: e.position for e in live.experiment.intervention if e.fork is not None}
+        taken, events = self._taken, live.events
+        grown = taken <= len(events) and (not taken or events[taken - 1] is self._last)
+        if not grown or began != self._began:
+            self.events, self._retrained, taken = [], set(), 0
+            self._began, self.generation = began, self.generation + 1
+        new = events[taken:] if taken else events
+        if not new:
+            return
+        self._taken, self._last = len(events), events[-1]
+        retrained = self._retrained
+        retrained.update((e.lane, e.position) for e in new if e.kind == "retrain")
+        for event in new:
+            if event.position >= began.get(event.lane, 0) and not (
+                event.kind == "redeploy" and (event.lane, event.position) in retrained
+            ):
+                self.events.append(event)
+
+
+_stories: WeakKeyDictionary[Deployment, Story] = WeakKeyDictionary()
+
+
+def story(live: Deployment) -> Story:
+    """Return what there is to tell of a replay up to now."""
+    found = _stories.get(live)
+    if found is None:
+        found = _stories[live] = Story()
+    found.take(live)
+    return found
+
+
+def own_events(live: Deployment) -> list[EventRecord]:
+    """Return what there is to tell, in order of position. Not to be changed by who reads it."""
+    return story(live).events
 
 
 EVENT_KINDS: dict[str, MarkKind] = {
@@ -167,30 +212,61 @@ ON_PLOT = frozenset(EVENT_KINDS.values()) - {"fault"}
 """Faults are shaded, not marked."""
 
 
+class Marks:
+    """The marks of one replay; only what happened since the last call is made into new ones."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._found: list[Mark] = []
+        self._taken = 0
+
+    def of(self, live: Deployment) -> list[Mark]:
+        """Return what happened, in order of position; of hidden lanes nothing.
+
+        The same list as before while nothing happened; the first ones are the same while only
+        more came.
+        """
+        told = story(live)
+        shown = [(n, v.hidden, v.index, v.fork_of, v.baseline) for n, v in live.lanes.items()]
+        key = (id(live), told.generation, shown, live.selected, theme().name)
+        if key != self._key:
+            self._key, self._found, self._taken = key, [], 0
+        new = told.events[self._taken :]
+        if not new:
+            return self._found
+        self._taken = len(told.events)
+        several = sum(not v.baseline for v in live.lanes.values()) > 1
+        made = [m for m in (_mark(live, event, several) for event in new) if m is not None]
+        if made:
+            self._found = [*self._found, *made]
+            self._found.sort(key=lambda mark: mark.position)
+        return self._found
+
+
 def marks(live: Deployment) -> list[Mark]:
     """Return what happened, in order of position; of hidden lanes nothing."""
-    found: list[Mark] = []
-    several = sum(not v.baseline for v in live.lanes.values()) > 1
-    for event in own_events(live):
-        kind = EVENT_KINDS.get(event.kind)
-        view = live.lanes.get(event.lane)
-        if kind not in ON_PLOT or (view is not None and view.hidden):
-            continue
-        colour = lane_style(view)[0] if view is not None else theme().second
-        text = ""
-        if kind == "change":
-            text = change_words(event, lane=several)
-        elif kind == "rollback":
-            text = rollback_words(event, lane=several)
-        elif kind == "fork":
-            parent = view.fork_of if view is not None else None
-            text = f"{event.lane}: fork of {parent}" if parent else f"{event.lane}: fork"
-        what = ", ".join(event.values) if kind == "change" else ""
-        by_itself = kind == "drift" or bool(event.values.get("automatic"))
-        strong = not by_itself or event.lane in ("", live.selected)
-        found.append(Mark(event.position, kind, event.lane, colour, text, what, strong))
-    found.sort(key=lambda mark: mark.position)
-    return found
+    return Marks().of(live)
+
+
+def _mark(live: Deployment, event: EventRecord, several: bool) -> Mark | None:
+    """Return the mark of an event; None where it has none."""
+    kind = EVENT_KINDS.get(event.kind)
+    view = live.lanes.get(event.lane)
+    if kind not in ON_PLOT or (view is not None and view.hidden):
+        return None
+    colour = lane_style(view)[0] if view is not None else theme().second
+    text = ""
+    if kind == "change":
+        text = change_words(event, lane=several)
+    elif kind == "rollback":
+        text = rollback_words(event, lane=several)
+    elif kind == "fork":
+        parent = view.fork_of if view is not None else None
+        text = f"{event.lane}: fork of {parent}" if parent else f"{event.lane}: fork"
+    what = ", ".join(event.values) if kind == "change" else ""
+    by_itself = kind == "drift" or bool(event.values.get("automatic"))
+    strong = not by_itself or event.lane in ("", live.selected)
+    return Mark(event.position, kind, event.lane, colour, text, what, strong)
 
 
 def down_shades(live: Deployment) -> list[Shade]:

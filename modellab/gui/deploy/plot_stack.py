@@ -29,7 +29,7 @@ from modellab.gui.plots.series import AutoRange
 from modellab.gui.plots.ticks import date_words, full_date, short_date
 from modellab.gui.plots.view_range import Span, ViewRange
 from modellab.gui.session_deployment import time_at
-from modellab.gui.theme import px, set_height, theme
+from modellab.gui.theme import px, set_height
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from modellab.gui.session_deployment import Deployment
 
 FRAME_MS = 16
-SLOW_FRAME_MS = 12.0
+SLOW_FRAME_MS = 11.0
+SHARE = 1.6
+"""Frames that take long come so many times as far apart as they take: the engine needs the rest."""
 HEIGHTS = (33, 22, 17, 17)
 NARROW = 640
 ROOM = 0.012
@@ -68,8 +70,12 @@ class PlotStack(QFrame):
         self.heat = False
         self._whole = False
         self._marks_key: object = None
+        self._marks_of = made.Marks()
+        self._marks_kept: list[Mark] = []
+        """What the marks were made of, kept so that its identity tells."""
         self._marks_made: tuple[list[Mark], list[Mark], list[Mark]] = ([], [], [])
         self._shades: list[Shade] = []
+        self._cost_said: object = None
         self._parameters_of: str | None = None
         self._narrow = False
         self._live: Deployment | None = None
@@ -416,6 +422,9 @@ class PlotStack(QFrame):
 
     def _say_cost(self, live: Deployment) -> None:
         prices = live.experiment.prices
+        if (prices, self.quantity) == self._cost_said:
+            return
+        self._cost_said = (prices, self.quantity)
         if self.quantity == "cost":
             parts = [f"errors × {short_number(prices.error)}"]
             if prices.retrain:
@@ -443,7 +452,7 @@ class PlotStack(QFrame):
         if self._frame.isActive() or not self.isVisible():
             return
         passed = (time.perf_counter() - self._drawn_at) * 1000
-        pause = FRAME_MS if self.frame_ms < SLOW_FRAME_MS else min(100.0, 2.2 * self.frame_ms)
+        pause = FRAME_MS if self.frame_ms < SLOW_FRAME_MS else min(100.0, SHARE * self.frame_ms)
         self._frame.start(max(0, round(pause - passed)))
 
     def rest(self) -> None:
@@ -496,16 +505,16 @@ class PlotStack(QFrame):
 
     def _marks(self, live: Deployment) -> tuple[list[Mark], list[Mark], list[Mark]]:
         """Return all marks, the selected lane's, and those by hand; made anew when some came."""
-        shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
-        last = live.events[-1] if live.events else None
+        everything = self._marks_of.of(live)
         faults = tuple(live.experiment.fault)
-        key = (len(live.events), last, shown, live.selected, theme().name, faults, live.stop)
+        last = live.events[-1] if live.events else None
+        selected = live.selected
+        key = (id(everything), len(live.events), id(last), selected, faults, live.stop)
         if key != self._marks_key:
-            self._marks_key = key
+            self._marks_key, self._marks_kept = key, everything
             self._shades = made.shades(live)
-            everything = made.marks(live)
             by_hand = [m for m in everything if m.kind in ("change", "rollback")]
-            of_lane = [m for m in everything if m.lane == live.selected]
+            of_lane = [m for m in everything if m.lane == selected]
             if not self.alarms.isChecked():
                 # Five lanes have hundreds of alarms: the timeline tells of the others.
                 everything = [m for m in everything if m.strong or m.kind != "drift"]

@@ -18,13 +18,13 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QPolygonF,
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
 
-from modellab.gui.deploy.lines import marks, own_events, shades
+from modellab.gui.deploy.lines import Marks, own_events, shades
 from modellab.gui.deploy.words import event_text, lane_style
 from modellab.gui.kit import count_text, describe, tip_text
+from modellab.gui.plots.curves import polygon
 from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, Shade, paint_mark
 from modellab.gui.plots.series import decimate
@@ -90,6 +90,7 @@ class Timeline(QFrame):
         self._live: Deployment | None = None
         self._marks: list[Mark] = []
         self._shades: list[Shade] = []
+        self._marks_of = Marks()
         self._groups = MarkGroups([])
         self._counts: list[tuple[MarkKind, int]] = []
         self._alarms = np.empty(0)
@@ -120,18 +121,17 @@ class Timeline(QFrame):
             self._key, self._marks, self._shades = None, [], []
             self._groups, self._counts, self._alarms = MarkGroups([]), [], np.empty(0)
             return
+        found = self._marks_of.of(live)
         last = live.events[-1] if live.events else None
-        shown = [(name, lane.hidden, lane.index) for name, lane in live.lanes.items()]
         faults = tuple(live.experiment.fault)
-        key = (len(live.events), last, shown, live.selected, theme().name, faults, live.stop)
+        key = (id(found), len(live.events), id(last), live.selected, faults, live.stop)
         if key != self._key:
-            self._key = key
-            self._marks, self._shades = marks(live), shades(live)
-            self._groups = MarkGroups(self._marks)
-            self._alarms = np.array([m.position for m in self._marks if m.kind == "drift"], float)
-            found = Counter(mark.kind for mark in self._marks)
-            found["fault"] = sum(shade.kind != "down" for shade in self._shades)
-            self._counts = [(kind, found[kind]) for kind in _ORDER if found[kind]]
+            self._key, self._marks, self._shades = key, found, shades(live)
+            self._groups = MarkGroups(found, self._groups)
+            self._alarms = np.array([m.position for m in found if m.kind == "drift"], float)
+            kinds = Counter(mark.kind for mark in found)
+            kinds["fault"] = sum(shade.kind != "down" for shade in self._shades)
+            self._counts = [(kind, kinds[kind]) for kind in _ORDER if kinds[kind]]
 
     def show_range(self, shown: tuple[float, float] | None) -> None:
         """Frame the rows that the plots show; None: they show all."""
@@ -269,12 +269,12 @@ class Timeline(QFrame):
         top = float(np.quantile(y, 0.98)) * 1.15 or 1.0
         heights = np.clip(y / top, 0.0, 1.0) * (band.height() - 2)
         places = band.left() + x * (band.width() / max(1, live.n_rows))
-        shape = QPolygonF([QPointF(places[0], band.bottom())])
-        for place, height in zip(places.tolist(), (band.bottom() - heights).tolist(), strict=True):
-            shape.append(QPointF(place, height))
-        end = self.x_of(live.position)
-        shape.append(QPointF(end, shape.last().y()))
-        shape.append(QPointF(end, band.bottom()))
+        end, foot = self.x_of(live.position), band.bottom()
+        tops = foot - heights
+        shape = polygon(
+            np.concatenate([places[:1], places, [end, end]]),
+            np.concatenate([[foot], tops, tops[-1:], [foot]]),
+        )
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(mix(theme().surface, colour, 0.55)))
         painter.drawPolygon(shape)
@@ -350,9 +350,10 @@ class Timeline(QFrame):
         y = self.band().top() - px(8)
         if self._alarm_bars():
             self._paint_alarms(painter, y + px(5))
+        bars = self._alarm_bars()
         for group in self._groups.groups(self.x_of):
             mark = group.last
-            if mark.kind == "drift" and self._alarm_bars():
+            if bars and mark.kind == "drift":
                 continue
             paint_mark(painter, mark.kind, QPointF(self.x_of(mark.position), y), mark.colour, px(9))
 
@@ -371,10 +372,15 @@ class Timeline(QFrame):
         colour = QColor(mix(theme().surface, theme().alarm, 0.72))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         most = counts.max()
-        for slot in np.flatnonzero(counts).tolist():
-            tall = px(2) + (high - px(2)) * counts[slot] / most
-            left = round(band.left() + slot * wide)
-            painter.fillRect(QRectF(left, round(foot - tall), max(1, int(wide) - 1), tall), colour)
+        slim, begin = max(1, int(wide) - 1), band.left()
+        boxes = [
+            QRectF(round(begin + slot * wide), foot - tall, slim, tall)
+            for slot, tall in enumerate(np.ceil(high * counts / most).tolist())
+            if tall
+        ]
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawRects(boxes)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_handle(self, painter: QPainter, live: Deployment) -> None:

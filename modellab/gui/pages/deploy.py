@@ -66,7 +66,9 @@ class DeployPage(DeployReasons, Page):
         self.offer = VerdictOffer(session)
         self._numbers = QTimer(self)
         self._numbers.setSingleShot(True)
-        self._numbers.setInterval(NUMBERS_MS)
+        self._number_parts = (self._show_cards, self._show_timeline, self._show_settings)
+        self._part = 0
+        self._numbers.setInterval(NUMBERS_MS // len(self._number_parts))
         self._numbers.timeout.connect(self._show_numbers)
         self._on_screen = False
         self._faults: FaultDialog | None = None
@@ -399,19 +401,29 @@ class DeployPage(DeployReasons, Page):
             self.plots.recorder.take(self.session.deployment)
 
     def _show_numbers(self) -> None:
+        """Bring the next part of the figures up to date: all at once would hold up a frame."""
         if self.session.deployment is None:
             return
-        self.transport.show_state()
+        self._number_parts[self._part]()
+        self._part = (self._part + 1) % len(self._number_parts)
+        if self._part:
+            self._numbers.start()
+
+    def _show_cards(self) -> None:
         self.lanes.numbers_changed()
+        self.transport.show_state()
+
+    def _show_settings(self) -> None:
         self.inspector.show_lane()
         self.events.show_events()
-        self._show_timeline()
         self._split_right()
 
     def show_all(self) -> None:
         """Bring everything on the page up to date at once (for pictures and tests)."""
         self._structure()
-        self._show_numbers()
+        for part in self._number_parts:
+            if self.session.deployment is not None:
+                part()
         self.plots.draw_now()
 
     def _show_timeline(self) -> None:

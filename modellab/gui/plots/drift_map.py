@@ -11,7 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -38,6 +37,8 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 @cache
 def cividis() -> NDArray[np.uint32]:
     """Return 256 colours as ARGB, dark blue to yellow."""
+    import pyqtgraph as pg
+
     table = pg.colormap.get("cividis").getLookupTable(nPts=256, alpha=False).astype(np.uint32)
     return np.asarray((255 << 24) | (table[:, 0] << 16) | (table[:, 1] << 8) | table[:, 2])
 
@@ -132,7 +133,7 @@ class DriftMap(LivePlot):
         share = (event.position().y() - area.top()) / area.height()
         self.column = int(share * count) if count and 0 <= share < 1 else None
         super().mouseMoveEvent(event)
-        self.viewport().update()
+        self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
@@ -149,7 +150,7 @@ class DriftMap(LivePlot):
                 self.column = 0
         if event.isAccepted():
             self.setAccessibleDescription(self.sentence())
-            self.viewport().update()
+            self.update()
 
     # ------------------------------------------------------------------ painting
 
@@ -165,7 +166,7 @@ class DriftMap(LivePlot):
         alarmed = [i for i in range(len(heat.names)) if now[i] > 1]
         painter.setFont(font(11))
         metrics = QFontMetricsF(painter.font())
-        left, room = area.right() + px(8), self.viewport().width() - area.right() - px(12)
+        left, room = area.right() + px(8), self.width() - area.right() - px(12)
         taken: list[float] = []
         for number in [*alarmed, *(i for i in range(len(heat.names)) if i not in alarmed)]:
             y = area.top() + (number + 0.5) * high
@@ -223,12 +224,12 @@ class DriftMap(LivePlot):
         line, pad = px(16), px(9)
         widest = max(plain.horizontalAdvance(text) for text in lines)
         wide = max(widest, bold.horizontalAdvance(title)) + 2 * pad
-        shown = max(1, int((self.viewport().height() - pad) / line) - 1)
+        shown = max(1, int((self.height() - pad) / line) - 1)
         lines = lines[-shown:]  # what follows stands last, and stays where it is low
         high = line * (len(lines) + 1) + pad * 1.2
         x = self.x_of(row)
         left = x - wide - px(14) if x - wide - px(14) > area.left() - px(30) else x + px(14)
-        box = QRectF(left, max(1.0, (self.viewport().height() - high) / 2), wide, high)
+        box = QRectF(left, max(1.0, (self.height() - high) / 2), wide, high)
         painter.setPen(QPen(QColor(tokens.border), 1))
         painter.setBrush(QColor(tokens.surface))
         painter.drawRoundedRect(box, 6, 6)

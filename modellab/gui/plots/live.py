@@ -1,8 +1,7 @@
 """A live plot: curves over rows with direct labels, marks and the shared crosshair.
 
-Curves are `pyqtgraph.PlotCurveItem` in a view of fixed range: opaque 1 px pens, data reduced to
-two points a pixel before they reach Qt. The selected lane's thicker line is the same curve drawn
-again a pixel aside: measured at a tenth of the time of a wide pen. All else is painted in pixels.
+All is painted in pixels. Data are reduced to two points a pixel and made into polygons when they,
+the range or the size change (`curves`), not at every paint.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -25,10 +23,10 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsView
+from PySide6.QtWidgets import QWidget
 
 from modellab.gui.kit import describe, short_number
-from modellab.gui.plots import live_marks, live_paint, shades
+from modellab.gui.plots import curves, live_marks, live_paint, shades
 from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.series import AutoRange, decimate
 from modellab.gui.plots.ticks import nice_step
@@ -36,8 +34,6 @@ from modellab.gui.theme import px, theme, theme_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from PySide6.QtWidgets import QWidget
 
     from modellab.gui.plots.parts import HeatMap, LiveLine, Mark, Shade
     from modellab.gui.plots.view_range import ViewRange
@@ -48,8 +44,6 @@ WIDE = 780
 """Wider plots give the names in their labels more room."""
 NARROW = 560
 """Narrower plots keep only the values in their labels."""
-_OFFSETS = ((0.0, 0.0), (0.3, 0.6), (0.8, -0.6), (-0.8, 0.6))
-"""Lines are drawn at one or two of these, in pixels; strong ones at two more."""
 RICH_POINTS = 7000
 """With more points than this in a plot, lines are drawn once: the frame's time goes first."""
 
@@ -59,77 +53,7 @@ def gutter(width: int) -> int:
     return px((172 if width >= WIDE else 138) if width >= NARROW else 60)
 
 
-class _Item(pg.PlotCurveItem):
-    """A curve whose bounds are what can be seen: pyqtgraph would look through all data for them."""
-
-    def __init__(self) -> None:
-        self.seen = QRectF(0, 0, 1, 1)
-        super().__init__(skipFiniteCheck=True, antialias=True)
-
-    def see(self, rect: QRectF) -> None:
-        """Take over the visible range."""
-        if rect != self.seen:
-            self.prepareGeometryChange()
-            self.seen = rect
-
-    def boundingRect(self) -> QRectF:
-        return self.seen
-
-    def viewTransformChanged(self) -> None:
-        """Nothing of the curve depends on the transform."""
-
-
-class _Curve:
-    """The items that draw one line."""
-
-    def __init__(self, box: pg.ViewBox) -> None:
-        self.box = box
-        self.items: list[_Item] = []
-        self.style: tuple[object, ...] = ()
-
-    def set_style(self, colour: str, dash: tuple[float, ...], strong: bool, rich: bool) -> None:
-        wanted = (colour, dash, strong, rich)
-        if wanted == self.style:
-            return
-        self.style = wanted
-        count = (2 if rich else 1) + (2 if strong else 0)
-        while len(self.items) < count:
-            item = _Item()
-            self.box.addItem(item, ignoreBounds=True)
-            self.items.append(item)
-        while len(self.items) > count:
-            self.box.removeItem(self.items.pop())
-        pen = QPen(QColor(colour), 1.0)
-        pen.setCosmetic(True)
-        if dash:
-            # A dash is written for lines of 1.4 px.
-            pen.setDashPattern([d * 1.4 for d in dash])
-        for item in self.items:
-            item.setPen(pen)
-            item.setZValue(2 if strong else 1)
-
-    def draw(self, x: np.ndarray, y: np.ndarray, pixel: tuple[float, float], seen: QRectF) -> None:
-        # A model that diverges has values without end: Qt must not see them.
-        tall = seen.height()
-        y = np.clip(y, seen.top() - 20 * tall, seen.bottom() + 20 * tall)
-        gaps = bool(np.isnan(y).any())
-        for item, (dx, dy) in zip(self.items, _OFFSETS, strict=False):
-            item.see(seen)
-            item.setData(
-                x + dx * pixel[0],
-                y + dy * pixel[1],
-                connect="finite" if gaps else "all",
-                skipFiniteCheck=not gaps,
-            )
-
-    def remove(self) -> None:
-        for item in self.items:
-            self.box.removeItem(item)
-        self.items.clear()
-        self.style = ()
-
-
-class LivePlot(pg.GraphicsView):
+class LivePlot(QWidget):
     """One plot of a stack; it shares its range and its cursors with the others.
 
     Parameters
@@ -164,9 +88,7 @@ class LivePlot(pg.GraphicsView):
         axis_range: AutoRange | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        # Before the base class: its constructor resizes.
-        self.box = pg.ViewBox(enableMenu=False, enableMouse=False, border=None)
-        super().__init__(parent, useOpenGL=False, background=None)
+        super().__init__(parent)
         describe(self, name, tip)
         self.setToolTip("")
         self.view = view
@@ -187,26 +109,22 @@ class LivePlot(pg.GraphicsView):
         self._area = QRectF(0, 0, 10, 10)
         self.paint_ms = 0.0
         """Milliseconds that the last paint took."""
-        self._curves: dict[str, _Curve] = {}
+        self._curves: list[curves.Curve] = []
+        self._rich = True
         self._drag: tuple[QPointF, float, float] | None = None
         self._dragged = False
         self._heat_cache: live_paint.HeatPicture = live_paint.HeatPicture()
-        self.setFrameShape(self.Shape.NoFrame)
-        # One paint for each `refresh`, not another one for what the scene noticed of it.
-        self.setViewportUpdateMode(self.ViewportUpdateMode.NoViewportUpdate)
-        # pyqtgraph keeps the background: grid and heat map would stand still.
-        self.setCacheMode(self.CacheModeFlag(0))
+        # It paints all of itself: nothing behind it need be painted first.
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setMinimumHeight(px(60))
-        self.scene().addItem(self.box)
-        self.box.setMouseEnabled(x=False, y=False)
         self._place_box()
         theme_hub().theme_changed.connect(self._themed)
 
-    def close(self) -> bool:
-        """Close as any widget does: pyqtgraph's own tears the view apart (a second one crashes)."""
-        return bool(QGraphicsView.close(self))
+    def viewport(self) -> QWidget:
+        """Return what is painted on: the widget itself."""
+        return self
 
     # ------------------------------------------------------------------ what is shown
 
@@ -228,25 +146,20 @@ class LivePlot(pg.GraphicsView):
             visible = [y for _, _, y in reduced]
             self.axis_range.update(visible, time.monotonic())
         bottom, top = self.y_range()
-        self.box.setRange(
-            xRange=(low, high), yRange=(bottom, top), padding=0, disableAutoRange=True
-        )
-        pixel = ((high - low) / wide, (top - bottom) / max(1.0, area.height()))
-        drawn = set()
-        seen = QRectF(low, bottom, high - low, top - bottom)
-        rich = sum(len(x) for _, x, _ in reduced) <= RICH_POINTS
+        tall = top - bottom
+        across = area.width() / (high - low)
+        up = area.height() / tall
+        self._curves = []
         for line, x, y in reduced:
-            curve = self._curves.get(line.key)
-            if curve is None:
-                curve = self._curves[line.key] = _Curve(self.box)
-            curve.set_style(line.colour, line.dash, line.strong, rich)
-            curve.draw(x, y, pixel, seen)
-            drawn.add(line.key)
-        for key in [k for k in self._curves if k not in drawn]:
-            self._curves.pop(key).remove()
-        # Now, not while painting: a change made there asks for another paint.
-        self.scene().prepareForPaint()
-        self.viewport().update()
+            made = curves.Curve(line.key, line.colour, tuple(line.dash), line.strong, points=len(x))
+            # A model that diverges has values without end: Qt must not see them.
+            y = np.clip(y, bottom - curves.FAR * tall, top + curves.FAR * tall)
+            made.stretches = curves.stretches(
+                area.left() + (x - low) * across, area.bottom() - (y - bottom) * up
+            )
+            self._curves.append(made)
+        self._rich = sum(curve.points for curve in self._curves) <= RICH_POINTS
+        self.update()
 
     def y_range(self) -> tuple[float, float]:
         """Return the least and the greatest value on the axis."""
@@ -260,7 +173,8 @@ class LivePlot(pg.GraphicsView):
     def mark_groups(self) -> MarkGroups:
         """Return the marks ready to be grouped, made anew when other ones were set."""
         if self._groups is None or self._grouped is not self.marks:
-            self._grouped, self._groups = self.marks, MarkGroups(self.marks)
+            self._groups = MarkGroups(self.marks, self._groups)
+            self._grouped = self.marks
         return self._groups
 
     # ------------------------------------------------------------------ geometry
@@ -270,10 +184,9 @@ class LivePlot(pg.GraphicsView):
         return self._area
 
     def _place_box(self) -> None:
-        wide, high = self.viewport().width(), self.viewport().height()
+        wide, high = self.width(), self.height()
         left = px(LEFT)
         self._area = QRectF(left, 6, max(10, wide - left - gutter(wide)), max(10, high - 12))
-        self.box.setGeometry(self._area)
 
     def x_of(self, row: float) -> float:
         """Return the pixel of a row."""
@@ -308,22 +221,13 @@ class LivePlot(pg.GraphicsView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         began = time.perf_counter()
-        super().paintEvent(event)
-        self.paint_ms = (time.perf_counter() - began) * 1000
-
-    def drawBackground(self, painter: QPainter, rect: QRectF) -> None:
-        painter.save()
-        painter.resetTransform()
-        painter.fillRect(self.viewport().rect(), QColor(theme().surface))
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme().surface))
         live_paint.grid(self, painter)
         if self.heat is not None:
             self._heat_cache.paint(self, self.heat, painter)
         shades.paint(self, painter)
-        painter.restore()
-
-    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
-        painter.save()
-        painter.resetTransform()
+        curves.paint(painter, self._curves, self._area, rich=self._rich)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.heat is None:
             live_paint.value_axis(self, painter)
@@ -340,8 +244,9 @@ class LivePlot(pg.GraphicsView):
         if self.hasFocus():
             painter.setPen(QPen(QColor(theme().link), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1), 4, 4)
-        painter.restore()
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
+        painter.end()
+        self.paint_ms = (time.perf_counter() - began) * 1000
 
     def paint_labels(self, painter: QPainter) -> None:
         """Paint the names at the right end of lines or of rows of cells."""
@@ -479,8 +384,8 @@ class LivePlot(pg.GraphicsView):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        self.viewport().update()
+        self.update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self.viewport().update()
+        self.update()

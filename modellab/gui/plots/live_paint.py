@@ -13,7 +13,7 @@ from modellab.gui.kit import count_text
 from modellab.gui.plots import live_marks
 from modellab.gui.plots.labels import push_apart
 from modellab.gui.plots.parts import paint_chip, paint_mark
-from modellab.gui.plots.text import elided, font
+from modellab.gui.plots.text import colour, cut, elided, font, width_of
 from modellab.gui.plots.ticks import number_ticks, row_ticks, short_texts, tick_texts
 from modellab.gui.theme import mix, px, theme
 from modellab.gui.theme.tokens import rgb
@@ -99,7 +99,7 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
     gap, size = float(px(15)), 12
     if len(found) * gap > area.height():
         # Closer together, and over the plot's edges, before any is left out.
-        top, bottom = px(4), plot.viewport().height() - px(5)
+        top, bottom = px(4), plot.height() - px(5)
         gap = max(px(11), min(px(13), (bottom - top) / max(1, len(found) - 1)))
         size = 12 if gap >= px(12) else 11
     kept = _fitting(found, gap, bottom - top)
@@ -109,43 +109,42 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
     if left_out:
         wanted.append(float(bottom))
     places = push_apart(wanted, gap, top, bottom)
-    painter.setFont(font(size, 600))
-    value_metrics = QFontMetricsF(painter.font())
     texts = [plot.words(value) for _, value, _ in found]
-    widest = max(value_metrics.horizontalAdvance(text) for text in texts)
+    widest = max(width_of(text, size, 600) for text in texts)
     start = plot.x_of(end)
     left = area.right() + px(18)
-    room = plot.viewport().width() - left - px(6)
+    room = plot.width() - left - px(6)
     if widest > room:
         # Six digits do not fit beside a narrow plot: thousands in short, as on the axis.
         texts = short_texts([value for _, value, _ in found])
-        widest = max(value_metrics.horizontalAdvance(text) for text in texts)
+        widest = max(width_of(text, size, 600) for text in texts)
     named = room > widest + px(44)
-    small = font(size, 500)
+    name_left, name_room = left + widest + 2 + px(6), room - widest - px(8)
+    high, low, elbow = area.top(), area.bottom(), area.right() + px(6)
+    reaching = start > area.right() - px(60)
+    ring = QPen(colour(tokens.surface), 1)
+    flags = int(_RIGHT if named else _LEFT)
     for (line, _, y), place, text in zip(found, places, texts, strict=False):
-        colour = QColor(line.colour)
-        inside = area.top() - 1 <= y <= area.bottom() + 1
         # Where the line really ends: snapshots of parameters are rarer than rows.
         known = plot.x_of(min(end, line.last_row()))
-        painter.setPen(QPen(QColor(mix(line.colour, tokens.surface, 0.45)), 1))
-        begin = QPointF(max(known, area.left()) + 3, min(max(y, area.top()), area.bottom()))
-        if start > area.right() - px(60):
-            painter.drawPolyline(
-                [begin, QPointF(area.right() + px(6), begin.y()), QPointF(left - px(3), place)]
-            )
-        if inside and known >= area.left():
-            painter.setPen(QPen(QColor(tokens.surface), 1))
-            painter.setBrush(colour)
+        if reaching:
+            painter.setPen(colour(mix(line.colour, tokens.surface, 0.45)))
+            level = min(max(y, high), low)
+            begin = QPointF(max(known, area.left()) + 3, level)
+            painter.drawPolyline([begin, QPointF(elbow, level), QPointF(left - px(3), place)])
+        if high - 1 <= y <= low + 1 and known >= area.left():
+            painter.setPen(ring)
+            painter.setBrush(colour(line.colour))
             painter.drawEllipse(QPointF(known, y), 3, 3)
-        painter.setPen(QColor(tokens.lane_text(line.colour)))
+        painter.setPen(colour(tokens.lane_text(line.colour)))
         painter.setFont(font(size, 700 if line.strong else 600))
-        box = QRectF(left, place - gap / 2, widest + 2, gap)
-        painter.drawText(box, int(_RIGHT if named else _LEFT), text)
+        top_of = place - gap / 2
+        painter.drawText(QRectF(left, top_of, widest + 2, gap), flags, text)
         if named:
-            painter.setFont(font(size, 600) if line.strong else small)
-            rest = QRectF(box.right() + px(6), box.top(), room - widest - px(8), gap)
-            words = elided(line.name, QFontMetricsF(painter.font()), rest.width())
-            painter.drawText(rest, int(_LEFT), words)
+            weight = 600 if line.strong else 500
+            painter.setFont(font(size, weight))
+            words = cut(line.name, size, weight, name_room)
+            painter.drawText(QRectF(name_left, top_of, name_room, gap), int(_LEFT), words)
     if left_out:
         painter.setFont(font(11))
         painter.setPen(QColor(tokens.second))
@@ -167,7 +166,7 @@ def _fitting(
 def cursors(plot: LivePlot, painter: QPainter) -> None:
     """Paint the crosshair and the pinned cursor through the plot, with a dot on every line."""
     area, view, tokens = plot.area(), plot.view, theme()
-    for row, colour, style in (
+    for row, tone, style in (
         (view.pinned, tokens.link, Qt.PenStyle.DashLine),
         (view.hover, tokens.third, Qt.PenStyle.SolidLine),
     ):
@@ -176,7 +175,7 @@ def cursors(plot: LivePlot, painter: QPainter) -> None:
         x = plot.x_of(row)
         if not area.left() - 1 <= x <= area.right() + 1:
             continue
-        painter.setPen(QPen(QColor(colour), 1, style))
+        painter.setPen(QPen(QColor(tone), 1, style))
         place = round(x) + 0.5
         painter.drawLine(QPointF(place, area.top() - 4), QPointF(place, area.bottom() + 4))
         if plot.heat is not None:
@@ -242,7 +241,7 @@ def readout(plot: LivePlot, painter: QPainter) -> None:
     pad = px(10)
     signs = live_marks.near(plot, hover)[-SIGNS:]
     sign_words = [elided(live_marks.group_words(sign), plain_width, px(210)) for sign in signs]
-    view_high = plot.viewport().height()
+    view_high = plot.height()
     # In a low plot the lines move together, and the last ones are left out.
     extra = (2 if changes else 1) + len(signs)
     line_high = min(px(18), max(px(14), int((view_high - 6 - 1.6 * pad) / (len(rows) + extra))))
@@ -388,7 +387,7 @@ def heat_labels(plot: LivePlot, heat: HeatMap, painter: QPainter) -> None:
     metrics = QFontMetricsF(painter.font())
     painter.setPen(QColor(tokens.second))
     left = area.right() + px(8)
-    room = plot.viewport().width() - left - px(4)
+    room = plot.width() - left - px(4)
     at = int(np.searchsorted(heat.positions, min(plot.view.head, plot.view.high), "right")) - 1
     for number in range(0, len(heat.names), every):
         y = area.top() + (number + 0.5) * high

@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from modellab.gui.plots.parts import Mark
 
 SIGN_PIXELS, DRAG_PIXELS = 12.0, 16.0
@@ -52,20 +54,36 @@ class MarkGroups:
     Changes of one setting of one lane make a group while each is close to the one before: a handle
     that was dragged is one change from where it was to where it came to rest. Others are grouped
     by rows, so that signs stand still while the view moves.
+
+    Parameters
+    ----------
+    marks
+        The marks.
+    before
+        What was made of the first of them: only those that came since are looked at.
     """
 
-    def __init__(self, marks: Sequence[Mark]) -> None:
+    def __init__(self, marks: Sequence[Mark], before: MarkGroups | None = None) -> None:
         self.marks = list(marks)
-        count = len(self.marks)
-        keys: dict[tuple[str, str, str], int] = {}
-        kinds = (keys.setdefault(_key(m), len(keys)) for m in self.marks)
-        group = np.fromiter(kinds, np.intp, count)
-        at = np.fromiter((m.position for m in self.marks), np.float64, count)
-        drag = np.fromiter((m.kind == "change" for m in self.marks), np.bool_, count)
-        strong = np.fromiter((m.strong for m in self.marks), np.bool_, count)
-        self._order = np.lexsort((at, group))
-        self._at, self._group = at[self._order], group[self._order]
-        self._drag, self._strong = drag[self._order], strong[self._order]
+        known = 0
+        self._keys: dict[tuple[str, str, str], int] = {}
+        told: NDArray[np.float64] = np.empty((4, 0))
+        if before is not None and 0 < len(before.marks) <= len(marks):
+            last = len(before.marks) - 1
+            if marks[last] is before.marks[last] and marks[0] is before.marks[0]:
+                known, self._keys, told = last + 1, before._keys, before._told
+        keys = self._keys
+        new = [
+            (keys.setdefault(_key(m), len(keys)), m.position, m.kind == "change", m.strong)
+            for m in self.marks[known:]
+        ]
+        if new:
+            told = np.concatenate([told, np.array(new, np.float64).T], axis=1)
+        self._told: NDArray[np.float64] = told
+        self._order = np.lexsort((told[1], told[0]))
+        ordered = told[:, self._order]
+        self._group, self._at = ordered[0], ordered[1]
+        self._drag, self._strong = ordered[2] != 0, ordered[3] != 0
 
     def groups(
         self, x_of: Callable[[float], float], low: float = -math.inf, high: float = math.inf
@@ -79,7 +97,7 @@ class MarkGroups:
         """
         if not self.marks:
             return []
-        x = np.asarray(x_of(self._at))  # type: ignore[arg-type]
+        x = np.asarray(x_of(self._at))
         inside = np.flatnonzero((x >= low) & (x <= high))
         if not len(inside):
             return []

@@ -7,6 +7,7 @@ data. The contrasts that the choice rests on are checked in ``tests/gui/test_the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 Dash = tuple[float, ...]
 """Dash pattern in pen widths, as ``QPen.setDashPattern`` takes it; empty is a solid line."""
@@ -153,6 +154,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
+@lru_cache(maxsize=1024)
 def mix(base: str, other: str, amount: float) -> str:
     """Return `base` with the share `amount` (0 to 1) of `other` mixed in, channel by channel."""
     channels = (round(a + (b - a) * amount) for a, b in zip(rgb(base), rgb(other), strict=True))

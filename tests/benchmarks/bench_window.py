@@ -1,0 +1,147 @@
+"""The window: frames at full speed, the answer to a slider, to a zoom, to a price; its start.
+
+Everything is measured in processes of their own with the real window and the real engine, once
+drawing into memory and, where an X server answers, once on the screen; no GPU is used. Eight
+compiled linear lanes and two baselines are replayed, with the Deploy page at 1600 x 1000: error,
+parameters, feature drift, cost, the timeline and the row axis.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import figures
+from figures import Figure, Options, each, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = 2_000_000
+"""Rows of the stream that is replayed at full speed."""
+QUICK_ROWS = 30_000
+PARTS = Path(__file__).parent / "window_parts.py"
+WANTED: dict[str, tuple[str, str, float | None]] = {
+    # key: name, unit, most
+    "frame_median": ("frame interval at full speed, median", "ms", 33.0),
+    "frame_p99": ("frame interval at full speed, 99th percentile", "ms", 50.0),
+    "block": ("longest time that the window did not answer, at full speed", "ms", 50.0),
+    "frame_cost": ("a frame's own time at full speed, median", "ms", None),
+    "slider_p99": ("slider to acknowledged position, 99th percentile", "ms", 50.0),
+    "slider_median": ("slider to acknowledged position, median", "ms", None),
+    "zoom": ("zooming into a history of 10 million rows, slowest of 40", "ms", 50.0),
+    "reprice": ("price set, to the Decide page ranked and drawn again", "ms", 100.0),
+    "decide": ("drawing the Decide page again", "ms", 50.0),
+    "drift": ("drawing the drift map of 40 columns and 1,000 checks again", "ms", 50.0),
+    "deploy": ("drawing the whole Deploy page again", "ms", 50.0),
+}
+START = ("import", "help", "window")
+
+
+def has_screen() -> bool:
+    """Whether an X server takes a window here."""
+    if not os.environ.get("DISPLAY"):
+        return False
+    check = "from PySide6.QtGui import QGuiApplication as A; A([])"
+    env = os.environ | {"QT_QPA_PLATFORM": "xcb"}
+    done = subprocess.run(
+        [sys.executable, "-c", check], env=env, capture_output=True, check=False, timeout=60
+    )
+    return done.returncode == 0
+
+
+def parts(options: Options, platform: str) -> dict[str, Any]:
+    """All measurements of one platform, in a process of its own."""
+    rows = QUICK_ROWS if options.quick else min(options.rows, ROWS)
+    folder = options.folder / platform
+    folder.mkdir()
+    command = [sys.executable, str(PARTS), str(folder), str(rows)]
+    env = os.environ | {
+        "QT_QPA_PLATFORM": platform,
+        "MODELLAB_HOME": str(folder / "home"),
+        "QT_SCALE_FACTOR": "1",
+    }
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def told(found: dict[str, Any], where: str) -> Iterator[Figure]:
+    """The figures of one platform."""
+    note = f"{found['frames']} frames, 8 lanes at {found['rate']:,.0f} rows/s"
+    for key, (name, unit, most) in WANTED.items():
+        text = note if key.startswith("frame") or key == "block" else ""
+        yield Figure(f"Window, {where}: {name}", found[key], unit, most, at_most=True, note=text)
+    yield Figure(
+        f"Window, {where}: frames per second at 1,000 rows/s", found["fps"], "frames/s", 60.0
+    )
+
+
+def offscreen(options: Options) -> Iterator[Figure]:
+    """Window drawn into memory."""
+    yield from told(parts(options, "offscreen"), "in memory")
+
+
+def screen(options: Options) -> Iterator[Figure]:
+    """Window on a screen."""
+    if not has_screen():
+        for name, unit, most in WANTED.values():
+            yield missing(f"Window, on a screen: {name}", "no X server", unit, most, at_most=True)
+        return
+    yield from told(parts(options, "xcb"), "on a screen")
+
+
+def timed(command: list[str], env: dict[str, str]) -> float:
+    """Milliseconds from start to end of a process."""
+    begin = time.perf_counter()
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+    return (time.perf_counter() - begin) * 1000
+
+
+def starts(options: Options) -> Iterator[Figure]:
+    """Start-up, warm, from source."""
+    rounds = 1 if options.quick else 2 * options.rounds + 1
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"QT_QPA_PLATFORM": "offscreen", "MODELLAB_HOME": str(options.folder / "home")}
+    python = sys.executable
+    first = "import window_parts; window_parts.first_window()"
+    env["PYTHONPATH"] = str(PARTS.parent)
+    runs = {
+        "nothing": [python, "-c", "pass"],
+        "import": [python, "-c", "import modellab"],
+        "help": [python, "-m", "modellab", "--help"],
+        "window": [python, "-c", first],
+    }
+    took: dict[str, list[float]] = {name: [] for name in runs}
+    for again in range(rounds + 1):
+        for name, command in runs.items():
+            spent = timed(command, env)
+            if again:  # the first only warms
+                took[name].append(spent)
+    middle = {name: statistics.median(values) for name, values in took.items()}
+    bare = middle["nothing"]
+    note = f"less than that: {bare:.0f} ms of Python itself"
+    yield Figure("import modellab", middle["import"] - bare, "ms", 50.0, at_most=True)
+    yield Figure("modellab --help", middle["help"], "ms", 150.0, at_most=True, note=note)
+    yield Figure(
+        "First window, warm, from source", middle["window"], "ms", 1000.0, at_most=True, note=note
+    )
+
+
+def measure(options: Options) -> Iterator[Figure]:
+    """Start-up, then the window in memory and on a screen."""
+    yield from each(options, starts, offscreen, screen)
+
+
+if __name__ == "__main__":
+    figures.main(measure)
