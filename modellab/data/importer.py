@@ -19,11 +19,18 @@ from modellab.data import leases
 from modellab.data.arrow import Array, Table, arrow
 from modellab.data.convert import MISSING_TEXTS, ONLY_EMPTY
 from modellab.data.kinds import KindDetector
-from modellab.data.one_pass import NOTE_FILE, Outcome, read_once
-from modellab.data.opening import open_source
+from modellab.data.one_pass import Outcome, changed_since, read_note, read_once, states_of
+from modellab.data.opening import open_source, split_inner
 from modellab.data.reading_source import ToldSource, recoded
 from modellab.data.segments import SegmentWriter
-from modellab.data.source import BadRow, ReadProgress, Source, no_progress
+from modellab.data.source import (
+    WHOLE_HASH_BYTES,
+    BadRow,
+    FileState,
+    ReadProgress,
+    Source,
+    no_progress,
+)
 from modellab.data.store import (
     BAD_ROWS_FILE,
     BATCH_ROWS,
@@ -129,10 +136,29 @@ def _found_or_built(
 ) -> Store:
     # The encoding follows from the content, so it is no part of the key.
     options = sorted((k, v) for k, v in source.options.items() if not k.endswith("encoding"))
-    key = _key(source.fingerprint, source.name, options, sorted(forced.items()))
+    key = _key(source.fingerprint, source.name, options, sorted(forced.items()), _dates(source))
+    _notice_changes(source, key, folder)
     return _opened(folder / key) or _built(
         folder, key, lambda part: _import(source, forced, part, progress, reading)
     )
+
+
+def _dates(source: Source) -> list[int]:
+    """Dates of the files that are too large to be hashed whole: what changed inside shows there."""
+    states = [FileState.of(split_inner(path)[0]) for path in source.paths]
+    return [state.modified_ns for state in states if state.size > WHOLE_HASH_BYTES]
+
+
+def _notice_changes(source: Source, key: str, folder: Path) -> None:
+    """Say so if a file is another one than when its import was interrupted."""
+    for part in leases.abandoned(folder):
+        note = None if part.name.startswith(key) else read_note(part)
+        if note is not None and [path for path, *_ in note.states] == [
+            str(path.absolute()) for path in source.paths
+        ]:
+            if note.states != states_of(source):
+                source.warnings.append(changed_since(source))
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _opened(folder: Path) -> Store | None:
@@ -207,7 +233,7 @@ def _import(
             segment_batches=batches,
         )
         leases.write_json(part / META_FILE, meta)
-        (part / NOTE_FILE).unlink(missing_ok=True)
+        (part / leases.NOTE_FILE).unlink(missing_ok=True)
         told(size, size)
 
     found: Scan | Outcome | None = None
@@ -219,6 +245,7 @@ def _import(
     if found.undecodable > _RECODE_SHARE * (found.n_rows + found.bad_count):
         other = recoded(source, reading)
         if other is not None:
+            _clear(part)
             _import(other, forced, part, told, reading)
             return
     if not found.n_rows:
@@ -234,8 +261,7 @@ def _import(
     # Texts take about their size in the file, everything else at most 9 bytes.
     texts = any(column.kind == "text" for column in found.detected.values())
     room(9 * found.n_rows * len(found.detected) + (size if texts else 0))
-    for file in part.iterdir():
-        file.unlink()
+    _clear(part)
     written, bad_count, columns, batches = write(source, found.detected, missing, part, second)
     if written != found.n_rows:
         raise DataError(
@@ -243,6 +269,11 @@ def _import(
             "complete."
         )
     write_meta(written, bad_count, columns, batches)
+
+
+def _clear(part: Path) -> None:
+    for file in part.iterdir():
+        file.unlink()
 
 
 def _comma_allowed(source: Source, reading: ReadingSpec) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET = 20 * 2**30
 """Bytes of disk for all stores together."""
+NOTE_FILE = "so_far.msgpack"
+"""In a half made store: what is needed to go on with it."""
 _LEASE = "lease-"
 _PART = ".part-"
 _GONE = ".gone-"
@@ -52,10 +54,32 @@ def _remove(file: Path) -> None:
 
 
 def part_folder(folder: Path, key: str) -> Path:
-    """Return a new folder to build the store `key` in; `complete` gives it its name."""
+    """Return a folder to build the store `key` in; `complete` gives it its name.
+
+    If a process that is no more left one that can be gone on with, it is that one.
+    """
     part = folder / f"{key}{_PART}{os.getpid()}-{uuid4().hex[:8]}"
+    for left in abandoned(folder):
+        if left.name.startswith(f"{key}{_PART}"):
+            with suppress(OSError):  # another process was first
+                left.rename(part)
+                return part
     part.mkdir(mode=0o700)
     return part
+
+
+def abandoned(folder: Path) -> list[Path]:
+    """Return the half made stores that nobody works at and that can be gone on with."""
+    return [
+        part
+        for part in sorted(folder.glob(f"*{_PART}*"))
+        if (part / NOTE_FILE).is_file() and not _alive(_owner(part))
+    ]
+
+
+def _owner(part: Path) -> str:
+    """Process that makes a store."""
+    return part.name.rsplit("-", 2)[-2]
 
 
 def complete(part: Path, final: Path) -> None:
@@ -71,8 +95,8 @@ def complete(part: Path, final: Path) -> None:
 def evict(folder: Path, budget_bytes: int, keep: Path) -> list[str]:
     """Delete the stores not used for longest until all fit in the budget.
 
-    Stores in use by a living process and `keep` stay. What a killed process left half made is
-    deleted too.
+    Stores in use by a living process and `keep` stay. What a killed process left half made counts
+    as a store if it can be gone on with, and is deleted if not.
 
     Returns
     -------
@@ -84,9 +108,12 @@ def evict(folder: Path, budget_bytes: int, keep: Path) -> list[str]:
         if not entry.is_dir():
             continue
         if _PART in entry.name or _GONE in entry.name:
-            if not _alive(entry.name.rsplit("-", 2)[-2]):
+            living = _alive(_owner(entry))
+            if not living and (_GONE in entry.name or not (entry / NOTE_FILE).is_file()):
                 shutil.rmtree(entry, ignore_errors=True)
-            continue
+                continue
+            if living or _GONE in entry.name:
+                continue
         with suppress(OSError):
             size = sum(file.stat().st_size for file in entry.iterdir())
             entries.append((entry.stat().st_mtime, entry, size))

@@ -21,10 +21,12 @@ from modellab.data.arrow import arrow
 from modellab.data.bad_rows import BadRowsFile
 from modellab.data.feeds import Columns, Feed, Job, Mark, Piece, feeds_of
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
+from modellab.data.leases import NOTE_FILE
 from modellab.data.segments import BATCH_ROWS, SegmentReader, SegmentWriter
 from modellab.data.source import FileState
 from modellab.data.store import BAD_ROWS_FILE, StoredColumn
 from modellab.data.takers import NeedsTexts, Taker, TooManyLevels, taker_for
+from modellab.errors import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +39,6 @@ SMALL_BYTES = 2**22
 """Smaller files are read twice at once: there is nothing to gain."""
 LOOKED_ROWS = 2**12
 """So many rows of the first block say how to begin."""
-NOTE_FILE = "so_far.msgpack"
 _NOTE_VERSION = 1
 _AHEAD = 3
 
@@ -54,8 +55,8 @@ class Note(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    states
-        Path, size and date of the files.
+    states, options
+        Path, size and date of the files; how they are read.
     rows, batches
         Rows in whole segments, and batches of a segment.
     mark, mark_row
@@ -74,6 +75,7 @@ class Note(msgspec.Struct, frozen=True):
 
     version: int
     states: list[tuple[str, int, int]]
+    options: dict[str, str]
     rows: int
     batches: int
     mark: Mark
@@ -117,6 +119,23 @@ def states_of(source: Source) -> list[tuple[str, int, int]]:
     """Path, size and date of a source's files."""
     found = [FileState.of(path) for path in source.paths]
     return [(str(s.path.absolute()), s.size, s.modified_ns) for s in found]
+
+
+def read_note(part: Path) -> Note | None:
+    """Return the note in a half made store, if there is one of this version."""
+    try:
+        note = msgspec.msgpack.decode((part / NOTE_FILE).read_bytes(), type=Note)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return note if note.version == _NOTE_VERSION else None
+
+
+def changed_since(source: Source) -> str:
+    """Say that an interrupted import could not be gone on with."""
+    return (
+        f"{quote(source.name)} changed after its import was interrupted: it was read again from "
+        "its beginning."
+    )
 
 
 def read_once(
@@ -263,6 +282,7 @@ class _Reading:
             left = Note(
                 version=_NOTE_VERSION,
                 states=states_of(self._source),
+                options=self._source.options,
                 rows=rows,
                 batches=writer.batches,
                 mark=marks[0][0],
@@ -365,11 +385,11 @@ class _Reading:
 
     def _note(self) -> Note | None:
         """Return the note of an interrupted import if what it tells of is whole."""
-        try:
-            note = msgspec.msgpack.decode((self._part / NOTE_FILE).read_bytes(), type=Note)
-        except (OSError, msgspec.DecodeError):
+        note = read_note(self._part)
+        if note is None or note.options != self._source.options:
             return None
-        if note.version != _NOTE_VERSION or note.states != states_of(self._source):
+        if note.states != states_of(self._source):
+            self._source.warnings.append(changed_since(self._source))
             return None
         return note if self._whole(note) else None
 
