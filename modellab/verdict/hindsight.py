@@ -185,21 +185,20 @@ def find_hindsight(
         if start and own:
             told += f" on the newest {known - start:,} rows"
         progress(k, count, told)
-        model: Learner | None = context.build(learner)
+        fresh = context.build(learner)
         begin = time.thread_time()
         try:
             if own:
-                context.fit(model, start, known)
-            elif context.train_rows:
-                context.first_fit(learner, model)
+                context.fit(fresh, start, known)
             else:
-                model = None  # before a cold start's first
+                context.first_fit(learner, fresh)
         except LabError:
             if k == 0:
                 raise
             failed.append(k)
             continue
         fit_cpu[k] = time.thread_time() - begin
+        model = fresh if own or context.train_rows else None  # none before a cold start's first
         for s in range(own, n):
             begin = time.thread_time()
             losses[k, s], scored = _score(context, learner, model, edges[s], edges[s + 1])

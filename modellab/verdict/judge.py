@@ -20,6 +20,7 @@ from modellab.verdict import words
 from modellab.verdict.comparison import mean_interval
 from modellab.verdict.evidence import KnownDrifts, deployable, learner_name, policy_name
 from modellab.verdict.hindsight import at_prices
+from modellab.verdict.latest import last_error, latest
 from modellab.verdict.prices import price_bars
 from modellab.verdict.ranking import PRICES, Choice, Comparisons, Ranking, usage
 from modellab.verdict.reasons import reasons, warnings
@@ -149,7 +150,14 @@ def _yardstick(
 def _tell(verdict: Verdict, lanes: Sequence[LaneEvidence], tied: list[str]) -> None:
     verdict.sentence = sentence(verdict, tied)
     verdict.reasons = reasons(verdict, tied)
-    verdict.warnings = warnings(verdict, {lane.name: lane.spec for lane in lanes})
+    best = next(lane for lane in lanes if lane.name == verdict.recommended)
+    late = latest(best.losses)
+    there = {} if late is None else {
+        lane.name: last_error(lane.losses, late.start) for lane in lanes if deployable(lane)
+    }  # fmt: skip
+    verdict.warnings = warnings(
+        verdict, {lane.name: lane.spec for lane in lanes}, late, there
+    )  # fmt: skip
 
 
 def _comparisons(lanes: Sequence[LaneEvidence], level: float, seed: int) -> Comparisons:

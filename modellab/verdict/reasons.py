@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modellab.experiment import LaneSpec
+    from modellab.verdict.latest import Latest
     from modellab.verdict.values import Hindsight, LaneRow, PriceBar, Verdict
 
 FEW_ROWS = 1000
@@ -216,12 +217,22 @@ def _apart(verdict: Verdict, lane: str) -> float:
 # ---------------------------------------------------------------- warnings
 
 
-def warnings(verdict: Verdict, specs: Mapping[str, LaneSpec]) -> list[str]:
-    """What to beware of, the weightiest first."""
+def warnings(
+    verdict: Verdict,
+    specs: Mapping[str, LaneSpec],
+    late: Latest | None = None,
+    there: Mapping[str, float] | None = None,
+) -> list[str]:
+    """What to beware of, the weightiest first.
+
+    `late`: how the recommended lane did at the very end, if that is worse than ever before;
+    `there`: the mean loss of each lane in these rows.
+    """
     best = row_named(verdict, verdict.recommended)
     assert best is not None
     told = [
         _baseline_wins(verdict, best),
+        _late(verdict, best, late, there or {}),
         _few_rows(verdict),
         *_sensitive(verdict, best, specs[best.name].guard is not None),
         _missing_prices(verdict),
@@ -247,6 +258,23 @@ def _baseline_wins(verdict: Verdict, best: LaneRow) -> str:
                 f"which needs no model: that {verb(verdict)} {fewer(verdict, row, best)}."
             )
     return ""
+
+
+def _late(verdict: Verdict, best: LaneRow, late: Latest | None, there: Mapping[str, float]) -> str:
+    if late is None:
+        return ""
+    classes = verdict.unit == "error rate"
+    now, before = (words.loss(value, classes) for value in (late.now, late.before))
+    text = (
+        f"In the last {words.rows(late.rows)} its {verdict.unit} was {now}, against {before} "
+        "before, and higher than in any stretch as long: something may have changed too late for "
+        "this verdict."
+    )
+    others = {name: loss for name, loss in there.items() if name != best.name and loss < late.now}
+    if not others:
+        return text
+    name = min(others, key=lambda one: others[one])
+    return f"{text} There, {words.name(name)} had {words.loss(others[name], classes)}."
 
 
 def _few_rows(verdict: Verdict) -> str:
