@@ -51,6 +51,13 @@ def _file(window: MainWindow) -> list[Action]:
             "File",
         ),
         Action(
+            "file.gallery",
+            "&Gallery…",
+            "Real data of the libraries, made streams with known drift, and sets to be fetched.",
+            window.show_gallery,
+            menu="File",
+        ),
+        Action(
             "file.save",
             "&Save",
             "Save the experiment with its journal, so that it can be replayed exactly.\n"

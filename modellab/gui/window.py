@@ -376,6 +376,13 @@ class MainWindow(QMainWindow):
         self._ready_wanted = False
         self.session.open_paths(list(chosen))
 
+    def show_gallery(self) -> None:
+        """Show the gallery of data sets."""
+        from modellab.gui.data.gallery_dialog import GalleryDialog
+
+        self._ready_wanted = False
+        GalleryDialog(self.session, self).open()
+
     def _ask_reading(self, paths: list[str], reading: ReadingSpec) -> None:
         from modellab.gui.data.reading_dialog import ReadingDialog
 

@@ -13,8 +13,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QLabel
 
 from modellab.errors import DataError
-from modellab.experiment import ReadingSpec
+from modellab.experiment import DataSpec, DriftSpec, Experiment, ReadingSpec
 from modellab.gui.data.export_dialog import ExportDialog
+from modellab.gui.data.gallery_dialog import GalleryDialog
 from modellab.gui.data.part_dialog import PartDialog, as_part
 from modellab.gui.data.reading_dialog import ReadingDialog
 from modellab.replay import data_protocol as dp
@@ -340,3 +341,123 @@ def test_export_is_asked_as_it_was_chosen(bench: Any, qtbot: Any, tmp_path: Path
     asked = bench.engine.last(dp.ExportData)
     assert (asked.path, asked.neutralise, asked.bad_rows) == (str(tmp_path / "x.csv"), True, True)
     assert bench.session.last_message.text == "Written: “x.csv”."
+
+
+# ---------------------------------------------------------------- gallery
+
+
+@pytest.fixture
+def gallery(bench: Any, qtbot: Any) -> GalleryDialog:
+    dialog = GalleryDialog(bench.session)
+    held(qtbot, dialog)
+    return dialog
+
+
+def ready(bench: Any, path: Path, known: list[int]) -> None:
+    experiment = Experiment(
+        data=DataSpec(path=str(path), target="class"), drift=DriftSpec(known=known)
+    )
+    result = dp.SampleReady(experiment)
+    bench.engine.results[dp.MakeStream] = bench.engine.results[dp.FetchSample] = result
+
+
+def test_what_is_here_opens_with_its_experiment(
+    bench: Any, gallery: GalleryDialog, tmp_path: Path
+) -> None:
+    ready(bench, tmp_path / "digits.parquet", [])
+    titles = [gallery._list.index(k, 0).data() for k in range(gallery._list.rowCount())]
+    gallery.select(titles.index("Digits"))
+    assert gallery.title.text() == "Digits"
+    assert gallery.facts.text().startswith("1,797 rows, 65 columns; predicts a class.")
+    assert gallery.ok.text() == "Open"
+    gallery.ok.click()
+    bench.settle()
+    assert bench.engine.last(dp.FetchSample).sample == "digits"
+    assert bench.engine.last(p.OpenData).paths == [str(tmp_path / "digits.parquet")]
+    assert bench.session.experiment.data.target == "class"
+    assert not gallery.isVisible()
+
+
+def test_a_made_stream_brings_its_drifts_along(
+    bench: Any, gallery: GalleryDialog, tmp_path: Path
+) -> None:
+    gallery.way.button("made").click()
+    form = gallery.form
+    assert form.told.text() == (
+        "At each change the next rule holds. Changes begin at row 10,000; plots mark them."
+    )
+    assert "incremental" not in [form.drift.itemData(k) for k in range(form.drift.count())]
+    gallery.select(1)  # a plane that can turn
+    assert "incremental" in [form.drift.itemData(k) for k in range(form.drift.count())]
+    form.at.setText("300, 20")
+    form.at.editingFinished.emit()
+    assert "in order" in form.told.text()
+    assert not gallery.ok.isEnabled()
+    form.at.setText("5000, 12000")
+    form.at.editingFinished.emit()
+    assert form.told.text().endswith("Changes begin at rows 5,000, 12,000; plots mark them.")
+    ready(bench, tmp_path / "plane.parquet", [5000, 12000])
+    gallery.ok.click()
+    bench.settle()
+    asked = bench.engine.last(dp.MakeStream)
+    assert (asked.kind, asked.rows, asked.at, asked.seed) == (
+        "hyperplane",
+        20_000,
+        [5000, 12000],
+        1,
+    )
+    assert bench.session.experiment.drift.known == [5000, 12000]
+
+
+def test_fetching_shows_progress_can_be_cancelled_and_fails_in_a_sentence(
+    bench: Any, gallery: GalleryDialog, modellab_home: Path
+) -> None:
+    gallery.way.button("fetched").click()
+    assert gallery.ok.text() == "Fetch and open"
+    assert "3.1 MB unpacked, from maxhalford.github.io" in gallery.facts.text()
+    bench.engine.held.add(dp.FetchSample)
+    gallery.ok.click()
+    bench.settle()
+    assert gallery.progress.isVisible()
+    assert not gallery.ok.isEnabled()
+    number = next(iter(bench.engine.waiting))
+    bench.engine.replies.append(p.JobProgress(id=number, done=1, total=4, text="Fetching x"))
+    bench.settle()
+    assert gallery.progress._label.text() == "Fetching x"
+    gallery.progress.cancel.click()
+    bench.settle()
+    assert not gallery.progress.isVisible()
+    assert gallery.ok.isEnabled()
+    assert gallery.isVisible()
+    bench.engine.held.clear()
+    offline = "“electricity.csv” could not be fetched: there is no connection."
+    bench.engine.answers[dp.FetchSample] = lambda _command, number: [
+        p.Ack(id=number), p.JobFailed(id=number, sentence=offline),
+    ]  # fmt: skip
+    gallery.ok.click()
+    bench.settle()
+    assert gallery.problem.text() == offline
+    assert gallery.isVisible()
+    for control in controls(gallery):
+        assert control.accessibleName(), control
+
+
+def test_the_data_page_leads_to_them(bench: Any, qtbot: Any) -> None:
+    from modellab.gui.pages.data import DataPage
+
+    page = DataPage(bench.session)
+    qtbot.addWidget(page)
+    page.resize(1200, 652)
+    page.show()
+    page.shown()
+    assert page.how_read.isVisible()
+    assert not page.other_part.isVisible()
+    page.how_read.click()
+    bench.settle()
+    (dialog,) = page.findChildren(ReadingDialog)
+    assert dialog.isVisible()
+    dialog.reject()
+    page.export()
+    (asked,) = page.findChildren(ExportDialog)
+    asked.reject()
+    page.take_down()

@@ -48,7 +48,7 @@ class CellsModel(QAbstractTableModel):
         for at, name in enumerate(self._names):
             cells = [len(row[at] or "") for row in self._rows[:20]]
             longest = max([len(name) + 2, *cells], default=8)
-            found.append(min(240, 24 + 8 * min(longest, 26)))
+            found.append(min(260, round(36 + 8.2 * min(longest, 26))))
         return found
 
     def rowCount(self, parent: Index | None = None) -> int:

@@ -90,7 +90,7 @@ class PartDialog(QDialog):
             )
             self.table.set_widths([240, 90], stretch=0)
         else:
-            self.table.set_widths([200, 80, 70], stretch=0)
+            self.table.set_widths([180, 90, 90], stretch=0)
         self.way = SegmentedControl(
             "What is read",
             [
@@ -131,6 +131,7 @@ class PartDialog(QDialog):
         self.query.textChanged.connect(self._typed)
         self.finished.connect(self._ended)
         self.select(self._first())
+        self.table.setFocus()
         self.look()
 
     def _build(self, word: str) -> None:

@@ -131,6 +131,7 @@ class ReadingForm(QWidget):
         self.words = QListView()
         self.words.setModel(self._words)
         self.words.setUniformItemSizes(True)
+        self.words.setSpacing(2)
         self.words.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         describe(
             self.words,

@@ -140,6 +140,13 @@ class WelcomePage(Page):
         head.setSpacing(8)
         head.addWidget(Label("Samples", 14, 600))
         head.addWidget(Label("real data, each opens a working experiment", 12, 400, "second"), 1)
+        self.gallery = LinkButton(
+            "More in the gallery…",
+            "Real data of the libraries, made streams with known drift, and sets to be fetched.",
+            clicked=lambda: self.run_action.emit("file.gallery"),
+        )
+        """Opens the gallery."""
+        head.addWidget(self.gallery)
         column.addLayout(head)
         self._grid = QGridLayout()
         self._grid.setSpacing(px(16))
