@@ -125,7 +125,7 @@ def machine() -> dict[str, Any]:
 # ---------------------------------------------------------------- measuring
 
 
-def parts(folder: Path = FOLDER) -> dict[str, Path]:
+def parts(folder: Path) -> dict[str, Path]:
     """The benchmarks that belong to the table, in its order."""
     found = {
         path.stem.removeprefix("bench_"): path
@@ -136,18 +136,32 @@ def parts(folder: Path = FOLDER) -> dict[str, Path]:
     return {name: found[name] for name in [*known, *(n for n in found if n not in known)]}
 
 
+def end_family(child: subprocess.Popen[bytes]) -> None:
+    """End a process that still runs, and those that it started."""
+    import psutil
+
+    if child.poll() is not None:
+        return
+    family = psutil.Process(child.pid)
+    for member in [*family.children(recursive=True), family]:
+        member.kill()
+    child.wait()
+
+
 def run_part(name: str, path: Path, given: list[str], limit: float) -> dict[str, Any]:
     """Run one benchmark in a process of its own; what it measured, and how it ended."""
     started, busy = time.monotonic(), load()
     failed = ""
     with tempfile.TemporaryDirectory(prefix="modellab-bench-") as folder:
         told = Path(folder, "figures.jsonl")
-        command = [sys.executable, str(path), *given, "--json", str(told)]
+        child = subprocess.Popen([sys.executable, str(path), *given, "--json", str(told)])
         try:
-            code = subprocess.run(command, check=False, timeout=limit).returncode
+            code = child.wait(limit)
             failed = f"it ended with status {code}" if code else ""
         except subprocess.TimeoutExpired:
             failed = f"it was given up after {limit:.0f} seconds"
+        finally:
+            end_family(child)
         measured = figures.read(told)
     have = {figure.name for figure in measured}
     why = failed or ("left out of the quick form" if "--quick" in given else "it was not told")
@@ -282,7 +296,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, write after every part, and print; 1 when a part failed."""
     given = parser().parse_args(argv)
     out = given.out or (FOLDER.parent.parent / "artifacts" / "bench" if given.quick else FOLDER)
-    known = parts()
+    known = parts(FOLDER)
     unknown = [name for name in given.only or () if name not in known]
     if unknown:
         print(f"There is no part {unknown[0]}. Known: {', '.join(known)}.", file=sys.stderr)
