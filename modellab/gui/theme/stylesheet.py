@@ -126,10 +126,10 @@ QComboBox::down-arrow {{ image: {picture("caret-down")}; width: 10px; height: 10
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; padding: 4px; outline: none; selection-background-color: {t.selected}; selection-color: {t.text}; }}
 
 QCheckBox, QRadioButton {{ spacing: {px(8)}px; }}
-QCheckBox::indicator, QRadioButton::indicator {{ width: {px(15)}px; height: {px(15)}px; border: 1px solid {t.third}; background: {t.surface}; }}
-QCheckBox::indicator {{ border-radius: 4px; }}
+QCheckBox::indicator, QListView::indicator, QRadioButton::indicator {{ width: {px(15)}px; height: {px(15)}px; border: 1px solid {t.third}; background: {t.surface}; }}
+QCheckBox::indicator, QListView::indicator {{ border-radius: 4px; }}
 QRadioButton::indicator {{ border-radius: {px(8)}px; }}
-QCheckBox::indicator:checked {{ background: {t.ink}; border-color: {t.ink}; image: {picture("check")}; }}
+QCheckBox::indicator:checked, QListView::indicator:checked {{ background: {t.ink}; border-color: {t.ink}; image: {picture("check")}; }}
 QRadioButton::indicator:checked {{ background: {t.surface}; border: 1px solid {t.ink}; image: {picture("dot")}; }}
 QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border: 2px solid {t.link}; }}
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ border-color: {t.hairline}; background: {t.sub}; }}
