@@ -210,10 +210,11 @@ def _make_neighbours(inputs: Inputs, classes: int, settings: dict[str, Any]) -> 
     """
     import numpy as np
 
-    from modellab.learners.compiled import _neighbours
+    from modellab.learners.compiled.twins import loops
 
     codes = np.array(inputs.codes or (0,) * len(inputs.names), np.int32)
-    return _neighbours.NeighboursCore(codes, classes, settings)
+    core: RowLoop = loops("_neighbours").NeighboursCore(codes, classes, settings)
+    return core
 
 
 _NEIGHBOURS = Method(

@@ -40,7 +40,7 @@ def tree(tmp_path: Path) -> Path:
         pytest.importorskip(tool)
     folder = tmp_path / "tree" / FOLDER
     folder.mkdir(parents=True)
-    for name in ("_math.pyx", "_math.pxd", "_exp_table.h"):
+    for name in ("_math.pyx", "_math.pxd", "_exp_table.h", "_cpu.h"):
         shutil.copy(ROOT / FOLDER / name, folder / name)
     (folder / "__init__.py").touch()
     (folder.parent / "__init__.py").touch()

@@ -15,22 +15,28 @@ from modellab.learners.compiled._steps cimport *
 # ------------------------------------------------------------------ the carried rates
 
 
+cdef void far_slopes(const Model *m, double z, const double *score, double *steep) noexcept nogil:
+    # Slopes of the log loss at four scores of any size, for z 0 or 1.
+    cdef double e, limit = m.settings[CLIP]
+    cdef Py_ssize_t l
+    for l in range(4):
+        e = exp_(-score[l] if score[l] > -700.0 else 700.0)
+        steep[l] = ((1.0 - z) - z * e) / (1.0 + e)
+        steep[l] = -limit if steep[l] < -limit else (limit if steep[l] > limit else steep[l])
+
+
 cdef inline void rate_slopes(const Model *m, Py_ssize_t c, double y, double *steep) noexcept nogil:
     # `clipped_slope` for every carried rate.
     cdef const double *score = m.rate_score + c * LANES
-    cdef double e[LANES]
-    cdef double z
     cdef Py_ssize_t l
     y = side(m, y, c)
     if m.choices[LOSS] != LOG:
         for l in range(LANES):
             steep[l] = clipped_slope(m, y, score[l])
         return
-    z = 0.5 + 0.5 * y
-    for l in range(LANES):
-        e[l] = exp_(-score[l] if score[l] > -700.0 else 700.0)
-    for l in range(LANES):
-        steep[l] = ((1.0 - z) - z * e[l]) / (1.0 + e[l])
+    for l in range(0, LANES, 4):
+        if not lab_log_slopes(score + l, 0.5 + 0.5 * y, -700.0, m.settings[CLIP], steep + l):
+            far_slopes(m, 0.5 + 0.5 * y, score + l, steep + l)
 
 
 cdef inline void apply_rates(Model *m, Py_ssize_t c, const double *steep) noexcept nogil:
@@ -38,8 +44,8 @@ cdef inline void apply_rates(Model *m, Py_ssize_t c, const double *steep) noexce
     cdef double *w = m.rate_weights + c * m.d * LANES
     cdef double shrink[LANES]
     cdef double update[LANES]
-    cdef double l2 = l2_part(m), divisor = schedule_divisor(m), eta, z
-    cdef Py_ssize_t j, l
+    cdef double l2 = l2_part(m), divisor = schedule_divisor(m), eta
+    cdef Py_ssize_t l
     for l in range(LANES):
         eta = m.rates[l] / divisor
         shrink[l] = 1.0 - eta * l2
@@ -48,11 +54,7 @@ cdef inline void apply_rates(Model *m, Py_ssize_t c, const double *steep) noexce
         update[l] = -eta * steep[l]
         if m.choices[INTERCEPT]:
             m.rate_bias[c * LANES + l] += update[l]
-    for j in range(m.d):
-        z = m.z[j]
-        for l in range(LANES):
-            w[l] = w[l] * shrink[l] + update[l] * z
-        w += LANES
+    lab_rates_step(w, m.z, m.d, shrink, update)
 
 
 cdef void apply_rate_gradients(Model *m, Py_ssize_t c, double share) noexcept nogil:
@@ -124,38 +126,49 @@ cdef inline void clear_rate_gradients(Model *m) noexcept nogil:
 # ------------------------------------------------------------------ steps
 
 
-cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
-    # Learn one row: the scaler first, then every weight vector on the new statistics.
-    cdef double eta = step_size(m)
+cdef inline void step_rates(Model *m, double y, bint known) noexcept nogil:
+    # One step of every carried rate along the row at hand; `known`: their scores are its own.
     cdef double steep[LANES]
     cdef Py_ssize_t c
-    cdef bint known = m.at_hand == x and not m.choices[AVERAGE]
     cdef bint simple = l1_part(m) == 0.0 and m.choices[SCHEDULE] != ADAGRAD
+    if not known:
+        score_rates(m)
+    if not simple:
+        clear_rate_gradients(m)
+    for c in range(m.k):
+        rate_slopes(m, c, y, steep)
+        if simple:
+            apply_rates(m, c, steep)
+        else:
+            collect_rates(m, c, steep)
+            apply_rate_gradients(m, c, 1.0)
+
+
+cdef inline void follow(Model *m, double y, bint rates_known) noexcept nogil:
+    # One step of every weight vector along the row at hand, whose scores are known.
+    cdef double eta = step_size(m)
+    cdef Py_ssize_t c
+    find_slopes(m, y)
+    for c in range(m.k):
+        apply(m, c, m.steep[c], m.z, m.steep[c], eta)
+    if m.choices[CARRY]:
+        step_rates(m, y, rates_known)
+    count_step(m)
+    take_average(m)
+
+
+cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
+    # Learn one row: the scaler first, then every weight vector on the new statistics.
+    cdef bint known = m.at_hand == x and not m.choices[AVERAGE]
     if m.choices[SCALE] == ONLINE:
-        scaler_learns(m, x)
+        scaler_learns(m, x, m.z, m.z)
         known = False
     elif not known:
         see(m, x)
     if not known:
         score_row(m)
-    find_slopes(m, y)
-    for c in range(m.k):
-        apply(m, c, m.steep[c], m.z, m.steep[c], eta)
-    if m.choices[CARRY]:
-        if not known:
-            score_rates(m)
-        if not simple:
-            clear_rate_gradients(m)
-        for c in range(m.k):
-            rate_slopes(m, c, y, steep)
-            if simple:
-                apply_rates(m, c, steep)
-            else:
-                collect_rates(m, c, steep)
-                apply_rate_gradients(m, c, 1.0)
+    follow(m, y, known)
     m.at_hand = NULL
-    count_step(m)
-    take_average(m)
 
 
 cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n) noexcept nogil:
@@ -171,7 +184,7 @@ cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n
     eta = step_size(m)
     if m.choices[SCALE] == ONLINE:
         for i in range(n):
-            scaler_learns(m, rows + i * m.d)
+            scaler_learns(m, rows + i * m.d, m.z, m.z)
     memset(m.gradient, 0, m.k * m.width * sizeof(double))
     memset(m.bias_gradient, 0, m.k * sizeof(double))
     if m.choices[CARRY]:
@@ -235,6 +248,135 @@ cdef inline void arrive(
         learn_waiting(m, batch)
 
 
+# ------------------------------------------------------------------ row by row, one row ahead
+
+
+cdef struct Rule:
+    # What `Model` says of a plain step, read once.
+    int64_t loss
+    double epsilon, clip, eta, shrink, l1, l2
+    bint falls, regression, intercept, carry, scales
+
+
+cdef inline bint read_rule(const Model *m, Rule *rule) noexcept nogil:
+    rule.loss = m.choices[LOSS]
+    rule.epsilon = m.settings[EPSILON]
+    rule.clip = m.settings[CLIP]
+    rule.falls = m.choices[SCHEDULE] != CONSTANT
+    rule.regression = m.choices[REGRESSION]
+    rule.intercept = m.choices[INTERCEPT]
+    rule.carry = m.choices[CARRY]
+    rule.scales = m.choices[SCALE] == ONLINE
+    rule.l1 = l1_part(m)
+    rule.l2 = l2_part(m)
+    rule.eta = m.settings[ETA]
+    rule.shrink = max(1.0 - rule.eta * rule.l2, 0.0)
+    return m.k == 1 and not m.choices[AVERAGE] and m.choices[SCHEDULE] < ADAGRAD
+
+
+cdef inline void ask_and_follow(
+    Model *m, const double *x, const double *own, double y, double *before, double *after,
+    double *scores
+) noexcept nogil:
+    # Predict x into `scores`, then one step along `own`; both as `take_in` left them.
+    cdef Py_ssize_t c
+    cdef bint same = own == x and m.choices[SCALE] != ONLINE
+    if same:
+        after = before
+    m.z = before
+    if m.choices[CARRY]:
+        ask_and_grade_rates(m, x, own, y)
+    if m.choices[AVERAGE]:
+        score_to_predict(m)
+        memcpy(scores, m.score, m.k * sizeof(double))
+        m.z = after
+        score_row(m)
+    elif same:
+        score_row(m)
+        memcpy(scores, m.score, m.k * sizeof(double))
+    else:
+        m.z = after
+        for c in range(m.k):
+            lab_two_dots(m.weights + c * m.width, before, after, m.span, scores + c, m.score + c)
+            scores[c] += m.bias[c]
+            m.score[c] += m.bias[c]
+    follow(m, y, same)
+
+
+cdef inline void ask_and_follow_one(
+    Model *m, const Rule *rule, const double *x, const double *own, double y, double *before,
+    double *after, double *scores
+) noexcept nogil:
+    # The same for one vector of weights that takes plain steps; what one row needs to know of the
+    # one before it stays in registers.
+    cdef double asked = 0.0, score = 0.0, eta = rule.eta, shrink = rule.shrink, g
+    cdef Py_ssize_t j
+    cdef bint same = own == x and not rule.scales
+    if rule.falls:
+        eta = step_size(m)
+        shrink = max(1.0 - eta * rule.l2, 0.0)
+    if same:
+        after = before
+    if rule.carry:
+        m.z = before
+        ask_and_grade_rates(m, x, own, y)
+    if same:
+        asked = score = lab_dot(m.weights, before, m.span) + m.bias[0]
+    else:
+        lab_two_dots(m.weights, before, after, m.span, &asked, &score)
+        asked += m.bias[0]
+        score += m.bias[0]
+    scores[0] = asked
+    g = slope(rule.loss, y if rule.regression else y + y - 1.0, score, rule.epsilon)
+    g = -rule.clip if g < -rule.clip else (rule.clip if g > rule.clip else g)
+    lab_step(m.weights, after, m.span, shrink, -eta * g)
+    if rule.l1 > 0.0:
+        for j in range(m.span):
+            m.weights[j] = towards_zero(m.weights[j], eta * rule.l1)
+    if rule.intercept:
+        m.bias[0] -= eta * g
+    if rule.carry:
+        m.z = after
+        step_rates(m, y, same)
+    m.counters[STEPS] += 1
+
+
+cdef Py_ssize_t run_ahead(
+    Model *m, const double *rows, const double *own, const double *y, const int64_t *upto,
+    int64_t arrived, Py_ssize_t n, double *scores
+) noexcept nogil:
+    # Rows whose prediction is followed by the arrival of exactly one label; gives how many.
+    cdef double *z = m.z
+    cdef double *before = m.ahead
+    cdef double *after = m.ahead + 2 * m.width
+    cdef Py_ssize_t i = 0, d = m.d, side = 0, width = m.width
+    cdef Rule rule
+    cdef bint one = read_rule(m, &rule)
+    cdef bint more = (
+        n > 0 and upto[0] == arrived + 1 and take_in(m, rows, own, y[0], before, after)
+    )
+    while more:
+        side = (i & 1) * width
+        i += 1
+        more = (
+            i < n and upto[i] == arrived + i + 1
+            and take_in(m, rows + i * d, own + i * d, y[i], before + width - side, after + width - side)
+        )
+        if one:
+            ask_and_follow_one(
+                m, &rule, rows + (i - 1) * d, own + (i - 1) * d, y[i - 1], before + side,
+                after + side, scores + i - 1
+            )
+        else:
+            ask_and_follow(
+                m, rows + (i - 1) * d, own + (i - 1) * d, y[i - 1], before + side, after + side,
+                scores + (i - 1) * m.k
+            )
+    m.z = z
+    m.at_hand = NULL
+    return i
+
+
 # ------------------------------------------------------------------ the class that Python sees
 
 
@@ -261,6 +403,7 @@ cdef class Core:
         self.m.k = weights.shape[0]
         self.m.width = weights.shape[1]
         self.m.d = waiting.shape[1]
+        self.m.span = (self.m.d + 3) // 4 * 4
         self.m.weights = &weights[0, 0]
         self.m.waiting = &waiting[0, 0]
         self.m.room = waiting.shape[0]
@@ -305,6 +448,8 @@ cdef class Core:
         self.m.asked_value = &flat[0]
         flat = state["z"]
         self.m.z = &flat[0]
+        flat = state["ahead"].reshape(-1)
+        self.m.ahead = &flat[0]
         flat = state["score"]
         self.m.score = &flat[0]
         flat = state["steep"]
@@ -332,13 +477,23 @@ cdef class Core:
         double[:, ::1] scores,
     ):
         """Predict each row into `scores`, then let the first `upto[i]` labelled rows arrive."""
-        cdef Py_ssize_t n = rows.shape[0], i, arrived = 0
+        cdef Py_ssize_t n = rows.shape[0], i = 0, arrived = 0, passed
         cdef const double *first = &learn_rows[0, 0] if learn_rows.shape[0] else NULL
         cdef const double *x
         cdef Model *m = &self.m
+        cdef bint at_once = every <= 1 and not frozen
         with nogil:
-            for i in range(n):
+            while i < n:
                 x = &rows[i, 0]
+                if at_once and m.counters[WAITING] == 0 and upto[i] == arrived + 1:
+                    passed = run_ahead(
+                        m, x, first + arrived * m.d, &learn_y[arrived], &upto[i], arrived, n - i,
+                        &scores[i, 0],
+                    )
+                    arrived += passed
+                    i += passed
+                    if passed:
+                        continue
                 see_to_predict(m, x)
                 score_to_predict(m)
                 memcpy(&scores[i, 0], m.score, m.k * sizeof(double))
@@ -347,6 +502,7 @@ cdef class Core:
                 while arrived < upto[i]:
                     arrive(m, first + arrived * m.d, learn_y[arrived], every, batch, frozen)
                     arrived += 1
+                i += 1
             m.at_hand = NULL
 
     def learn(

@@ -4,6 +4,14 @@ The C libraries' `exp` and `log` differ between systems, and even between proces
 the compiled learners must not. These need additions, multiplications, one division and a table.
 """
 
+cdef extern from "_cpu.h" nogil:
+    bint lab_has_avx2()
+
+
+def has_avx2():
+    """Whether the twins of the compiled loops for AVX2 run here."""
+    return lab_has_avx2() != 0
+
 
 def exp(const double[::1] x, double[::1] out):
     """Write e to the power `x` into `out` (same length); error at most 0.51 ulp for normal results."""

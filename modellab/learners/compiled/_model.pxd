@@ -2,14 +2,49 @@
 # each loop is compiled as a whole. kernel.py says what everything means.
 from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from modellab.learners.compiled._math cimport double_to_bits, exp_, power
+
+cdef extern from "_vector.h" nogil:
+    double lab_dot(const double *a, const double *b, Py_ssize_t n)
+    void lab_two_dots(
+        const double *w, const double *x, const double *z, Py_ssize_t n, double *first, double *second
+    )
+    void lab_step(double *w, const double *z, Py_ssize_t n, double shrink, double update)
+    bint lab_usable(const double *x, Py_ssize_t d, double limit)
+    void lab_see(
+        const double *x, Py_ssize_t d, const double *mean, const double *inverse, double *z
+    )
+    void lab_copy(const double *x, Py_ssize_t d, double *z)
+    void lab_scaler_learns(
+        const double *x, Py_ssize_t d, double share, double *mean, double *variance,
+        double *inverse, double *before, double *z
+    )
+
+cdef extern from "_lanes.h" nogil:
+    void lab_rates_score(
+        const double *w, const double *z, Py_ssize_t d, const double *bias, double *score
+    )
+    void lab_rates_step(
+        double *w, const double *z, Py_ssize_t d, const double *shrink, const double *update
+    )
+    bint lab_log_slopes(
+        const double *score, double y, double lowest, double limit, double *steep
+    )
+    void lab_map_scores(
+        const double *w, Py_ssize_t stride, const double *x, const double *z, Py_ssize_t d,
+        const double *bias, double *first, double *second
+    )
+    void lab_map_step(
+        double *w, Py_ssize_t stride, const double *z, Py_ssize_t d, const double *shrink,
+        const double *update, const double *cut, bint cuts
+    )
 
 # The step sizes carried along, and the same rounded up to a whole number of vectors.
 cdef enum:
     RATES = 9
-    LANES = 10
+    LANES = 12
 
 # Places in `counters`; linear_settings.py has the same list.
 cdef enum:
@@ -90,6 +125,7 @@ cdef extern from *:
 
 cdef struct Model:
     Py_ssize_t d, width, k
+    Py_ssize_t span       # d, rounded up to whole vectors; at most width
     int64_t *choices
     double *settings
     int64_t *counters
@@ -118,6 +154,7 @@ cdef struct Model:
     double *errors        # (window, RATES)
     Py_ssize_t window
     double *z             # (width): the row at hand, as the weights see it
+    double *ahead         # (4, width): rows on their way, before and after the scaler took them in
     double *score         # (k)
     double *steep         # (k): what each vector is to follow
     double *gradient      # (k, width)
@@ -130,23 +167,6 @@ cdef struct Model:
 
 
 # ------------------------------------------------------------------ small pieces
-
-
-cdef inline double dot(const double *a, const double *b, Py_ssize_t width) noexcept nogil:
-    # Eight independent sums: no waiting for the last addition, and one order on every machine.
-    cdef double s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0
-    cdef Py_ssize_t j = 0
-    while j < width:
-        s0 += a[j] * b[j]
-        s1 += a[j + 1] * b[j + 1]
-        s2 += a[j + 2] * b[j + 2]
-        s3 += a[j + 3] * b[j + 3]
-        s4 += a[j + 4] * b[j + 4]
-        s5 += a[j + 5] * b[j + 5]
-        s6 += a[j + 6] * b[j + 6]
-        s7 += a[j + 7] * b[j + 7]
-        j += 8
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
 
 
 cdef inline double slope(int64_t loss, double y, double p, double epsilon) noexcept nogil:
@@ -201,16 +221,7 @@ cdef inline double side(const Model *m, double y, Py_ssize_t c) noexcept nogil:
 
 
 cdef inline bint usable(const double *x, Py_ssize_t d) noexcept nogil:
-    # The sum of squares is in range exactly when no value is NaN, infinite or enormous.
-    cdef double s0 = 0, s1 = 0
-    cdef Py_ssize_t j = 0
-    while j < d - 1:
-        s0 += x[j] * x[j]
-        s1 += x[j + 1] * x[j + 1]
-        j += 2
-    if j < d:
-        s0 += x[j] * x[j]
-    return s0 + s1 <= LARGEST * LARGEST
+    return lab_usable(x, d, LARGEST * LARGEST)
 
 
 cdef inline bint usable_label(const Model *m, double y) noexcept nogil:
@@ -241,67 +252,51 @@ cdef inline uint64_t fingerprint(const double *x, Py_ssize_t d) noexcept nogil:
 
 cdef inline void see(Model *m, const double *x) noexcept nogil:
     # z from the statistics as they are.
-    cdef Py_ssize_t j
     if m.choices[SCALE] != UNSCALED:
-        for j in range(m.d):
-            m.z[j] = (x[j] - m.mean[j]) * m.inverse[j]
+        lab_see(x, m.d, m.mean, m.inverse, m.z)
     else:
-        memcpy(m.z, x, m.d * sizeof(double))
+        lab_copy(x, m.d, m.z)
 
 
 cdef inline void see_to_predict(Model *m, const double *x) noexcept nogil:
-    # The same, checked on the way; what is not finite counts as average.
-    cdef double *z = m.z
-    cdef const double *mean = m.mean
-    cdef const double *inverse = m.inverse
-    cdef double s0 = 0, s1 = 0, x0, x1
-    cdef Py_ssize_t j = 0, d = m.d
-    if m.choices[SCALE] != UNSCALED:
-        while j < d - 1:
-            x0, x1 = x[j], x[j + 1]
-            s0 += x0 * x0
-            s1 += x1 * x1
-            z[j] = (x0 - mean[j]) * inverse[j]
-            z[j + 1] = (x1 - mean[j + 1]) * inverse[j + 1]
-            j += 2
-        if j < d:
-            s0 += x[j] * x[j]
-            z[j] = (x[j] - mean[j]) * inverse[j]
-    else:
-        while j < d - 1:
-            x0, x1 = x[j], x[j + 1]
-            s0 += x0 * x0
-            s1 += x1 * x1
-            z[j] = x0
-            z[j + 1] = x1
-            j += 2
-        if j < d:
-            s0 += x[j] * x[j]
-            z[j] = x[j]
-    m.at_hand = x
-    m.at_hand_usable = s0 + s1 <= LARGEST * LARGEST
-    if not m.at_hand_usable:
-        for j in range(d):
-            if not (fabs(x[j]) <= LARGEST):
-                z[j] = 0.0
-
-
-cdef inline void scaler_learns(Model *m, const double *x) noexcept nogil:
-    # Welford's running mean and variance (population); leaves z on the new statistics.
+    # The same, checked; what is not finite counts as average.
     cdef Py_ssize_t j
-    cdef double delta, mean, variance, share, inverse
+    see(m, x)
+    m.at_hand = x
+    m.at_hand_usable = usable(x, m.d)
+    if not m.at_hand_usable:
+        for j in range(m.d):
+            if not (fabs(x[j]) <= LARGEST):
+                m.z[j] = 0.0
+
+
+cdef inline void scaler_learns(Model *m, const double *x, double *before, double *z) noexcept nogil:
+    # Leaves x on the statistics before and after.
     m.counters[SCALED] += 1
-    share = 1.0 / <double>m.counters[SCALED]
-    for j in range(m.d):
-        delta = x[j] - m.mean[j]
-        mean = m.mean[j] + delta * share
-        variance = m.variance[j] + (delta * (x[j] - mean) - m.variance[j]) * share
-        inverse = 1.0 / sqrt(variance)
-        inverse = inverse if variance > 0.0 else 0.0
-        m.mean[j] = mean
-        m.variance[j] = variance
-        m.inverse[j] = inverse
-        m.z[j] = (x[j] - mean) * inverse
+    lab_scaler_learns(
+        x, m.d, 1.0 / <double>m.counters[SCALED], m.mean, m.variance, m.inverse, before, z
+    )
+
+
+cdef inline bint take_in(
+    Model *m, const double *x, const double *own, double y, double *before, double *after
+) noexcept nogil:
+    # Let the scaler take in `own`: x on the statistics before, `own` on those after. False, and
+    # nothing done, where one of them or the label cannot be used. No weight is read, so that this
+    # is done while the step of the row before is still under way.
+    if not (usable_label(m, y) and usable(x, m.d) and (own == x or usable(own, m.d))):
+        return False
+    if m.choices[SCALE] == ONLINE:
+        if own != x:
+            lab_see(x, m.d, m.mean, m.inverse, before)
+            scaler_learns(m, own, after, after)
+        else:
+            scaler_learns(m, own, before, after)
+    else:
+        lab_copy(x, m.d, before)
+        if own != x:
+            lab_copy(own, m.d, after)
+    return True
 
 
 # ------------------------------------------------------------------ scores
@@ -310,7 +305,7 @@ cdef inline void scaler_learns(Model *m, const double *x) noexcept nogil:
 cdef inline void score_row(Model *m) noexcept nogil:
     cdef Py_ssize_t c
     for c in range(m.k):
-        m.score[c] = dot(m.weights + c * m.width, m.z, m.width) + m.bias[c]
+        m.score[c] = lab_dot(m.weights + c * m.width, m.z, m.span) + m.bias[c]
 
 
 cdef inline void score_to_predict(Model *m) noexcept nogil:
@@ -319,25 +314,16 @@ cdef inline void score_to_predict(Model *m) noexcept nogil:
         score_row(m)
         return
     for c in range(m.k):
-        m.score[c] = dot(m.average + c * m.width, m.z, m.width) + m.bias_average[c]
+        m.score[c] = lab_dot(m.average + c * m.width, m.z, m.span) + m.bias_average[c]
 
 
 cdef inline void score_rates(Model *m) noexcept nogil:
-    cdef Py_ssize_t c, j, l
-    cdef double total[LANES]
-    cdef double z
-    cdef const double *w
+    cdef Py_ssize_t c
     for c in range(m.k):
-        w = m.rate_weights + c * m.d * LANES
-        for l in range(LANES):
-            total[l] = m.rate_bias[c * LANES + l]
-        for j in range(m.d):
-            z = m.z[j]
-            for l in range(LANES):
-                total[l] += w[l] * z
-            w += LANES
-        for l in range(LANES):
-            m.rate_score[c * LANES + l] = total[l]
+        lab_rates_score(
+            m.rate_weights + c * m.d * LANES, m.z, m.d, m.rate_bias + c * LANES,
+            m.rate_score + c * LANES,
+        )
 
 
 cdef inline void answer_rates(const Model *m, double *answer) noexcept nogil:
@@ -379,25 +365,43 @@ cdef inline void ask_rates(Model *m, const double *x) noexcept nogil:
     m.counters[ASKED] += 1
 
 
+cdef inline void note_errors(Model *m, const double *value, double y) noexcept nogil:
+    # What each rate answered, against the label.
+    cdef double *error = m.errors + m.counters[ERRORS_NEXT] * RATES
+    cdef Py_ssize_t l
+    if m.choices[REGRESSION]:
+        for l in range(RATES):
+            error[l] = fabs(value[l] - y)
+    else:
+        for l in range(RATES):
+            error[l] = 0.0 if value[l] == y else 1.0
+    m.counters[ERRORS_NEXT] = wrapped(m.counters[ERRORS_NEXT] + 1, m.window)
+    if m.counters[ERRORS] < m.window:
+        m.counters[ERRORS] += 1
+
+
+cdef inline void ask_and_grade_rates(
+    Model *m, const double *x, const double *own, double y
+) noexcept nogil:
+    # Ask about x, then grade what was said of `own`, whose label has come.
+    cdef double value[RATES]
+    if x != own or m.counters[ASKED] > 0:
+        ask_rates(m, x)
+        grade_rates(m, own, y)
+        return
+    score_rates(m)
+    answer_rates(m, value)
+    note_errors(m, value, y)
+    m.counters[ASKED_FIRST] = wrapped(m.counters[ASKED_FIRST] + 1, m.asked_room)
+
+
 cdef inline void grade_rates(Model *m, const double *x, double y) noexcept nogil:
     # Find this row among those asked (earlier ones got no label: forget them), score the answers.
-    cdef Py_ssize_t i, l, place = m.counters[ASKED_FIRST]
+    cdef Py_ssize_t i, place = m.counters[ASKED_FIRST]
     cdef uint64_t key = fingerprint(x, m.d)
-    cdef double *error
-    cdef const double *value
     for i in range(m.counters[ASKED]):
         if m.asked_key[place] == key:
-            value = m.asked_value + place * RATES
-            error = m.errors + m.counters[ERRORS_NEXT] * RATES
-            if m.choices[REGRESSION]:
-                for l in range(RATES):
-                    error[l] = fabs(value[l] - y)
-            else:
-                for l in range(RATES):
-                    error[l] = 0.0 if value[l] == y else 1.0
-            m.counters[ERRORS_NEXT] = wrapped(m.counters[ERRORS_NEXT] + 1, m.window)
-            if m.counters[ERRORS] < m.window:
-                m.counters[ERRORS] += 1
+            note_errors(m, m.asked_value + place * RATES, y)
             m.counters[ASKED_FIRST] = wrapped(place + 1, m.asked_room)
             m.counters[ASKED] -= i + 1
             return

@@ -95,7 +95,7 @@ cdef inline void find_slopes(Model *m, double y) noexcept nogil:
         softmax_slopes(m, y)
         return
     if m.choices[SCHEDULE] >= PA:
-        length = dot(m.z, m.z, m.width)
+        length = lab_dot(m.z, m.z, m.span)
         for c in range(m.k):
             m.steep[c] = aggressive(m, side(m, y, c), m.score[c], length)
         return
@@ -165,7 +165,7 @@ cdef inline void apply(
     # One step of vector c along the gradient factor * direction.
     cdef double *w = m.weights + c * m.width
     cdef double *s = m.squares + c * m.width
-    cdef double l1 = l1_part(m), l2 = l2_part(m), shrink, update, g, own
+    cdef double l1 = l1_part(m), l2 = l2_part(m), shrink, g, own
     cdef Py_ssize_t j
     if m.choices[SCHEDULE] == ADAM:
         adam(m, c, factor, direction, bias_gradient, eta)
@@ -186,13 +186,7 @@ cdef inline void apply(
     shrink = 1.0 - eta * l2
     if shrink < 0.0:
         shrink = 0.0
-    update = -eta * factor
-    if shrink == 1.0:
-        for j in range(m.width):
-            w[j] += update * direction[j]
-    else:
-        for j in range(m.width):
-            w[j] = w[j] * shrink + update * direction[j]
+    lab_step(w, direction, m.span, shrink, -eta * factor)
     if l1 > 0.0:
         for j in range(m.width):
             w[j] = towards_zero(w[j], eta * l1)

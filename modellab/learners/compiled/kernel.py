@@ -73,6 +73,7 @@ from modellab.learners.compiled.linear_settings import (
     carries,
     checked_parameters,
 )
+from modellab.learners.compiled.twins import loops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -476,7 +477,7 @@ class LinearKernel:
             arrays[name][..., : np.shape(state[name])[-1]] = state[name]
         if carries(parameters):
             for name in RATE_ARRAYS:
-                arrays[name][...] = state[name]
+                arrays[name][..., : np.shape(state[name])[-1]] = state[name]
             arrays["errors"][: len(state["errors"])] = state["errors"]
             self._resize_ring(max(len(state["asked_key"]), 1))
             arrays["asked_key"][: len(state["asked_key"])] = state["asked_key"]
@@ -513,9 +514,8 @@ class LinearKernel:
 
     def _ready(self) -> Core:
         if self._core is None:
-            from modellab.learners.compiled import _linear
-
-            self._core = _linear.Core(self._arrays)
+            core: Core = loops("_linear").Core(self._arrays)
+            self._core = core
         return self._core
 
     def _write_settings(self) -> None:

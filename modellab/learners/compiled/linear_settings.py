@@ -38,7 +38,7 @@ RATES_WINDOW = 5000
 ASKED_MOST = 65536
 """So many rows may wait for their label before the oldest is left out of that comparison."""
 
-LANES = 10
+LANES = 12
 # Places in the arrays `counters`, `choices` and `settings`, as in _linear.pyx.
 COUNTERS = (
     "steps",

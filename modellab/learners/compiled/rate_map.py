@@ -14,6 +14,7 @@ import numpy as np
 from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.linear_arrays import blank_arrays, write_settings
 from modellab.learners.compiled.linear_settings import COUNTERS, SETTINGS
+from modellab.learners.compiled.twins import loops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,10 +80,17 @@ class RateMap:
         for row, parameters in zip(arrays["settings"], self._every, strict=True):
             write_settings({**one, "settings": row}, parameters, self.outputs)
         arrays["features"] = self.features
+        arrays["lanes"] = np.zeros(self._lanes_size(one["weights"].shape[1]))
         self._arrays = arrays
         self._errors = np.zeros(len(self.rates))
         self._asked = 0
         self._core = None
+
+    def _lanes_size(self, width: int) -> int:
+        """Room in which the compiled loop lays all models side by side, see `_rate_map.pyx`."""
+        stride = -(-len(self.rates) // 8) * 8
+        k, d = self.outputs, self.features
+        return (k * d + k + 2) * stride + 8 * k + 2 * 16 * width
 
     @property
     def weights(self) -> Floats:
@@ -147,9 +155,8 @@ class RateMap:
         if y.shape != (len(rows),):
             raise ValueError("labels do not fit the rows")
         if self._core is None:
-            from modellab.learners.compiled import _rate_map
-
-            self._core = _rate_map.Core(self._arrays)
+            core: Core = loops("_rate_map").Core(self._arrays)
+            self._core = core
         return self._core.run(rows, y, errors, ask)
 
     def state_dict(self) -> dict[str, Any]:
