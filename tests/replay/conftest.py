@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +37,11 @@ from modellab.replay.protocol import (
     Ready,
     Telemetry,
 )
+
+# Helpers that lie here are imported by their bare names: test folders are no packages.
+_HERE = str(Path(__file__).parent)
+if _HERE not in sys.path:
+    sys.path.insert(0, _HERE)
 
 PATIENCE = 60.0
 
