@@ -129,19 +129,45 @@ class VerdictState:
 
     @property
     def decided_at_other_prices(self) -> list[str]:
-        """Lanes that decided by prices which have been changed since they were deployed."""
+        """Lanes that decide by other prices than those that costs are counted at now."""
+        return list(self._other_prices())
+
+    def decide_by_these_prices(self) -> None:
+        """Let those lanes decide by the present prices from the present row on: journal entries."""
+        for lane, prices in self._other_prices().items():
+            self.session.intervene(lane, **prices)
+
+    @property
+    def why_not_by_these_prices(self) -> str | None:
+        """Why lanes cannot be told to decide by the present prices; None when they can."""
+        live = self.session.deployment
+        if live is not None and live.position >= live.stop:
+            return "The replay is over: deploy anew."
+        return self.why_no_prices
+
+    def _other_prices(self) -> dict[str, dict[str, float]]:
+        """Settings by lane that would make it decide by the present prices."""
         live = self.session.deployment
         if live is None:
-            return []
+            return {}
         now, then = live.experiment.prices, self._began_with
-        found = []
+        found: dict[str, dict[str, float]] = {}
         for lane in live.experiment.lane:
             policy = lane.policy
-            if isinstance(policy, CostAwarePolicy):
-                error = policy.price_error is None and now.error != then.error
-                retrain = policy.price_retrain is None and now.retrain != then.retrain
-                if error or retrain:
-                    found.append(lane.name)
+            if not isinstance(policy, CostAwarePolicy):
+                continue
+            view = live.lanes.get(lane.name)
+            news = view.news if view is not None else None
+            known = dict(news.settings) if news is not None else {}
+            wanted: dict[str, float] = {}
+            for name, own, price in (
+                ("price_error", policy.price_error, "error"),
+                ("price_retrain", policy.price_retrain, "retrain"),
+            ):
+                if own is None and known.get(name, getattr(then, price)) != getattr(now, price):
+                    wanted[name] = float(getattr(now, price))
+            if wanted:
+                found[lane.name] = wanted
         return found
 
     # ------------------------------------------------------------------ asking

@@ -264,6 +264,13 @@ def test_lanes_that_decided_by_other_prices_are_named(bench: Any) -> None:
     assert bench.state.decided_at_other_prices == []
     bench.state.set_prices(retrain=99.0)
     assert bench.state.decided_at_other_prices == ["Thrifty"]
+    assert bench.state.why_not_by_these_prices is None
+    asked: list[tuple[str, dict[str, Any]]] = []
+    bench.session.intervene = lambda lane, /, **changes: asked.append((lane, changes))
+    bench.state.decide_by_these_prices()
+    assert asked == [("Thrifty", {"price_retrain": 99.0})]
+    bench.finish()
+    assert "deploy anew" in bench.state.why_not_by_these_prices
 
 
 def test_found_dates_do_not_outlive_their_replay(bench: Any) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 
 from modellab.gui.decide import words
 from modellab.gui.decide.terms import explain
-from modellab.gui.kit import Card, Label, LabeledField, NumberField, describe
+from modellab.gui.kit import Card, Label, LabeledField, LinkButton, NumberField, describe
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class PriceFieldsCard(Card):
 
     changed = Signal(str, float)
     """The person entered another price: which, and its value."""
+    decide_asked = Signal()
+    """Lanes shall decide by these prices from here on."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Prices", "in your own currency", parent=parent)
@@ -38,6 +40,14 @@ class PriceFieldsCard(Card):
         """What changing prices does not change."""
         self.note.hide()
         self.body.addWidget(self.note)
+        self.decide = LinkButton(
+            "Decide by these from here on",
+            "From the present row on, these lanes weigh errors and retrains at these prices. What "
+            "they decided before stays.",
+            clicked=self.decide_asked.emit,
+        )
+        self.decide.hide()
+        self.body.addWidget(self.decide)
         self.body.addStretch(1)
 
     def set_prices(self, prices: PriceSpec, reason: str | None) -> None:
@@ -50,12 +60,17 @@ class PriceFieldsCard(Card):
             title = words.PRICE_WORDS[price][0]
             describe(field, title, told if reason is None else f"{told}\n{reason}")
 
-    def set_note(self, lanes: list[str]) -> None:
-        """Say which lanes decided by the former prices."""
+    def set_note(self, lanes: list[str], why_not: str | None = None) -> None:
+        """Say which lanes decide by the former prices; `why_not`: why that cannot be changed."""
         self.note.setVisible(bool(lanes))
-        if lanes:
-            names = " and ".join(lanes)
-            self.note.setText(
-                f"{names} decided when to retrain by the former prices. Deploy anew to let "
-                f"{'them' if len(lanes) > 1 else 'it'} decide by these."
-            )
+        self.decide.setVisible(bool(lanes) and why_not is None)
+        if not lanes:
+            return
+        names = " and ".join(lanes)
+        many = len(lanes) > 1
+        decides = f"{names} decide{'' if many else 's'} when to retrain by the former prices."
+        if why_not is not None:
+            them = "them" if many else "it"
+            decides = f"{names} decided when to retrain by the former prices. Deploy anew to let "
+            decides += f"{them} decide by these."
+        self.note.setText(decides)

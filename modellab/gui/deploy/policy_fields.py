@@ -42,6 +42,11 @@ _MARGIN = Setting(
     "The new model serves unless its error on the test is worse by more than this.",
     "number", 0.0, 1e15,
 )  # fmt: skip
+_LEVEL = Setting(
+    "level", "Chance of a mistake",
+    "Below 1, the new model serves only if a paired test on the test rows says so at this level: "
+    "0.05 is wrong once in twenty times. 1: the better mean is enough.", "number", 1e-9, 1.0,
+)  # fmt: skip
 _COOLDOWN = Setting(
     "cooldown", "Rest between",
     "Rows, or a span such as 12h, that must pass after one action before the next (cool-down).",
@@ -49,17 +54,20 @@ _COOLDOWN = Setting(
 )  # fmt: skip
 _COLLECT = Setting(
     "collect", "Collect first",
-    "Right after an alarm there is nothing yet to learn from: a retrain on what came since the "
-    "alarm waits until so many labelled rows have come.", "rows", 1,
+    "Right after an alarm there is nothing yet to learn from, or to judge a challenger by: a "
+    "retrain on what came since the alarm, or a switch, waits for so many labelled rows.",
+    "rows", 1,
 )  # fmt: skip
 CYCLE: tuple[Setting, ...] = (
     Setting("keep", "Train on",
-            "“all” rows known by then, a number of the newest rows, or “alarm”: what came since "
-            "the last drift alarm.", "keep", 1),
+            "“all” rows known by then, a number of the newest rows, “alarm”: what came since the "
+            "last drift alarm, or “better”: that, or eight times as many rows, whichever tests "
+            "better.", "keep", 1),
     Setting("test_rows", "Test on newest",
             "The newest labelled rows, held out to compare the new model with the one that runs; "
             "0: no test.", "rows"),
     _MARGIN,
+    _LEVEL,
     Setting("delay", "Serves after",
             "Rows or a span of event time until the new model serves; 0 means at once.", "span"),
     Setting("downtime", "Nothing serves meanwhile",
@@ -265,7 +273,7 @@ class SettingsGrid(QWidget):
             field.committed.connect(tell)
             return field
         if setting.shape == "keep":
-            field = SpanField(setting.title, tip, words="all alarm", spans=False)
+            field = SpanField(setting.title, tip, words="all alarm better", spans=False)
             field.committed.connect(tell)
             return field
         if setting.shape == "switch":

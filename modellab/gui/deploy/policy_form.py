@@ -227,8 +227,10 @@ class PolicyForm(QWidget):
         self._learn.setVisible(triggered and action != "reset")
         self.challenger.setVisible(key == "champion" or (triggered and action == "switch"))
         if triggered:
-            cycle = ("collect", "keep", "test_rows", "margin", "delay", "downtime")
-            shown = ["cooldown", "warmup", "within", *(cycle if action == "retrain" else ())]
+            cycle = ("collect", "keep", "test_rows", "margin", "level", "delay", "downtime")
+            asks = ("collect", "margin", "level")  # before it switches
+            more = {"retrain": cycle, "switch": asks}.get(action, ())
+            shown = ["cooldown", "warmup", "within", *more]
             self.grids[key].show_only(shown)
         if key == "cost_aware":
             forecast = self.grids[key].value("method") == "forecast"

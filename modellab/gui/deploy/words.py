@@ -44,6 +44,7 @@ SETTING_WORDS = {
     "test_rows": "rows to test on",
     "keep": "rows to keep",
     "collect": "rows to collect",
+    "level": "level of the test",
     "cooldown": "cool-down",
     "warmup": "warm-up",
     "within": "rows a condition holds",

@@ -84,6 +84,7 @@ class DecidePage(Page):
         self._build()
         self.bars.changed.connect(self._price)
         self.prices.changed.connect(self._price)
+        self.prices.decide_asked.connect(self.state.decide_by_these_prices)
         self.take.wanted.connect(self.run_action)
         theme_hub().theme_changed.connect(self._refresh)
         for topic in ("verdict", "deployment", "experiment"):
@@ -254,7 +255,7 @@ class DecidePage(Page):
         self.bars.set_reason(reason)
         if self.session.experiment is not None:
             self.prices.set_prices(self.session.experiment.prices, reason)
-        self.prices.set_note(self.state.decided_at_other_prices)
+        self.prices.set_note(self.state.decided_at_other_prices, self.state.why_not_by_these_prices)
         self.deeper.refresh()
         self.take.refresh()
         self._say()
