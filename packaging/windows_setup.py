@@ -11,6 +11,7 @@ from __future__ import annotations
 import compileall
 import hashlib
 import os
+import py_compile
 import re
 import shutil
 import sys
@@ -91,6 +92,8 @@ def build(
     SetupError
         With the step that failed.
     """
+    if sys.version_info[:2] != (3, 11):
+        raise SetupError(f"setup.exe ships Python {PYTHON_VERSION}: build it with Python 3.11.")
     if shutil.which("makensis") is None:
         raise SetupError("Making setup.exe needs NSIS: apt-get install nsis.")
     rehearsal = wheel is None or python_zip is None
@@ -216,7 +219,7 @@ def prune(site: Path) -> None:
 
 def compiled(site: Path) -> None:
     """Leave compiled modules in the place of Python files: smaller, and the first start is fast."""
-    mode = compileall.PycInvalidationMode.UNCHECKED_HASH  # type: ignore[attr-defined]
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     done = compileall.compile_dir(
         str(site), quiet=1, legacy=True, invalidation_mode=mode, stripdir=str(site), workers=1
     )
