@@ -237,7 +237,7 @@ def use_it(inside: Inside, root: Path) -> dict[Path, bytes]:
         inside("useradd", "--create-home", "--shell", "/bin/sh", PERSON)
     samples = "/usr/lib/modellab/_internal/modellab/resources/samples/flights.parquet"
     made = f"/home/{PERSON}/mine.toml"
-    inside("modellab", "new", samples, "--target", "delayed", "-o", made, "--force", person=True)
+    inside("modellab", "new", samples, "--target", "dep_delay", "-o", made, "--force", person=True)
     settings = home / ".config" / "modellab" / "settings.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text('{"version": 1, "preferences": {"theme": "light", "text_scale": 1.1}}\n')
