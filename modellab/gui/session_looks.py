@@ -11,6 +11,8 @@ from modellab.experiment import ReadingSpec
 from modellab.gui.session_core import struct_of
 from modellab.gui.session_replay import ReplayPart
 from modellab.replay.data_protocol import (
+    CompareColumns,
+    Compared,
     ExportData,
     FetchSample,
     HeadPage,
@@ -26,11 +28,12 @@ from modellab.replay.protocol import Written
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from modellab.data.compare import Comparison
     from modellab.data.parts import Parts
     from modellab.data.preview import Preview
     from modellab.experiment import Experiment
     from modellab.gui.session_jobs import Job
-    from modellab.replay.protocol import DataSummary
+    from modellab.replay.protocol import DataSummary, ProfileSummary
 
 
 _DOUBTFUL = 0.02
@@ -39,6 +42,13 @@ _DOUBTFUL = 0.02
 
 class LookPart(ReplayPart):
     """Asks the engine to look; whoever asks is called back."""
+
+    data: DataSummary | None
+    profile: ProfileSummary | None
+    profile_stale: bool
+    _comparison: dict[str, Comparison] = {}  # noqa: RUF012 - replaced whole, never changed
+    _compared: object = None
+    _comparing: object = None
 
     ask_reading: Callable[[list[str], ReadingSpec], object] | None = None
     """Set by the window: asks how files are to be read."""
@@ -143,6 +153,55 @@ class LookPart(ReplayPart):
     def reading(self) -> ReadingSpec:
         """What the person said about how texts are written."""
         return self.experiment.data.reading if self.experiment is not None else ReadingSpec()
+
+    # ------------------------------------------------------------------ comparison
+
+    @property
+    def comparison(self) -> dict[str, Comparison]:
+        """Columns in the training window and after it, by name; empty until they are known."""
+        return self._comparison if self._compared == self._comparable() else {}
+
+    def _comparable(self) -> object:
+        """What a comparison depends on; None while there is nothing to compare."""
+        experiment, profile = self.experiment, self.profile
+        if experiment is None or profile is None or self.profile_stale or profile.error:
+            return None
+        data = self.data.fingerprint if self.data is not None else ""
+        return (data, experiment.data, experiment.split)
+
+    def ask_comparison(self) -> None:
+        """Have the columns compared, unless that is done or under way."""
+        wanted = self._comparable()
+        if wanted is None or self._compared == wanted or self._comparing == wanted:
+            return
+        assert self.experiment is not None
+        running = self.job_of("compare")
+        if running is not None:
+            self.cancel(running)
+        self._comparing = wanted
+
+        def done(result: dict[str, Any]) -> None:
+            from modellab.data.compare import Comparison
+
+            if self._comparing == wanted:
+                found = struct_of(Compared, result).columns
+                self._comparison = {c["name"]: struct_of(Comparison, c) for c in found}
+                self._compared, self._comparing = wanted, None
+                self.topics.publish("profile")
+
+        def failed(sentence: str, detail: str, cancelled: bool) -> None:
+            if self._comparing == wanted:
+                # Not asked for again and again; the profile says what is wrong.
+                self._comparison, self._compared, self._comparing = {}, wanted, None
+
+        self.start_job(
+            CompareColumns(experiment=self.experiment),
+            "compare",
+            "Comparing the columns",
+            quiet=True,
+            on_done=done,
+            on_failed=failed,
+        )
 
     # ------------------------------------------------------------------ gallery
 

@@ -10,6 +10,8 @@ import msgspec
 
 from modellab.replay.data_protocol import (
     COMMANDS,
+    CompareColumns,
+    Compared,
     DataCommand,
     ExportData,
     FetchSample,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modellab.data.store import Store
+    from modellab.experiment import Experiment
     from modellab.replay.engine_out import Job
 
 __all__ = ["COMMANDS", "DataJobs"]
@@ -41,10 +44,15 @@ class DataJobs:
     ----------
     current
         Gives the store that is open, or raises `DataError`.
+    store_for
+        Gives the store of an experiment's data, opened if need be.
     """
 
-    def __init__(self, current: Callable[[], Store]) -> None:
+    def __init__(
+        self, current: Callable[[], Store], store_for: Callable[[Experiment, Job], Store]
+    ) -> None:
         self._current = current
+        self._store_for = store_for
         self._looks = ThreadPoolExecutor(2, "look")
         self._long = ThreadPoolExecutor(2, "sample")
 
@@ -70,11 +78,23 @@ class DataJobs:
 
             columns, rows = head_of(command.path, min(command.rows, MAX_ROWS), job.progress)
             return HeadPage(columns, list(rows))
+        if isinstance(command, CompareColumns):
+            return self._compare(command, job)
         if isinstance(command, ExportData):
             return self._export(command, job)
         if isinstance(command, MakeStream):
             return _made(command, job)
         return _fetched(command, job)
+
+    def _compare(self, command: CompareColumns, job: Job) -> Compared:
+        from modellab.data.compare import compare
+        from modellab.data.dataset import Dataset
+
+        experiment = command.experiment
+        store = self._store_for(experiment, job)
+        dataset = Dataset.build(store, experiment.data, experiment.split)
+        found = compare(dataset, progress=job.progress)
+        return Compared([msgspec.to_builtins(one) for one in found])
 
     def _export(self, command: ExportData, job: Job) -> Written:
         from modellab.data.exporting import export_data

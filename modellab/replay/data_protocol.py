@@ -62,6 +62,18 @@ class FetchSample(Command):
     sample: str
 
 
+class CompareColumns(Command):
+    """Job: every column in the training window and after it -> `Compared`."""
+
+    experiment: Experiment
+
+
+class Compared(msgspec.Struct):
+    """Result of `CompareColumns`: a `modellab.data.compare.Comparison` for each column."""
+
+    columns: list[dict[str, Any]]
+
+
 class PartsFound(msgspec.Struct):
     """Result of `ListParts`: a `modellab.data.parts.Parts`; None for a file of one table."""
 
@@ -81,5 +93,15 @@ class SampleReady(msgspec.Struct):
     experiment: Experiment
 
 
-DataCommand = PreviewFile | ListParts | PreviewPart | ExportData | MakeStream | FetchSample
-COMMANDS = (PreviewFile, ListParts, PreviewPart, ExportData, MakeStream, FetchSample)
+DataCommand = (
+    PreviewFile | ListParts | PreviewPart | CompareColumns | ExportData | MakeStream | FetchSample
+)
+COMMANDS = (
+    PreviewFile,
+    ListParts,
+    PreviewPart,
+    CompareColumns,
+    ExportData,
+    MakeStream,
+    FetchSample,
+)

@@ -64,7 +64,7 @@ class Jobs:
         self._player = player
         self._services = services
         self._verdicts = VerdictJobs(player, services)
-        self._looks = DataJobs(self._current)
+        self._looks = DataJobs(self._current, self._store_for)
         self._store: Store | None = None
         self._opened: OpenData | None = None
         self._guard = threading.Lock()

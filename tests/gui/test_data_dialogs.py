@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDialog, QLabel
 
 from modellab.errors import DataError
 from modellab.experiment import DataSpec, DriftSpec, Experiment, ReadingSpec
+from modellab.gui.data.column_dialog import ColumnDialog
 from modellab.gui.data.export_dialog import ExportDialog
 from modellab.gui.data.gallery_dialog import GalleryDialog
 from modellab.gui.data.part_dialog import PartDialog, as_part
@@ -32,7 +33,8 @@ class _Job:
 
 def looks_really(bench: Any) -> Any:
     """Let the scripted engine do the looks of the real one, at once."""
-    work = DataJobs(lambda: pytest.fail("nothing is open"))
+    nothing: Any = pytest.fail
+    work = DataJobs(nothing, nothing)
 
     def answer(command: Any, number: int) -> list[Any]:
         try:
@@ -461,3 +463,77 @@ def test_the_data_page_leads_to_them(bench: Any, qtbot: Any) -> None:
     (asked,) = page.findChildren(ExportDialog)
     asked.reject()
     page.take_down()
+
+
+# ---------------------------------------------------------------- a column
+
+
+def compared(bench: Any) -> None:
+    """Let the columns be compared: "day" is another after the training window."""
+    from modellab.data.compare import Bar, Comparison
+
+    bars = [Bar("<b>1</b>", 0.9, 0.2, [0.25, 0.75]), Bar("2", 0.1, 0.8, [0.5, 0.5])]
+    alike = [Bar("below 3", 0.5, 0.5, [0.4, 0.6]), Bar("missing", 0.5, 0.5, [])]
+    columns = [
+        Comparison("day", "category", bars, 0.7, True, 200, 800, ["down", "up"]),
+        Comparison("price", "number", alike, 0.0, False, 200, 800, ["down", "up"]),
+        Comparison("when", "time", alike, 1.0, True, 200, 800, ["down", "up"]),
+    ]
+    told = dp.Compared([msgspec.to_builtins(one) for one in columns])
+    bench.engine.results[dp.CompareColumns] = told
+    bench.session.ask_comparison()
+    bench.settle()
+
+
+def test_drift_is_seen_at_a_glance(bench: Any) -> None:
+    from modellab.gui.pages.data_facts import column_facts
+
+    assert bench.session.comparison == {}
+    compared(bench)
+    facts = {found.name: found for found in column_facts(bench.session)}
+    assert {name for name, found in facts.items() if found.shifted} == {"day"}
+    assert "another: 70 % of its rows" in facts["day"].shift_text
+    assert facts["price"].shift_text == "After the training window it is as before."
+    assert facts["when"].shift_text == ""  # time goes on in every stream
+    assert facts["price"].pairs == [(0.5, 0.5)]
+    asked = bench.engine.count(dp.CompareColumns)
+    bench.session.ask_comparison()
+    assert bench.engine.count(dp.CompareColumns) == asked
+
+
+def test_another_split_is_compared_anew(bench: Any) -> None:
+    from modellab.experiment import replace
+
+    compared(bench)
+    session = bench.session
+    split = replace(session.experiment.split, train=500)
+    session.edit("Move the split", replace(session.experiment, split=split))
+    assert session.comparison == {}
+    bench.settle()
+    asked = bench.engine.count(dp.CompareColumns)
+    session.ask_comparison()
+    bench.settle()
+    assert bench.engine.count(dp.CompareColumns) == asked + 1
+    assert bench.engine.last(dp.CompareColumns).experiment.split.train == 500
+    assert session.comparison
+
+
+def test_all_about_a_column(bench: Any, qtbot: Any) -> None:
+    compared(bench)
+    chosen: list[tuple[str, str]] = []
+    dialog = ColumnDialog(bench.session, "day", lambda *told: chosen.append(told))
+    held(qtbot, dialog)
+    assert dialog.why.text() == "Detected: category. Said by the script."
+    assert dialog.facts.text().startswith("7 different values · 0 % missing")
+    assert dialog.shift.text().endswith("200 and 800 rows compared.")
+    heads = [dialog._model.headerData(k, Qt.Orientation.Horizontal) for k in range(5)]
+    assert heads == ["Value", "Training", "After it", "class = down", "class = up"]
+    assert list(dialog._model.row(0)) == ["<b>1</b>", "90.0 %", "20.0 %", "25.0 %", "75.0 %"]
+    dialog.kind.set_current("number")
+    dialog.kind.chosen.emit("number")
+    assert chosen == [("day", "number")]
+    for control in controls(dialog):
+        assert control.accessibleName(), control
+    dialog.bars.grab()
+    dialog.accept()
+    assert dialog._stop == []

@@ -11,6 +11,7 @@ from modellab.data.endings import PART_ENDINGS
 from modellab.errors import ExperimentError
 from modellab.experiment import Experiment, replace
 from modellab.gui.actions import Action
+from modellab.gui.data.column_dialog import ColumnDialog
 from modellab.gui.data.export_dialog import ExportDialog
 from modellab.gui.data.reading_dialog import ReadingDialog
 from modellab.gui.kit import (
@@ -168,6 +169,7 @@ class DataPage(LazyPage):
         self.columns.role_chosen.connect(self._set_role)
         self.columns.kind_chosen.connect(self._set_kind)
         self.columns.ignore_wanted.connect(self._ignore)
+        self.columns.details_wanted.connect(self.show_column)
         self.rows_card = RowsCard(self.session)
         self.rows_card.bad.clicked.connect(self.show_bad_rows)
         split = QSplitter(Qt.Orientation.Vertical)
@@ -334,6 +336,7 @@ class DataPage(LazyPage):
             self._split_moved = False
             self._share_height()
         self._show_head()
+        session.ask_comparison()
         facts = column_facts(session)
         self.columns.source.set_columns(facts)
         share = session.train_rows / data.n_rows if data.n_rows else 0.0
@@ -482,6 +485,10 @@ class DataPage(LazyPage):
         """Hide a note until other data are opened."""
         self.kept_notes.add(note_id)
         self.refresh()
+
+    def show_column(self, name: str) -> None:
+        """Tell more about a column."""
+        ColumnDialog(self.session, name, self._set_kind, self).open()
 
     def _has_parts(self) -> bool:
         data = self.session.data

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from modellab.gui.kit import paint_histogram, paint_spark
@@ -100,8 +100,43 @@ class ChoiceDelegate(_Cell):
         painter.drawText(text, vertical, shown)
 
 
+def paint_pairs(
+    painter: QPainter, rect: QRectF, pairs: list[tuple[float, float]], colour: str
+) -> None:
+    """Paint bars of the training window, and over each a line where the rest has it."""
+    most = max((max(pair) for pair in pairs), default=0.0)
+    if most <= 0 or not pairs:
+        return
+    wide = rect.width() / len(pairs)
+    gap = min(px(1), wide * 0.15)
+    for at, (train, rest) in enumerate(pairs):
+        left, inner = rect.left() + at * wide, wide - gap
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colour))
+        high = train / most * rect.height()
+        painter.drawRect(QRectF(left, rect.bottom() - high, inner, high))
+        y = rect.bottom() - rest / most * rect.height()
+        painter.setPen(QPen(QColor(theme().lanes[0]), 2))
+        painter.drawLine(QPointF(left, y), QPointF(left + inner, y))
+
+
+def paint_diamond(painter: QPainter, x: float, y: float) -> None:
+    """Paint the sign of an alarm."""
+    side = px(4)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(theme().alarm))
+    painter.drawPolygon(
+        QPolygonF(
+            [
+                QPointF(x, y - side), QPointF(x + side, y),
+                QPointF(x, y + side), QPointF(x - side, y),
+            ]
+        )
+    )  # fmt: skip
+
+
 class BarsDelegate(_Cell):
-    """A histogram, or the most frequent values with their shares."""
+    """A histogram, or the most frequent values with their shares; a diamond if they shift."""
 
     def content(self, painter: QPainter, option: QStyleOptionViewItem, facts: ColumnFacts) -> None:
         tokens = theme()
@@ -109,10 +144,14 @@ class BarsDelegate(_Cell):
         rect = QRectF(option.rect).adjusted(px(8), px(8), -px(8), -px(8))
         if facts.top and len(facts.top) <= 2 and not facts.bars:
             self._top(painter, rect, facts.top, colour)
+        elif facts.pairs:
+            paint_pairs(painter, rect, facts.pairs, colour)
         elif facts.bars:
             paint_histogram(painter, rect, facts.bars, colour)
         elif facts.top:
             paint_histogram(painter, rect, [share for _, share in facts.top], colour)
+        if facts.shifted:
+            paint_diamond(painter, rect.right() - px(3), rect.top() + px(1))
 
     def _top(
         self, painter: QPainter, rect: QRectF, top: list[tuple[str, float]], colour: str

@@ -32,7 +32,8 @@ HEADING_TIPS = (
     "Share of rows without a value.",
     "How many different values there are.",
     "Least and greatest value, or the most frequent values.",
-    "How often which values occur.",
+    "How often which values occur: bars in the training window, lines after it. A diamond: it is "
+    "another after the training window.",
     "How the column runs from the first row to the last; the shaded part is the training window.",
 )
 FACTS_ROLE = Qt.ItemDataRole.UserRole
@@ -142,8 +143,9 @@ class ColumnsModel(QAbstractTableModel):
             if facts.unfit:
                 told += f" {facts.unfit:,} of them have one that does not fit the kind."
             return told
-        if column == VALUES and facts.top:
-            return "\n".join(f"{value}: {share * 100:.1f} %" for value, share in facts.top)
+        if column == VALUES and (facts.top or facts.shift_text):
+            shares = [f"{value}: {share * 100:.1f} %" for value, share in facts.top]
+            return "\n".join([*shares, facts.shift_text]).strip()
         if column == COURSE:
             told = facts.course_text
             if facts.constant_in_training:
@@ -184,6 +186,8 @@ class ColumnsTable(DataTable):
     """Column and role."""
     ignore_wanted = Signal(list)
     """The selected columns are not to be used."""
+    details_wanted = Signal(str)
+    """More is to be told about a column."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -262,6 +266,14 @@ class ColumnsTable(DataTable):
         if event.button() == Qt.MouseButton.LeftButton and plain and index.isValid():
             self._open_choice(index)
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        index = self.indexAt(event.position().toPoint())
+        facts = self.facts_at(index)
+        if facts is not None and index.column() not in (KIND, ROLE):
+            self.details_wanted.emit(facts.name)
+            return
+        super().mouseDoubleClickEvent(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         index = self.currentIndex()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2, Qt.Key.Key_Space):
@@ -295,8 +307,11 @@ class ColumnsTable(DataTable):
         self._popup(self.menu_for(facts), index)
 
     def menu_for(self, facts: ColumnFacts) -> QMenu:
-        """Return the menu of a column: its role, then its kind."""
+        """Return the menu of a column: more about it, its role, its kind."""
         menu = QMenu(self)
+        more = menu.addAction(icon("info", "second"), "More about this column…")
+        more.triggered.connect(lambda: self.details_wanted.emit(facts.name))
+        menu.addSeparator()
         self._fill(menu, facts, ROLE)
         menu.addSeparator()
         self._fill(menu, facts, KIND)

@@ -40,6 +40,10 @@ class ColumnFacts:
         It never varies in the training window.
     unfit
         Values that did not fit the kind and count as missing.
+    pairs
+        Share of each value (or range) in the training window and after it, once compared.
+    shift, shifted
+        How far the two are apart (0 to 1), and whether that is more than chance.
     """
 
     name: str
@@ -58,6 +62,21 @@ class ColumnFacts:
     course_text: str = ""
     constant_in_training: bool = False
     unfit: int = 0
+    pairs: list[tuple[float, float]] = field(default_factory=list)
+    shift: float | None = None
+    shifted: bool = False
+
+    @property
+    def shift_text(self) -> str:
+        """How the column differs after the training window, in words; empty if not compared."""
+        if self.shift is None or self.kind == "time":
+            return ""
+        if not self.shifted:
+            return "After the training window it is as before."
+        return (
+            f"After the training window it is another: {self.shift * 100:.0f} % of its rows would "
+            "have to change to make it as before."
+        )
 
     @property
     def profiled(self) -> bool:
@@ -86,10 +105,17 @@ def column_facts(session: Session) -> list[ColumnFacts]:
     if session.profile is not None:
         profiles = {str(p["name"]): p for p in session.profile.columns}
     found = []
+    compared = session.comparison
     for column in data.columns:
         facts: dict[str, Any] = {}
         if column.name in profiles:
             facts = from_profile(profiles[column.name], session.train_rows)
+        if column.name in compared:
+            one = compared[column.name]
+            facts["pairs"] = [(bar.train, bar.rest) for bar in one.bars if bar.label != "missing"]
+            facts["shift"] = one.distance
+            # Time goes on in every stream.
+            facts["shifted"] = one.shifted and one.kind != "time"
         found.append(
             ColumnFacts(
                 name=column.name,
