@@ -47,22 +47,22 @@ class RowArrivals:
     """Labels arrive `delay` rows after their own row (0: right after it was predicted)."""
 
     def __init__(self, n_rows: int, train_rows: int, delay: int) -> None:
-        self._n_rows, self._train_rows, self._delay = n_rows, train_rows, delay
+        self._n_rows, self._train_rows, self.delay = n_rows, train_rows, delay
 
     def upto(self, start: int, stop: int) -> Ints:
         """For each row in [start, stop), the exclusive end of the labels known after it."""
-        ends = np.arange(start + 1 - self._delay, stop + 1 - self._delay, dtype=np.int64)
+        ends = np.arange(start + 1 - self.delay, stop + 1 - self.delay, dtype=np.int64)
         return np.maximum(ends, self._train_rows)
 
     def upto_at(self, positions: Ints) -> Ints:
         """Return the same for any non-decreasing positions."""
-        return np.maximum(positions + (1 - self._delay), self._train_rows)
+        return np.maximum(positions + (1 - self.delay), self._train_rows)
 
     def arrival(self, position: int) -> int:
         """Return the first row after which the label of row `position` is known."""
         if position < self._train_rows:
             return position
-        return min(position + self._delay, self._n_rows)
+        return min(position + self.delay, self._n_rows)
 
 
 class TimeArrivals:

@@ -197,12 +197,16 @@ class Encoder:
             return self._dicts(table)
         width = self.sparse_from(view)
         out = np.zeros((table.num_rows, len(self.names(view)) if width is None else width))
-        for column, part in zip(self._columns, self._parts(view), strict=True):
-            if not isinstance(column, TextColumn):
-                column.fill(table.column(column.name), view, out[:, part])
+        self.fill(table, view, out)
         if not self.sparse(view):
             return out
         return beside(out, [c.sparse(table.column(c.name)) for c in self._texts])
+
+    def fill(self, table: pa.Table, view: View, out: NDArray[np.float64]) -> None:
+        """Encode the rows of a table into `out` (n, d), zeros; words of texts are left out."""
+        for column, part in zip(self._columns, self._parts(view), strict=True):
+            if not isinstance(column, TextColumn):
+                column.fill(table.column(column.name), view, out[:, part])
 
     def _dicts(self, table: pa.Table) -> list[dict[str, Any]]:
         keys = self.names("dict")

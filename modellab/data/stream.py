@@ -7,6 +7,7 @@ rows of the training window.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from modellab.errors import ExperimentError
 from modellab.experiment import rows_or_span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,10 +38,11 @@ BLOCK = 1024
 _CACHE_BYTES = 64 * 2**20  # for each view
 _READ_BLOCKS = 64
 _SPARSE_CELLS = 400  # taken for a row of hashed words
+_FILL_BLOCKS = 8  # encoded at a time: they stay in the processor's cache
 
 
 class EncodedStream:
-    """A data set as learners see it. One thread at a time may use an instance.
+    """A data set as learners see it. Several threads may ask for rows, labels and times.
 
     Parameters
     ----------
@@ -93,6 +95,10 @@ class EncodedStream:
         self._blocks: dict[str, OrderedDict[int, Rows]] = {}
         self._labels: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._answers: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._lock = threading.RLock()
+        self._soon = (0, 0)
+        self._pages: dict[str, tuple[int, int, Any]] = {}
+        self._ahead: dict[str, tuple[int, int, Any]] = {}
         self.faults: tuple[Fault, ...] = ()
         self._faults: Faults | None = None
         self._arrivals: Arrivals = self._usual
@@ -125,6 +131,84 @@ class EncodedStream:
         self._blocks.clear()
         self._labels.clear()
         self._answers.clear()
+        self._pages.clear()
+        self._ahead.clear()
+
+    @property
+    def prompt(self) -> bool:
+        """Whether each label is known as soon as its row was predicted."""
+        usual = self._usual
+        return self._arrivals is usual and isinstance(usual, RowArrivals) and not usual.delay
+
+    # ------------------------------------------------------------ pages
+
+    def soon(self, start: int, stop: int) -> None:
+        """Know that rows [start, stop) will be asked for, by several lanes one after the other.
+
+        They are then encoded many blocks at a time, and kept until others are, or none are to come
+        (`start` is `stop`). Changes no value.
+        """
+        first, last = start // BLOCK, -(-stop // BLOCK)
+        self._soon = (first, last) if last - first > 1 else (0, 0)
+        if start == stop:
+            with self._lock:
+                self._pages.clear()
+                self._ahead.clear()
+
+    def encode_ahead(self, view: View, start: int, stop: int) -> None:
+        """Encode the page of rows [start, stop) before it is asked for: from another thread.
+
+        Nothing is done where rows of this view have no pages.
+        """
+        first, last = start // BLOCK, -(-stop // BLOCK)
+        if view == "dict" or self.encoder.sparse(view) or last - first > self._room(view):
+            return
+        faults = self._faults
+        page = self._encoded_page(view, first, last)
+        page.flags.writeable = False
+        with self._lock:
+            if self._faults is faults:
+                self._ahead[view] = first * BLOCK, min(last * BLOCK, self.n_rows), page
+
+    def page_rows(self, views: Iterable[View]) -> int:
+        """Rows of a page: so many are kept at once of rows that will be asked for soon."""
+        return BLOCK * min((self._room(view) for view in views), default=_READ_BLOCKS)
+
+    def _page(self, name: str, start: int, stop: int, make: Callable[[int, int], Any]) -> Any:
+        """Rows [start, stop) out of a page of the rows that come soon; None if it holds others.
+
+        `make(first, last)`: blocks [first, last) as one array; called where there is none yet.
+        """
+        first, last = self._soon
+        if not first * BLOCK <= start < stop <= last * BLOCK:
+            return None
+        at, end, values = self._pages.get(name, (0, 0, None))
+        ready = self._ahead.get(name, (0, 0, None))
+        if not at <= start < stop <= end and ready[0] <= start < stop <= ready[1]:
+            at, end, values = self._pages[name] = self._ahead.pop(name)
+        if not at <= start < stop <= end:
+            room = _READ_BLOCKS
+            if name in ("scaled", "raw", "ordinal"):
+                room = self._room(name)  # type: ignore[arg-type]
+            begin = start // BLOCK
+            upto = min(begin + room, last)
+            if stop > upto * BLOCK:
+                return None
+            self._pages.pop(name, None)  # its place is needed
+            values = make(begin, upto)
+            values.flags.writeable = False
+            at, end = begin * BLOCK, min(upto * BLOCK, self.n_rows)
+            self._pages[name] = at, end, values
+        return values[start - at : stop - at]
+
+    def _encoded_page(self, view: View, first: int, last: int) -> NDArray[np.float64]:
+        start, stop = first * BLOCK, min(last * BLOCK, self.n_rows)
+        table = self._source(start, stop)
+        out = np.zeros((stop - start, len(self.encoder.names(view))))
+        step = _FILL_BLOCKS * BLOCK
+        for at in range(0, stop - start, step):
+            self.encoder.fill(table.slice(at, step), view, out[at : at + step])
+        return out
 
     def next_link(self, position: int) -> int:
         """Return the first row, from `position` on, that lies in no outage: updates get through.
@@ -185,17 +269,25 @@ class EncodedStream:
         The dicts are shared with later calls and must not be changed.
         """
         self._check(start, stop)
+        with self._lock:
+            return self._rows(view, start, stop)
+
+    def _rows(self, view: View, start: int, stop: int) -> Rows:
         first, last = start // BLOCK, max(start, stop - 1) // BLOCK
+        if view != "dict" and not self.encoder.sparse(view):
+            found = self._page(view, start, stop, lambda a, b: self._encoded_page(view, a, b))
+            if found is not None:
+                return found
         if first == last:
             if start == stop:
                 return self._empty(view)
             block = next(self._encoded(view, first, last + 1))
             return block[start - first * BLOCK : stop - first * BLOCK]
         if view == "dict":
-            found: list[dict[str, Any]] = []
+            dicts: list[dict[str, Any]] = []
             for k, block in enumerate(self._encoded(view, first, last + 1), first):
-                found += block[max(0, start - k * BLOCK) : stop - k * BLOCK]
-            return found
+                dicts += block[max(0, start - k * BLOCK) : stop - k * BLOCK]
+            return dicts
         if self.encoder.sparse(view):
             blocks = enumerate(self._encoded(view, first, last + 1), first)
             return join_rows([b[max(0, start - k * BLOCK) : stop - k * BLOCK] for k, b in blocks])
@@ -220,6 +312,10 @@ class EncodedStream:
 
     def _encoded(self, view: View, first: int, last: int) -> Iterator[Rows]:
         """Blocks [first, last), from the cache or encoded; a long range leaves the cache alone."""
+        with self._lock:
+            yield from self._encoded_blocks(view, first, last)
+
+    def _encoded_blocks(self, view: View, first: int, last: int) -> Iterator[Rows]:
         cache = self._blocks.setdefault(view, OrderedDict())
         room = self._room(view)
         at = first
@@ -273,7 +369,7 @@ class EncodedStream:
 
         They include relabelling drifts, and no other fault.
         """
-        return self._label_blocks(self._labels, self._truth, start, stop)
+        return self._label_blocks("labels", self._labels, self._truth, start, stop)
 
     def seen(self, start: int, stop: int) -> NDArray[Any]:
         """Labels of rows [start, stop) as they arrive: noise included, missing where they are lost.
@@ -282,7 +378,7 @@ class EncodedStream:
         """
         if self._faults is None or not self._faults.answers:
             return self.labels(start, stop)
-        return self._label_blocks(self._answers, self._faults.seen, start, stop)
+        return self._label_blocks("seen", self._answers, self._faults.seen, start, stop)
 
     def _truth(self, start: int, stop: int) -> NDArray[Any]:
         if self._faults is None or not self._faults.truths:
@@ -291,12 +387,26 @@ class EncodedStream:
 
     def _label_blocks(
         self,
+        name: str,
         cache: OrderedDict[int, NDArray[Any]],
         read: Callable[[int, int], NDArray[Any]],
         start: int,
         stop: int,
     ) -> NDArray[Any]:
         self._check(start, stop)
+        with self._lock:
+            page = self._page(
+                name, start, stop, lambda a, b: read(a * BLOCK, min(b * BLOCK, self.n_rows))
+            )
+            return self._of_blocks(cache, read, start, stop) if page is None else page
+
+    def _of_blocks(
+        self,
+        cache: OrderedDict[int, NDArray[Any]],
+        read: Callable[[int, int], NDArray[Any]],
+        start: int,
+        stop: int,
+    ) -> NDArray[Any]:
         first, last = start // BLOCK, max(start, stop - 1) // BLOCK
         if last - first >= self._cache_blocks:
             return read(start, stop)
@@ -316,7 +426,8 @@ class EncodedStream:
     def times(self, start: int, stop: int) -> NDArray[np.int64] | None:
         """Event times of rows [start, stop) as int64 nanoseconds; None without a time column."""
         self._check(start, stop)
-        return self.dataset.times(start, stop)
+        with self._lock:
+            return self.dataset.times(start, stop)
 
     def _known_times(self, start: int, stop: int) -> NDArray[np.int64]:
         times = self.dataset.times(start, stop)
@@ -334,7 +445,8 @@ class EncodedStream:
         window are known when the first model is deployed. Without a delay ``upto[i] = i + 1``.
         """
         self._check(start, stop)
-        return self._arrivals.upto(start, stop)
+        with self._lock:
+            return self._arrivals.upto(start, stop)
 
     def next_known(self, position: int) -> int:
         """Return the first row, from `position` on, after which the label of `position` is known.
@@ -344,7 +456,8 @@ class EncodedStream:
         ``label_upto(i) > position``.
         """
         self._check(position, position + 1)
-        return self._arrivals.arrival(position)
+        with self._lock:
+            return self._arrivals.arrival(position)
 
     # ------------------------------------------------------------ for a fit
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.evaluation.compiled import _scoring
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,6 +28,8 @@ CLASSIFICATION_METRICS = (
     "kappa_m",
     "kappa_temporal",
 )
+_FEW = 7
+"""Up to so many values NumPy adds up one after the other, too."""
 REGRESSION_METRICS = ("mae", "rmse", "r2", "bias")
 
 
@@ -86,19 +90,19 @@ class ClassTotals:
         }
 
     def _balanced_accuracy(self) -> float:
+        if len(self.true) <= _FEW:
+            pairs = zip(self.right.tolist(), self.true.tolist(), strict=True)
+            return _mean([right / true for right, true in pairs if true > 0])
         occurs = self.true > 0
         return float(np.mean(self.right[occurs] / self.true[occurs]))
 
     def _precision_and_recall(self) -> dict[str, float | None]:
+        if len(self.true) <= _FEW:
+            return self._few_precision_and_recall()
         occurs = self.true + self.guessed > 0
         right, true, guessed = self.right[occurs], self.true[occurs], self.guessed[occurs]
         f1 = 2.0 * right / (true + guessed)
         precision, recall = _share(right, guessed), _share(right, true)
-        if len(self.true) == 2:  # of the second class, which need not have occurred
-            precision, recall = (
-                _share(self.right, self.guessed)[1:],
-                _share(self.right, self.true)[1:],
-            )
         return {
             "f1_macro": float(np.mean(f1)),
             "f1_weighted": float((f1 * true).sum() / true.sum()),
@@ -106,10 +110,32 @@ class ClassTotals:
             "recall": float(np.mean(recall)),
         }
 
+    def _few_precision_and_recall(self) -> dict[str, float | None]:
+        """The same, where calls for arrays would take longer than the sums (to the bit)."""
+        rows = list(
+            zip(self.right.tolist(), self.true.tolist(), self.guessed.tolist(), strict=True)
+        )
+        there = [row for row in rows if row[1] + row[2] > 0]
+        f1 = [2.0 * right / (true + guessed) for right, true, guessed in there]
+        meant = rows[1:] if len(rows) == 2 else there  # two: the second, which need not occur
+        return {
+            "f1_macro": _mean(f1),
+            "f1_weighted": sum(f * row[1] for f, row in zip(f1, there, strict=True))
+            / sum(row[1] for row in there),
+            "precision": _mean([right / g if g > 0 else 0.0 for right, _, g in meant]),
+            "recall": _mean([right / true if true > 0 else 0.0 for right, true, _ in meant]),
+        }
+
     def _kappa(self, error: float) -> float | None:
-        if np.count_nonzero(self.true + self.guessed) < 2:
+        if len(self.true) <= _FEW:
+            pairs = list(zip(self.true.tolist(), self.guessed.tolist(), strict=True))
+            occur = sum(true + guessed != 0 for true, guessed in pairs)
+            by_chance = sum((true / self.rows) * (guessed / self.rows) for true, guessed in pairs)
+        else:
+            occur = np.count_nonzero(self.true + self.guessed)
+            by_chance = float(np.sum((self.true / self.rows) * (self.guessed / self.rows)))
+        if occur < 2:
             return None  # one class only: chance agrees everywhere
-        by_chance = float(np.sum((self.true / self.rows) * (self.guessed / self.rows)))
         return _finite(1.0 - error / (1.0 - by_chance)) if by_chance < 1.0 else None
 
 
@@ -178,13 +204,14 @@ def area_under_curve(positive: NDArray[np.bool_], score: NDArray[np.float64]) ->
     n_negative = len(positive) - n_positive
     if not n_positive or not n_negative:
         return None
-    order = np.sort(score)
     # Twice the mean rank, an integer: no rounding before the division.
-    places = np.searchsorted(order, score[positive], side="left") + np.searchsorted(
-        order, score[positive], side="right"
-    )
-    twice = int(places.sum()) - n_positive * n_positive
+    places = _scoring.curve_places(np.sort(score), np.sort(score[positive]))
+    twice = places - n_positive * n_positive
     return twice / (2 * n_positive * n_negative)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:

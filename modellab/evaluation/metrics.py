@@ -155,8 +155,13 @@ class Scores:
         nochange_correct: Bools | None,
     ) -> RowScores:
         guess, proba = np.asarray(prediction.value), prediction.proba
-        scored = self._scored_rows(y >= 0, guess >= 0)
-        if not scored.all():
+        scored = None
+        if len(y) and y.min() >= 0 and guess.min() >= 0:  # the usual case
+            self.rows += len(y)
+            self.scored += len(y)
+        else:
+            scored = self._scored_rows(y >= 0, guess >= 0)
+        if scored is not None and not scored.all():
             y, guess = y[scored], guess[scored]
             proba = None if proba is None else proba[scored]
             majority_correct, nochange_correct = (
@@ -175,10 +180,14 @@ class Scores:
             self._origin = float(y[0])
         return self._add(number_rows(y, guess, self._origin), np.stack([y, guess]), scored)
 
-    def _add(self, rows: Floats, kept: Floats, scored: Bools) -> RowScores:
-        """Add scored rows to all sums; the first field is the loss that is plotted."""
+    def _add(self, rows: Floats, kept: Floats, scored: Bools | None) -> RowScores:
+        """Add scored rows to all sums; the first field is the loss that is plotted.
+
+        `scored`: which of the rows asked for these are; None for all.
+        """
         n = rows.shape[1]
         if n == 0:
+            assert scored is not None
             return RowScores(*np.full((3, len(scored)), np.nan))
         loss = rows[0]
         before = self.scored - n
@@ -190,7 +199,7 @@ class Scores:
         self._totals.append(rows)
         self._recent.append(kept)
         self._last = (float(found[0, -1]), float(found[1, -1]), float(found[2, -1]))
-        if n < len(scored):
+        if scored is not None and n < len(scored):
             spread = np.full((3, len(scored)), np.nan)
             spread[:, scored] = found
             found = spread

@@ -77,6 +77,7 @@ class ParameterHistory:
         self.left_out = 0
         """Parameters of the last snapshot that were not kept."""
         self._columns: dict[str, int] = {}
+        self._usual: list[str] | None = None
         self._positions = np.empty(capacity, dtype=np.int64)
         self._values = np.empty((capacity, 0))
         self._n = 0
@@ -98,6 +99,26 @@ class ParameterHistory:
         """Return the first position from `position` on at which a snapshot is due."""
         return position if self._n == 0 else -(-position // self.stride) * self.stride
 
+    def foresee(self, end: int, first: int) -> None:
+        """Take only the snapshots that are still there at `end`: the others would be dropped.
+
+        For a stream that is gone through without anybody looking. What there is at `end` is the
+        same; what there is before it, is less.
+
+        Parameters
+        ----------
+        end
+            Last position at which a snapshot may be taken.
+        first
+            Position of the first snapshot, if none was taken yet.
+        """
+        first = int(self._positions[0]) if self._n else first
+        while 1 + end // self.stride - first // self.stride > self.capacity:
+            if self._n:
+                self._thin()
+            else:
+                self.stride *= 2
+
     def record(self, position: int, parameters: Mapping[str, float]) -> None:
         """Take a snapshot, if one is due.
 
@@ -114,6 +135,14 @@ class ParameterHistory:
             self._thin()
             if not self.due(position):
                 return
+        self._positions[self._n] = position
+        if list(parameters) == self._usual:  # those of the last one, one for each column
+            self._values[self._n] = list(parameters.values())
+        else:
+            self._record(parameters)
+        self._n += 1
+
+    def _record(self, parameters: Mapping[str, float]) -> None:
         self._name(parameters)
         row = np.full(len(self._columns), np.nan)
         for name, value in parameters.items():
@@ -121,9 +150,8 @@ class ParameterHistory:
             if column is not None:
                 row[column] = value
         self.left_out = sum(name not in self._columns for name in parameters)
-        self._positions[self._n] = position
         self._values[self._n] = row
-        self._n += 1
+        self._usual = list(parameters) if list(parameters) == list(self._columns) else None
 
     def _name(self, parameters: Mapping[str, float]) -> None:
         """Give new parameters a column, the largest first if there is not room for all."""
@@ -188,6 +216,7 @@ class ParameterHistory:
         """Take over a state made with the same settings; the next delta holds everything."""
         self.stride, self.left_out = state["stride"], state["left_out"]
         self._columns = {name: k for k, name in enumerate(state["names"])}
+        self._usual = None
         self._n = len(state["positions"])
         self._positions[: self._n] = state["positions"]
         self._values = np.full((self.capacity, len(self._columns)), np.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -231,6 +231,17 @@ class PrequentialLearner(Protocol):
         The predictions for `rows`, and the number of updates made.
         """
         ...
+
+
+_RUNS_ROWS: dict[type, bool] = {}
+
+
+def runs_rows(learner: object) -> TypeGuard[PrequentialLearner]:
+    """Whether a learner is a `PrequentialLearner` (asked of its class once: asking takes long)."""
+    kind = type(learner)
+    if kind not in _RUNS_ROWS:
+        _RUNS_ROWS[kind] = isinstance(learner, PrequentialLearner)
+    return _RUNS_ROWS[kind]
 
 
 @dataclass(frozen=True)

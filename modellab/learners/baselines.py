@@ -128,20 +128,26 @@ class MajorityClass(Baseline):
 
     def _order(self, y: NDArray[Any]) -> list[int]:
         """Classes in the order in which they were seen, those of `y` included."""
+        if len(self._seen) == len(self._counts):
+            return self._seen
         codes, first = np.unique(y, return_index=True)
         new = [int(c) for c in codes[np.argsort(first)] if int(c) not in self._seen]
         return self._seen + new
 
     def _after(self, y: NDArray[Any], known: Ints) -> Prediction:
-        steps = np.zeros((len(y) + 1, len(self._counts)), dtype=np.int64)
-        steps[np.arange(1, len(y) + 1), y] = 1
-        counts = (np.cumsum(steps, axis=0) + self._counts)[known]
-        total = counts.sum(axis=1)
-        seen = np.array(self._order(y), dtype=np.int64)
+        classes = len(self._counts)
+        counts = np.empty((len(known), classes))
+        steps = np.zeros(len(y) + 1, dtype=np.int64)
+        for k in range(classes):
+            np.cumsum(y == k, out=steps[1:])
+            counts[:, k] = steps[known] + self._counts[k]
+        total = known + int(self._counts.sum())
         value = np.full(len(known), -1, dtype=np.int64)
-        if len(seen):
-            most = seen[np.argmax(counts[:, seen], axis=1)]
-            value = np.where(total > 0, most, value)
+        most = np.zeros(len(known))
+        for k in self._order(y):  # of classes as frequent, the one seen first
+            more = counts[:, k] > most
+            value[more] = k
+            most = np.where(more, counts[:, k], most)
         with np.errstate(invalid="ignore"):
             return Prediction(value, counts / total[:, None])
 

@@ -51,8 +51,11 @@ class Online(Policy):
         upto = self.around.label_upto(start, stop)
         end = max(int(upto[-1]), self.next_row)
         mask = self._learnable(self.next_row, end)
+        arrived = np.maximum(upto - self.next_row, 0)
+        if mask.all():
+            return mask, arrived, end
         counts = np.concatenate([[0], np.cumsum(mask)])
-        return mask, counts[np.maximum(upto - self.next_row, 0)], end
+        return mask, counts[arrived], end
 
     def _learnable(self, start: int, stop: int) -> np.ndarray:
         """Rows of [start, stop) with a label that are not left out, as far as that is decided."""
@@ -119,18 +122,20 @@ class Online(Policy):
         learner: Any = self.learner
         rows = self.around.rows(learner.view, start, stop)
         mask, counts, end = self._arrivals(start, stop)
-        if (self.next_row, end) == (start, stop) and mask.all():
+        whole = bool(mask.all())
+        if (self.next_row, end) == (start, stop) and whole:
             learn_rows = rows
         else:
             learn_rows = pick(self.around.rows(learner.view, self.next_row, end), mask)
-        learn_y = self.around.labels(self.next_row, end)[mask]
+        learn_y = self.around.labels(self.next_row, end)
+        learn_y = learn_y if whole else learn_y[mask]
         spec: OnlinePolicy = self.spec
         with self.counters.clock("learn"):
             prediction, updates = cast("PrequentialLearner", learner).run(
                 rows,
                 learn_rows,
                 learn_y,
-                counts.astype(np.int64),
+                counts.astype(np.int64, copy=False),
                 spec.every,
                 spec.batch,
                 spec.frozen,
@@ -143,6 +148,10 @@ class Online(Policy):
 
     def _note_learned(self, mask: np.ndarray) -> None:
         """How many of the rows that arrived (from `next_row` on) still wait in the learner."""
+        if self.spec.every == 1 and not self.waiting and not self.spec.frozen:
+            if mask.any():
+                self.trained_to = self.next_row + len(mask) - int(np.argmax(mask[::-1]))
+            return
         at = np.flatnonzero(mask)
         if self.spec.frozen:
             self.waiting = 0 if len(at) else self.waiting

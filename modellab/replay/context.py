@@ -30,6 +30,7 @@ from modellab.learners.base import (
 )
 from modellab.learners.catalogue import build, entry
 from modellab.policies.base import NEVER, labelled
+from modellab.replay.strides import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +89,8 @@ class Context:
 
     def __post_init__(self) -> None:
         self.prices = self.experiment.prices
+        self.shared = Shared(self)
+        """What all lanes find out alike about the same rows."""
 
     @property
     def task(self) -> Task:
@@ -317,6 +320,7 @@ class Context:
         """
         self.experiment = replace(self.experiment, fault=list(faults))
         self.stream.set_faults(faults)
+        self.shared.forget()
         if self._drift is not None:
             self._drift.forget()
 

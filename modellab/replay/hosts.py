@@ -8,16 +8,18 @@ import struct
 import subprocess
 import threading
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
 from modellab.errors import LabError
-from modellab.learners.base import Prediction, Progress, no_progress
+from modellab.learners.base import Prediction, Progress, View, no_progress
 from modellab.replay.context import Context, build_context
 from modellab.replay.lane import LaneRunner
 from modellab.replay.process import start_worker
+from modellab.replay.strides import strides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,14 +39,27 @@ if TYPE_CHECKING:
     from modellab.policies.base import PolicyEvent
     from modellab.replay.lane_state import LaneState, Snapshots
 
+_WORTH_THREADS = 16_384
+"""Rows of all lanes together below which threads would cost more than they bring."""
 Pieces = list[tuple[int, NDArray[Any], Prediction]]
 
 
 class LaneHost:
-    """The lanes of one process. All arguments and results can be pickled."""
+    """The lanes of one process. All arguments and results of its methods can be pickled.
 
-    def __init__(self, context: Context) -> None:
+    Parameters
+    ----------
+    context
+        The stream and what belongs to it.
+    threads
+        So many threads take lanes ahead that need nothing but compiled loops (see `strides`).
+        Changes no number.
+    """
+
+    def __init__(self, context: Context, threads: int = 1) -> None:
         self.context = context
+        self._threads = max(1, threads)
+        self._pool: ThreadPoolExecutor | None = None
         self.lanes: dict[str, LaneRunner] = {}
         self._shadow: LaneRunner | None = None
 
@@ -68,17 +83,69 @@ class LaneHost:
         self, stop: int, names: list[str] | None = None, collect: bool = False
     ) -> dict[str, Pieces]:
         """Replay lanes up to `stop`; with `collect`, return their predictions piece by piece."""
-        out: dict[str, Pieces] = {}
-        for name in list(self.lanes) if names is None else names:
-            pieces: Pieces = []
+        lanes = [self.lanes[name] for name in (list(self.lanes) if names is None else names)]
+        out: dict[str, Pieces] = {lane.spec.name: [] for lane in lanes}
+        stream = self.context.stream
+        at = min((lane.position for lane in lanes), default=stop)
+        while at < stop:
+            views: list[View] = list(dict.fromkeys(lane.learner.view for lane in lanes))
+            rows = stream.page_rows(views)
+            end = min(stop, (at // rows + 1) * rows)
+            stream.soon(at, end)
+            ahead = self._encode_ahead(views, end, min(stop, end + rows), lanes)
+            self._advance_all(lanes, end, out if collect else None)
+            for done in ahead:
+                done.result()
+            at = end
+        stream.soon(0, 0)
+        return out if collect else {}
 
-            def sink(at: int, y: NDArray[Any], p: Prediction, pieces: Pieces = pieces) -> None:
-                pieces.append((at, y, p))
+    def _encode_ahead(
+        self, views: list[View], start: int, stop: int, lanes: list[LaneRunner]
+    ) -> list[Future[None]]:
+        """Begin to encode the rows that come next, while lanes are at those before."""
+        if stop - start < _WORTH_THREADS or not self._far(lanes, start):
+            return []
+        pool = self._threaded()
+        return [pool.submit(self.context.stream.encode_ahead, v, start, stop) for v in views]
 
-            self.lanes[name].advance(stop, sink if collect else None)
-            if collect:
-                out[name] = pieces
-        return out
+    def _far(self, lanes: list[LaneRunner], stop: int) -> list[LaneRunner]:
+        """Lanes to be taken to `stop` beside the others; none where threads would not pay."""
+        far = [lane for lane in lanes if strides(lane.policy)]
+        enough = sum(stop - lane.position for lane in far) >= _WORTH_THREADS
+        return far if self._threads > 1 and len(far) > 1 and enough else []
+
+    def _threaded(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, "lanes")
+        return self._pool
+
+    def _advance_all(
+        self, lanes: list[LaneRunner], stop: int, out: dict[str, Pieces] | None
+    ) -> None:
+        """Take lanes ahead up to `stop`: those that may, beside the others."""
+        far = self._far(lanes, stop)
+        begun = [self._threaded().submit(self._advance, lane, stop, out) for lane in far]
+        try:
+            for lane in lanes:
+                if lane not in far:
+                    self._advance(lane, stop, out)
+        finally:
+            wait(begun)
+        for done in begun:
+            done.result()
+
+    def _advance(self, lane: LaneRunner, stop: int, out: dict[str, Pieces] | None) -> None:
+        if out is None:
+            lane.advance(stop)
+            return
+        pieces = out[lane.spec.name]
+        lane.advance(stop, lambda at, labels, made: pieces.append((at, labels, made)))
+
+    def foresee(self) -> None:
+        """Leave out of the lanes' histories what is dropped by the end: nobody looks before it."""
+        for lane in self.lanes.values():
+            lane.foresee()
 
     def intervene(self, name: str, changes: dict[str, Scalar]) -> Intervention:
         """Change settings of a lane at its position."""
@@ -226,7 +293,10 @@ class LaneHost:
         return getattr(self, method)(*args)
 
     def close(self) -> None:
-        """Nothing to end."""
+        """End the threads, if there are any."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
 
 def send(stream: BinaryIO, message: Any) -> None:

@@ -17,14 +17,15 @@ from modellab.evaluation.metrics import Scores
 from modellab.evaluation.parameter_history import ParameterHistory
 from modellab.evaluation.references import References
 from modellab.experiment import Intervention, LaneSpec, Scalar, StaticPolicy
-from modellab.learners.base import Learner, Prediction, Progress, no_progress
-from modellab.policies.base import PolicyEvent, block_end
+from modellab.learners.base import Learner, Prediction, Progress, join, no_progress
+from modellab.policies.base import PolicyEvent
 from modellab.policies.guard import Guarded
 from modellab.policies.make import make
 from modellab.replay.lane_checks import check_lane
 from modellab.replay.lane_state import LaneState, Metrics, Sink
 from modellab.replay.lane_watch import LaneWatch
 from modellab.replay.pins import pack_pin, pin_key, pins_of, unpack_pin
+from modellab.replay.strides import step_end, strides
 from modellab.replay.surroundings import LaneSurroundings, common_answers
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class LaneRunner:
         self.events += [PolicyEvent(self.position, "warning", sentence) for sentence in told]
         self.events += self.policy.events
         self.policy.events = []
-        self._record_parameters()
+        self._record_parameters(self.position)
         self._pin()
 
     def _common(self, start: int, stop: int) -> NDArray[Any]:
@@ -123,21 +124,31 @@ class LaneRunner:
         """Replay rows up to `stop`, exclusive, journal entries included."""
         while self.position < stop:
             self._apply_journal()
-            end = min(stop, block_end(self.position), self._next_pause())
+            reach = step_end(self.policy, self.context, self.position, stop)
+            end = min(stop, reach, self._next_pause())
             self._step(self.position, end, sink)
 
     def _next_pause(self) -> int:
         """Next position at which something other than rows happens: a journal entry, a sample."""
-        ends = [
-            self.parameters.next_due(self.position + 1),
-            self.samples.next_due(self.position + 1),
-        ]
+        ends = [self.samples.next_due(self.position + 1)]
         if self.applied < len(self.journal):
             ends.append(self.journal[self.applied].position)
         ends += [at for at in self.pins if at > self.position]
-        if self._remembers:
-            ends.append(self.forgetting.next_due(self.position + 1))
         return min(ends)
+
+    def _next_look(self, position: int) -> int:
+        """Next position, after this one, at which the model is looked at."""
+        due = self.parameters.next_due(position + 1)
+        return min(due, self.forgetting.next_due(position + 1)) if self._remembers else due
+
+    def foresee(self) -> None:
+        """Leave out of the histories what would be dropped from them by the end of the replay.
+
+        For a replay that nobody looks at before its end, of a lane that has a single model.
+        """
+        if strides(self.policy):
+            self.parameters.foresee(self.context.stop, self.context.train_rows)
+            self.samples.foresee(self.context.stop, self.context.train_rows + 1)
 
     @property
     def _remembers(self) -> bool:
@@ -146,9 +157,9 @@ class LaneRunner:
         return wanted and not self.baseline and self.context.train_rows > 0
 
     def _step(self, start: int, stop: int, sink: Sink | None) -> None:
-        prediction = self.policy.step(start, stop)
+        prediction = self._predict(start, stop)
         labels = self.context.stream.labels(start, stop)
-        rows = self.scores.update(labels, prediction, *self._references_right(start, stop, labels))
+        rows = self.scores.update(labels, prediction, *self._references_right(start, stop))
         self.error.append(start, rows.window)
         self.cumulative.append(start, rows.cumulative)
         if sink is not None:
@@ -158,6 +169,22 @@ class LaneRunner:
         self._sample()
         self._pin()
 
+    def _predict(self, start: int, stop: int) -> Prediction:
+        """Let the policy do its step, and look at the model where that is due."""
+        parts = []
+        at = start
+        while at < stop:
+            end = min(stop, self._next_look(at))
+            parts.append(self.policy.step(at, end))
+            self._look(end)
+            at = end
+        return join(parts)
+
+    def _look(self, position: int) -> None:
+        self._record_parameters(position)
+        if self._remembers and self.forgetting.next_due(position) == position:
+            self._score_memory(position)
+
     def _tell(self, start: int, prediction: Prediction, labels: NDArray[Any]) -> None:
         """Take what the policy did in a step, and what there is to note of it."""
         told, self.policy.events = self.policy.events, []
@@ -166,33 +193,27 @@ class LaneRunner:
         self.events += sorted([*alarms, *told], key=lambda e: e.position) if alarms else told
 
     def _references_right(
-        self, start: int, stop: int, labels: NDArray[Any]
+        self, start: int, stop: int
     ) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
         """Whether the majority class and the last label known were right, row by row."""
         if self.context.task.kind != "classification":
             return None, None
-        stream = self.context.stream
-        upto = np.maximum(stream.label_upto(start, stop), self.references.known)
-        arrived = stream.seen(self.references.known, int(upto[-1]))
-        return self.references.predict(upto, arrived).correct(labels)
+        return self.context.shared.references_right(self.references, start, stop)
 
     def _sample(self) -> None:
         at = self.position
-        self._record_parameters()
         if self.samples.due(at):
-            window = self.scores.values()["window"]
+            window = self.scores.metrics("window")
             self.samples.record(at, {k: np.nan if v is None else v for k, v in window.items()})
-        if self._remembers and self.forgetting.next_due(at) == at:
-            self._score_memory()
 
-    def _record_parameters(self) -> None:
-        if not self.parameters.due(self.position):
+    def _record_parameters(self, position: int) -> None:
+        if not self.parameters.due(position):
             return
         if self._shown_parameters[0] != self.policy.version:
             self._shown_parameters = (self.policy.version, self.learner.parameters())
-        self.parameters.record(self.position, self._shown_parameters[1])
+        self.parameters.record(position, self._shown_parameters[1])
 
-    def _score_memory(self) -> None:
+    def _score_memory(self, position: int) -> None:
         context, view = self.context, self.learner.view
         if view not in self._memory:  # another learner may have taken over
             positions = choose_memory_set(
@@ -206,7 +227,7 @@ class LaneRunner:
             self._memory[view] = context.stream.matrix(view, 0, context.train_rows, positions)
         rows, labels = self._memory[view]
         value = score(context.task, labels, self.learner.predict(rows)) if len(labels) else None
-        self.forgetting.record(self.position, value)
+        self.forgetting.record(position, value)
 
     # -- the journal
 

@@ -216,6 +216,8 @@ class Staleness:
         start, old, new = self._start, self._from, _trained_to(policy)
         if stop <= start:
             return self._sum, self._rows
+        if old == start and new == stop and self._changed < 0 and self._context.stream.prompt:
+            return self._sum, self._rows + stop - start  # each row was learned at once
         if old == new:
             trained = np.full(stop - start, old)
         else:

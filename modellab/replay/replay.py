@@ -66,6 +66,8 @@ class Replay:
         Whether to keep any (a headless run that never seeks needs none).
     find
         Finds the hindsight optimum, for lanes of it whose positions are not given.
+    threads
+        Threads of this process for lanes of compiled loops. Changes no number.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Replay:
         checkpoints: bool = True,
         progress: Progress = no_progress,
         find: FindHindsight | None = None,
+        threads: int = 1,
     ) -> None:
         self.store = store
         self.context = build_context(experiment, store, progress=progress)
@@ -106,7 +109,7 @@ class Replay:
         self.position = self.context.train_rows
         self.home: dict[str, int] = {}
         self.forked: dict[str, Intervention] = {}
-        self.hosts: list[Host] = [LaneHost(self.context)]
+        self.hosts: list[Host] = [LaneHost(self.context, threads)]
         self._workers = max(1, workers)
         self._prepared = False
 
@@ -192,6 +195,15 @@ class Replay:
         return True
 
     # -- playing
+
+    def foresee(self) -> None:
+        """Nobody looks at the lanes before the end: their histories need not hold more until then.
+
+        Once `prepare` is done. Changes nothing of what there is at the end; a replay that is given
+        up before has coarser parameters and samples of its metrics.
+        """
+        for host in self.hosts:
+            host.call("foresee")
 
     def advance(self, to: int, collect: Collect | None = None) -> None:
         """Replay up to position `to` (not beyond the end), journal entries included."""

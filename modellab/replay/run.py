@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     Step = Callable[["Replay"], None]
 
 PIECE_SECONDS = 0.2
+CHUNKS = 32
+"""Most chunks between two looks at how far it is: nobody waits at a slider."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ class RunResult:
     seconds
         The replay's own time; `import_seconds` and `train_seconds` were before it.
     interrupted
-        Whether it was given up before its end.
+        Whether it was given up before its end. Then parameters and samples of metrics are fewer.
     warnings
         Sentences about the data: how they were read, their order, what of the journal has no row.
     feature_drift
@@ -259,9 +262,11 @@ def run_experiment(
         checkpoints=False,
         progress=stage("train"),
         find=find,
+        threads=os.cpu_count() or 1,
     )
     try:
         replay.prepare(stage("train"))
+        replay.foresee()
         trained = time.perf_counter()
         _play(replay, tell, predictions, cancel)
         seconds = time.perf_counter() - trained
@@ -283,7 +288,7 @@ def _play(
     from modellab.replay.predictions import PredictionFile
 
     total = replay.stop - replay.train_rows
-    most = replay.experiment.replay.chunk_rows
+    most = CHUNKS * replay.experiment.replay.chunk_rows
     rows = min(most, 256)
     told = 0.0
     sink = None
