@@ -19,16 +19,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import figures
 import numpy as np
+from figures import Figure, Options
 
-sys.path.insert(0, str(Path(__file__).parent))
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-ROUNDS = 3
 ROWS = 2_000_000
 COLUMNS = 10
 TRAIN = 1000
 TARGETS = {1: 5e6, 8: 1.5e6}
+"""Rows per second that are wanted with so many lanes."""
+MEMORY_MB = 600.0
 
 
 def make_rows(folder: Path, rows: int, columns: int = COLUMNS) -> Path:
@@ -112,12 +117,41 @@ def show_parts(path: Path) -> None:
     pstats.Stats(str(path)).sort_stats("tottime").print_stats(45)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Print the table, or the parts of one replay."""
+def measure(options: Options) -> Iterator[Figure]:
+    """Whole replays with one and with eight lanes, in turn."""
+    make_rows(options.folder, options.rows)
+    in_process(options.folder, 1, 1)  # imports the rows into the store
+    found: dict[int, list[dict[str, float]]] = {lanes: [] for lanes in TARGETS}
+    for _ in range(options.rounds):
+        for lanes, runs in found.items():
+            runs.append(in_process(options.folder, lanes, 1))
+    for lanes, runs in found.items():
+        middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        yield Figure(
+            name_of(lanes),
+            middle["rate"],
+            "rows/s",
+            TARGETS[lanes],
+            note=f"{middle['rows']:,.0f} rows; learning takes "
+            f"{middle['learning'] / middle['cpu']:.0%} of the processor's time; start-up of "
+            f"{middle['start_up']:.1f} s excluded",
+        )
+        if lanes == max(TARGETS):
+            name = f"Peak of memory of a replay with {lanes} linear lanes"
+            yield Figure(name, middle["peak_mb"], "MB", MEMORY_MB, at_most=True)
+
+
+def name_of(lanes: int) -> str:
+    """What a figure is called."""
+    who = "one linear lane" if lanes == 1 else f"{lanes} linear lanes"
+    return f"Whole replay of stored rows, {COLUMNS} columns, {who}"
+
+
+def by_hand(argv: list[str] | None = None) -> None:
+    """Tell one replay, or its parts: for whoever looks for what takes the time."""
     wanted = argparse.ArgumentParser(description=__doc__)
     wanted.add_argument("--rows", type=int, default=ROWS)
-    wanted.add_argument("--rounds", type=int, default=ROUNDS)
-    wanted.add_argument("--lanes", type=int, default=0, help="of one replay; 0: one, then eight")
+    wanted.add_argument("--lanes", type=int, default=1)
     wanted.add_argument("--workers", type=int, default=1)
     wanted.add_argument("--folder", type=Path, help="where the rows are, or shall be")
     wanted.add_argument("--parts", action="store_true", help="profile one replay")
@@ -132,22 +166,15 @@ def main(argv: list[str] | None = None) -> None:
         if given.once:
             print(json.dumps(replay_once(folder, given.lanes, given.workers, None)))
             return
-        in_process(folder, 1, 1)  # imports the rows into the store
-        if given.parts:
-            parts = Path(scratch, "parts")
-            print(replay_once(folder, given.lanes or 1, given.workers, parts))
+        in_process(folder, 1, 1)
+        parts = Path(scratch, "parts") if given.parts else None
+        print(json.dumps(replay_once(folder, given.lanes, given.workers, parts), indent=1))
+        if parts is not None:
             show_parts(parts)
-            return
-        print("lanes        rows      rows/s      wanted   learning   peak MB   start-up s")
-        for lanes in [given.lanes] if given.lanes else list(TARGETS):
-            found = [in_process(folder, lanes, given.workers) for _ in range(given.rounds)]
-            middle = {k: statistics.median(f[k] for f in found) for k in found[0]}
-            print(
-                f"{lanes:5d} {middle['rows']:11,.0f} {middle['rate']:11,.0f} "
-                f"{TARGETS.get(lanes, 0.0):11,.0f} {middle['learning'] / middle['cpu']:10.0%} "
-                f"{middle['peak_mb']:9.0f} {middle['start_up']:12.1f}"
-            )
 
 
 if __name__ == "__main__":
-    main()
+    if {"--once", "--parts", "--lanes", "--folder"}.intersection(sys.argv):
+        by_hand()
+    else:
+        figures.main(measure)

@@ -21,6 +21,7 @@ from figures import Figure, Options, in_turn, missing, per_cent
 from modellab.learners.compiled import _math
 from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.rate_map import RateMap
+from modellab.learners.compiled.twins import SUFFIX, loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ def alike(own: np.ndarray, theirs: np.ndarray, apart: float) -> None:
 
 def loop() -> str:
     """Which build of the loop ran."""
-    return "with AVX2" if getattr(_math, "AVX2", False) else "without AVX2"
+    return "with AVX2" if loops("_linear").__name__.endswith(SUFFIX) else "without AVX2"
 
 
 def against_river(options: Options) -> Iterator[Figure]:

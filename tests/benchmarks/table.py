@@ -68,6 +68,10 @@ WANTED: dict[str, tuple[tuple[str, str, float, bool], ...]] = {
         ),
         ("Adaptive random forest, 10 trees, 10 columns, against river", "x", 50.0, False),
     ),
+    "engine": (
+        ("Whole replay of stored rows, 10 columns, one linear lane", "rows/s", 5e6, False),
+        ("Whole replay of stored rows, 10 columns, 8 linear lanes", "rows/s", 1.5e6, False),
+    ),
 }
 """What a part must tell, with unit, target and whether that is a greatest value: a line of the
 table says so when it did not."""

@@ -66,7 +66,7 @@ def holed_parquet(folder: Path) -> list[Path]:
 def folder_dropped(folder: Path) -> list[Path]:
     path = folder / "folder"
     path.mkdir()
-    (path / "x.csv").write_text("a,y\n1,u\n2,d\n")
+    (path / "words.docx").write_text("no rows")
     return [path]
 
 
@@ -106,7 +106,7 @@ BAD: list[tuple[str, Callable[[Path], list[Path]], str]] = [
     ("other columns", two_headers, "lacks the column"),
     ("pipe", pipe("a.csv"), "a pipe or a device"),
     ("pipe for an experiment", pipe("a.toml"), "is not a file"),
-    ("folder", folder_dropped, "is a folder"),
+    ("folder", folder_dropped, "holds no data file"),
     ("unknown ending", text("a.docx", "words"), "cannot be read"),
     ("two experiments", lambda f: text("a.toml", TOML)(f) * 2, "One experiment at a time"),
     ("no TOML", text("a.toml", "this is = = no"), "not valid TOML"),
