@@ -34,7 +34,8 @@ WANTED: dict[str, tuple[str, str, float | None]] = {
     "frame_median": ("frame interval at full speed, median", "ms", 33.0),
     "frame_p99": ("frame interval at full speed, 99th percentile", "ms", 50.0),
     "block": ("longest time that the window did not answer, at full speed", "ms", 50.0),
-    "frame_cost": ("a frame's own time at full speed, median", "ms", None),
+    "frame_cost": ("preparing and painting the plots of a frame, median", "ms", None),
+    "frame_work": ("work of the window's thread for each frame, all in all", "ms CPU", None),
     "slider_p99": ("slider to acknowledged position, 99th percentile", "ms", 50.0),
     "slider_median": ("slider to acknowledged position, median", "ms", None),
     "zoom": ("zooming into a history of 10 million rows, slowest of 40", "ms", 50.0),
@@ -78,10 +79,13 @@ def parts(options: Options, platform: str) -> dict[str, Any]:
 
 def told(found: dict[str, Any], where: str) -> Iterator[Figure]:
     """The figures of one platform."""
-    note = f"{found['frames']} frames, 8 lanes at {found['rate']:,.0f} rows/s"
+    speed = f"{found['frames']} frames, 8 lanes at {found['rate']:,.0f} rows/s"
+    speed += f", {found['load']:.1f} processes wanted a core"
     for key, (name, unit, most) in WANTED.items():
-        text = note if key.startswith("frame") or key == "block" else ""
-        yield Figure(f"Window, {where}: {name}", found[key], unit, most, at_most=True, note=text)
+        note = speed if key.startswith("frame") or key == "block" else ""
+        if f"{key}_cpu" in found:
+            note = f"{found[f'{key}_cpu']:.1f} ms of it are the window's own work"
+        yield Figure(f"Window, {where}: {name}", found[key], unit, most, at_most=True, note=note)
     yield Figure(
         f"Window, {where}: frames per second at 1,000 rows/s", found["fps"], "frames/s", 60.0
     )

@@ -451,8 +451,8 @@ class ScatterPlot(QWidget):
                 for turn in (-1, 1)
             ]
             room = QRectF(area).adjusted(0, -px(10), px(18), 0)
+            others = [t for t in taken if t != own and not t.contains(place)]
             for number, box in enumerate(spots):
-                others = [t for t in taken if t != own and not t.contains(place)]
                 if room.contains(box) and not any(box.intersects(t) for t in others):
                     colour = look_of(self._looks, dot.row.name).colour
                     if number >= NEAR_SPOTS:

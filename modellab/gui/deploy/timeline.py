@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QToolTip, QWidget
 from modellab.gui.deploy.lines import Marks, own_events, shades
 from modellab.gui.deploy.words import event_text, lane_style
 from modellab.gui.kit import count_text, describe, tip_text
-from modellab.gui.plots.curves import polygon
+from modellab.gui.kit.polylines import polygon
 from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, Shade, paint_mark
 from modellab.gui.plots.series import decimate

@@ -11,6 +11,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from modellab.gui.kit import polylines
+from modellab.gui.kit.polylines import polygon
 from modellab.gui.kit.text import tip_text
 from modellab.gui.theme import mix, theme
 from modellab.gui.theme.icons import role_colour
@@ -18,6 +20,8 @@ from modellab.gui.theme.icons import role_colour
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MANY = 60
+"""Curves of more points are painted with thin pens."""
 Values = NDArray[np.float64]
 
 
@@ -66,17 +70,11 @@ def spark_points(values: Values, rect: QRectF, low: float, high: float) -> list[
     span = high - low
     share = (ys - low) / span if span > 0 else np.where(np.isfinite(ys), 0.5, np.nan)
     heights = rect.bottom() - np.clip(share, 0.0, 1.0) * rect.height()
-    runs: list[QPolygonF] = []
-    run = QPolygonF()
-    for x, y in zip(xs.tolist(), heights.tolist(), strict=True):
-        if y == y:
-            run.append(QPointF(x, y))
-        elif run.size():
-            runs.append(run)
-            run = QPolygonF()
-    if run.size():
-        runs.append(run)
-    return runs
+    edges = np.flatnonzero(np.diff(np.pad(np.isfinite(heights).astype(np.int8), 1)))
+    return [
+        polygon(xs[begin:end], heights[begin:end])
+        for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    ]
 
 
 def paint_spark(
@@ -99,12 +97,14 @@ def paint_spark(
     high = greatest if high is None else high
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    pen = QPen(QColor(colour), width)
+    runs = spark_points(data, rect, low, high)
+    many = sum(run.size() for run in runs) > MANY
+    pen = QPen(QColor(colour), 1.0 if many else width)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     if dash:
-        pen.setDashPattern(list(dash))
-    runs = spark_points(data, rect, low, high)
+        pen.setDashPattern([d * width for d in dash] if many else list(dash))
+    times = (4 if width > 1.8 else 2) if many else 1
     if area:
         fill = QColor(colour)
         fill.setAlphaF(0.16)
@@ -123,7 +123,7 @@ def paint_spark(
             painter.drawEllipse(run.first(), width / 2, width / 2)
             painter.setBrush(Qt.BrushStyle.NoBrush)
         else:
-            painter.drawPolyline(run)
+            polylines.paint(painter, [run], times)
     if end_dot and runs and np.isfinite(data[-1]):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colour))

@@ -1,30 +1,29 @@
 """The curves of a live plot as polygons in pixels, made once for each change and then painted.
 
-Opaque pens of 1 px: thicker or translucent ones are 10 to 50 times slower (measured). A stronger
-line is the same one painted again a pixel aside. Painted straight into the widget: as items of a
-`QGraphicsScene` they took three times as long.
+Painted straight into the widget: as items of a `QGraphicsScene` they took three times as long.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from modellab.gui.kit import polylines
+from modellab.gui.kit.polylines import polygon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from PySide6.QtCore import QRectF
+    from PySide6.QtGui import QPolygonF
 
     from modellab.gui.plots.series import Floats
 
-_OFFSETS = ((0.0, 0.0), (0.3, -0.6), (0.8, 0.6), (-0.8, -0.6))
-"""Lines are drawn at one or two of these, in pixels; strong ones at two more."""
 FAR = 20.0
 """Values farther outside than so many heights of the plot are drawn there."""
 
@@ -39,18 +38,6 @@ class Curve:
     strong: bool
     stretches: list[QPolygonF] = field(default_factory=list)
     points: int = 0
-
-
-def polygon(x: Floats, y: Floats) -> QPolygonF:
-    """Return a polygon of these points, without a Python object for each."""
-    made = QPolygonF()
-    made.resize(len(x))
-    if len(x):
-        data: Any = made.data()  # the address of its points: pairs of doubles
-        memory: Any = shiboken6.VoidPtr(data, 16 * len(x), True)  # type: ignore[call-arg]
-        points = np.frombuffer(memory, np.float64).reshape(-1, 2)
-        points[:, 0], points[:, 1] = x, y
-    return made
 
 
 def stretches(x: Floats, y: Floats) -> list[QPolygonF]:
@@ -86,9 +73,5 @@ def paint(painter: QPainter, curves: Sequence[Curve], area: QRectF, *, rich: boo
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for curve in sorted(curves, key=lambda c: c.strong):
         painter.setPen(_pen(curve.colour, curve.dash))
-        for dx, dy in _OFFSETS[: (2 if rich else 1) + (2 if curve.strong else 0)]:
-            painter.translate(dx, dy)
-            for stretch in curve.stretches:
-                painter.drawPolyline(stretch)
-            painter.translate(-dx, -dy)
+        polylines.paint(painter, curve.stretches, (2 if rich else 1) + (2 if curve.strong else 0))
     painter.restore()

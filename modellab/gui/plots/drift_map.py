@@ -195,14 +195,21 @@ class DriftMap(LivePlot):
         starts = heat.positions[first:last]
         over = np.nan_to_num(heat.values[first:last], nan=0.0) > 1
         edges = np.diff(np.pad(over.astype(np.int8), ((1, 1), (0, 0))), axis=0)
+        scale = area.width() / (view.high - view.low)
+        left = np.maximum(area.left() + (starts - view.low) * scale, area.left())
+        right = np.maximum(area.left() + (ends - view.low) * scale, left + 2)
+        right = np.minimum(right, area.right())
         lines = []
         for column in np.flatnonzero(over.any(axis=0)).tolist():
             y = area.top() + (column + 0.5) * high
             begins = np.flatnonzero(edges[:, column] == 1)
             stops = np.flatnonzero(edges[:, column] == -1) - 1
-            for a, b in zip(starts[begins].tolist(), ends[stops].tolist(), strict=True):
-                left = max(area.left(), self.x_of(a))
-                lines.append(QLineF(left, y, min(area.right(), max(left + 2, self.x_of(b))), y))
+            lefts, rights = left[begins], np.maximum.accumulate(right[stops])
+            # What is nearer than a pixel is one bar.
+            apart = np.flatnonzero(lefts[1:] > rights[:-1] + 1.0)
+            lefts, rights = lefts[np.append(0, apart + 1)], rights[np.append(apart, -1)]
+            for a, b in zip(lefts.tolist(), rights.tolist(), strict=True):
+                lines.append(QLineF(a, y, b, y))
         pen = QPen(QColor(BAR), max(1.0, min(2.5, high / 4)))
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         painter.setPen(pen)
