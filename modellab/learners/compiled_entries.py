@@ -10,6 +10,7 @@ from modellab.learners.compiled import forests, trees
 from modellab.learners.compiled_parameters import (
     ADAPTS,
     ALARM,
+    BIAS_L2,
     BINARY,
     BOOTSTRAP,
     COLUMNS,
@@ -17,6 +18,10 @@ from modellab.learners.compiled_parameters import (
     DELTA,
     DEPTH,
     DRIFT_ROWS,
+    FACTOR_CLIP,
+    FACTOR_L2,
+    FACTOR_RATE,
+    FACTORS,
     FADING,
     GRACE,
     LEAF_RATE,
@@ -33,6 +38,7 @@ from modellab.learners.compiled_parameters import (
     WEIGHT,
     WINDOW,
 )
+from modellab.learners.multinomial import ENTRY as MULTINOMIAL_ENTRY
 from modellab.learners.row_learner import Method, RowLearner
 
 if TYPE_CHECKING:
@@ -268,6 +274,41 @@ _REGRESSION = Method(
 )
 
 
+def _factor_settings(values: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
+    return {
+        "factors": values["n_factors"],
+        "seed": inputs.seed % 2**63,
+        "eta": values["learning_rate"],
+        "l2": values["l2"],
+        "l2_bias": values["l2_bias"],
+        "clip": values["clip"],
+    }
+
+
+def _make_factors(inputs: Inputs, _classes: int, settings: dict[str, Any]) -> RowLoop:
+    """Users and items are the first two category columns; without them their part is 0."""
+    from modellab.learners.compiled import _factors
+
+    found = [(at, n) for at, n in enumerate(inputs.codes) if n]
+    (user, users), (item, items) = [*found, (-1, 0), (-1, 0)][:2]
+    return _factors.FactorsCore(len(inputs.names), user, item, users, items, settings)
+
+
+def _read_factors(core: RowLoop) -> dict[str, float]:
+    mean, users, items, _, _ = core.measure()
+    return {"mean": mean, "users": float(users), "items": float(items)}
+
+
+_FACTORS = Method(
+    "Matrix factorisation (online)",
+    (FACTORS, FACTOR_RATE, FACTOR_L2, BIAS_L2, FACTOR_CLIP),
+    _make_factors,
+    _factor_settings,
+    _read_factors,
+    lambda core: int(core.measure()[4]),
+)
+
+
 _INSTEAD: Mapping[TaskKind, str] = {
     "regression": "use the online regression tree, or one of river's.",
     "classification": "use the Hoeffding trees.",
@@ -350,5 +391,13 @@ COMPILED_ENTRIES = (
         ("regression",),
         "A tree for numbers that grows row by row, with a linear model in each leaf, and replaces "
         "branches whose errors rise (after FIMT-DD).",
+    ),
+    MULTINOMIAL_ENTRY,
+    _entry(
+        "compiled_matrix_factorisation",
+        _FACTORS,
+        ("regression",),
+        "For ratings: the first two category columns are users and items, each with an average and "
+        "hidden traits that are learned row by row. Other columns are not looked at.",
     ),
 )

@@ -249,3 +249,54 @@ ADAPTS = Parameter(
     True,
     help="A branch whose errors rise gets a rival that grows beside it; the better one stays.",
 )
+FACTORS = Parameter(
+    "n_factors",
+    "Factors",
+    "int",
+    10,
+    low=0,
+    high=500,
+    help="How many hidden traits each user and each item has. 0 leaves their averages alone.",
+)
+FACTOR_RATE = Parameter(
+    "learning_rate",
+    "Learning rate",
+    "float",
+    0.01,
+    low=1e-5,
+    high=1.0,
+    log=True,
+    live=True,
+    help="How far one row moves averages and traits. Larger follows change faster and is noisier.",
+)
+FACTOR_L2 = Parameter(
+    "l2",
+    "Strength of the penalty",
+    "float",
+    0.02,
+    low=0.0,
+    high=10.0,
+    live=True,
+    help="Keeps the traits small, so that few rows do not say too much.",
+)
+BIAS_L2 = Parameter(
+    "l2_bias",
+    "The same for averages",
+    "float",
+    0.0,
+    low=0.0,
+    high=10.0,
+    live=True,
+    help="Keeps what is added for a user or an item small.",
+)
+FACTOR_CLIP = Parameter(
+    "clip",
+    "Clip",
+    "float",
+    100.0,
+    low=1e-3,
+    high=1e12,
+    log=True,
+    live=True,
+    help="Twice the error of a row is cut off here, so that one row cannot move much.",
+)

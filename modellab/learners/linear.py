@@ -23,6 +23,7 @@ from modellab.learners.base import (
 from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.linear_settings import MULTICLASS, PENALTIES, SCALES, SCHEDULES
 from modellab.learners.compiled.sparse_kernel import SparseKernel
+from modellab.learners.packing import packed, unpacked
 from modellab.learners.settings import (
     CLASSIFICATION_LOSSES,
     REGRESSION_LOSSES,
@@ -457,7 +458,7 @@ class LinearLearner:
     def state(self) -> bytes:
         """All state (settings, weights, scaler, waiting rows, carried rates) as plain values."""
         whole = {"kernel": self._kernel.state_dict(), "target": [self._centre, self._unit]}
-        return msgspec.msgpack.encode(_packed(whole))
+        return msgspec.msgpack.encode(packed(whole))
 
     def load_state(self, state: bytes) -> None:
         """Take over a state made by `state`; going on from it gives the same bits.
@@ -468,7 +469,7 @@ class LinearLearner:
             If it is not the state of a linear learner with these settings.
         """
         try:
-            whole = _unpacked(msgspec.msgpack.decode(state))
+            whole = unpacked(msgspec.msgpack.decode(state))
             self._kernel.load_state(whole["kernel"])
             self._centre, self._unit = whole["target"]
         except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError) as error:
@@ -539,24 +540,6 @@ def _mean_and_deviation(parts: Iterator[NDArray[Any]]) -> tuple[float, float]:
         count = total
     deviation = math.sqrt(squares / count) if count else 0.0
     return mean, deviation or 1.0
-
-
-def _packed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _packed(part) for name, part in value.items()}
-    if isinstance(value, np.ndarray):
-        little = value.astype(value.dtype.newbyteorder("<"), copy=False)
-        return {"dtype": little.dtype.str, "shape": list(value.shape), "bytes": little.tobytes()}
-    return value
-
-
-def _unpacked(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {"dtype", "shape", "bytes"}:
-        flat = np.frombuffer(value["bytes"], np.dtype(value["dtype"]))
-        return flat.reshape(value["shape"]).astype(flat.dtype.newbyteorder("="))
-    return {name: _unpacked(part) for name, part in value.items()}
 
 
 def view_of(params: Mapping[str, Any]) -> View:

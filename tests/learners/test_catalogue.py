@@ -39,13 +39,14 @@ def test_what_an_issue_asks_for_is_there():
         "hoeffding_tree", "hoeffding_adaptive_tree", "adaptive_random_forest",
         "compiled_hoeffding_tree", "compiled_hoeffding_adaptive_tree", "compiled_adaptive_forest",
         "compiled_leveraging_bagging", "compiled_online_bagging", "compiled_naive_bayes",
-        "compiled_window_knn",
+        "compiled_window_knn", "compiled_multinomial_bayes",
         "majority_class", "no_change", "river", "sklearn",
     }  # fmt: skip
     assert kinds["regression"] >= {
         "ridge", "decision_tree", "random_forest", "hist_gradient_boosting", "knn", "mlp",
         "linear_sgd", "linear", "hoeffding_tree", "adaptive_random_forest", "running_mean",
         "last_value", "river", "sklearn", "compiled_regression_tree", "compiled_window_knn",
+        "compiled_matrix_factorisation",
     }  # fmt: skip
 
 
