@@ -27,7 +27,7 @@ def _work(arguments: list[str]) -> int:
 
     limit_threads()
     kind = arguments[0] if arguments else ""
-    if kind in ("task", "host"):
+    if kind in ("task", "host", "duckdb"):
         die_with_parent()  # the engine itself always listens, so it sees its input close
     if kind == "engine":
         from modellab.replay.engine import main as engine
@@ -41,6 +41,10 @@ def _work(arguments: list[str]) -> int:
         from modellab.replay.host_worker import main as host
 
         _end(host())
+    if kind == "duckdb":
+        from modellab.data.duckdb_inside import main as duckdb
+
+        _end(duckdb())
     print(f"There is no worker {kind!r}.", file=sys.stderr)  # noqa: T201
     return 2
 

@@ -127,22 +127,9 @@ def _sqlite(file: Path) -> list[Part]:
 
 
 def _duckdb(file: Path) -> list[Part]:
-    import duckdb
+    from modellab.data.duckdb_source import tables_of
 
-    from modellab.data.duckdb_source import connect, failed, tables_of
-
-    try:
-        with connect(file) as connection:
-            counted = {
-                str(name): (int(rows), int(columns))
-                for name, rows, columns in connection.execute(
-                    "SELECT table_name, estimated_size, column_count FROM duckdb_tables() "
-                    "WHERE schema_name = 'main'"
-                ).fetchall()
-            }
-            return [Part(name, *counted.get(name, (None, None))) for name in tables_of(connection)]
-    except (duckdb.Error, ValueError, MemoryError, RuntimeError) as error:
-        raise failed(file, error) from error
+    return [Part(*facts) for facts in tables_of(file)]
 
 
 def _sheets(file: Path) -> list[Part]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sqlite3
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from modellab.data import json_source, sqlite_source
+from modellab.data import duckdb_source, json_source, sqlite_source
 from modellab.data.endings import READABLE
 from modellab.data.importer import import_dataset
 from modellab.data.opening import names_data, open_source, split_inner
@@ -260,3 +261,19 @@ def test_zip_members_of_other_texts(tmp_path: Path) -> None:
         archive.writestr("a.jsonl", '{"a": 1}\n{"a": 2}\n')
     assert open_source(path).format == "JSON lines"
     assert read(path)[0] == {"a": ["1", "2"]}
+
+
+@pytest.mark.parametrize(
+    "dies",
+    ["import os; os.abort()", "import sys; sys.stdout.write('null\\n'); sys.stdout.flush(); 1 / 0"],
+)
+def test_a_database_that_kills_its_reader_is_told_as_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    path = tmp_path / "x.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS a")
+    monkeypatch.setattr(duckdb_source, "_command", lambda: [sys.executable, "-c", dies])
+    with pytest.raises(DataError) as caught:
+        open_source(path)
+    assert caught.value.sentence == ("“x.duckdb” is a damaged DuckDB database: it cannot be read.")
