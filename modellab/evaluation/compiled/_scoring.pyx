@@ -53,6 +53,62 @@ cdef double pairwise(const double *a, const double *w, Py_ssize_t n) noexcept no
     return pairwise(a, w, half) + pairwise(a + half, w + half, n - half)
 
 
+cdef bint two_classes(
+    const int64_t *y, const double *proba, Py_ssize_t n, double clip, double *out
+) noexcept nogil:
+    # The fields that rest on probabilities of two classes: written so that they are done in groups.
+    cdef double first, second, squares, own, brier, high = 1.0 - clip
+    cdef bint known
+    cdef int64_t wrong = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        wrong |= y[i] & ~<int64_t>1
+        first, second = proba[2 * i], proba[2 * i + 1]
+        squares = first * first + second * second
+        known = squares - squares == 0.0
+        own = second if y[i] else first
+        brier = squares - 2.0 * own + 1.0
+        brier = 0.5 * (brier if brier > 0.0 else 0.0)
+        own = own if own > clip else clip
+        own = own if own < high else high
+        out[WITH_PROBA * n + i] = 1.0 if known else 0.0
+        out[LOG_LOSS * n + i] = own if known else 1.0
+        out[BRIER * n + i] = brier if known else 0.0
+        out[POSITIVE * n + i] = second if known else NAN
+    return wrong != 0
+
+
+cdef bint any_classes(
+    const int64_t[::1] y, const double[:, ::1] proba, double clip, double[:, ::1] out
+) noexcept nogil:
+    # The same for any number of classes, or without probabilities.
+    cdef Py_ssize_t i, c, k = proba.shape[1]
+    cdef double squares, own, brier
+    for i in range(y.shape[0]):
+        out[POSITIVE, i] = NAN
+        out[WITH_PROBA, i] = 0.0
+        out[LOG_LOSS, i] = 1.0
+        out[BRIER, i] = 0.0
+        if k == 0:
+            continue
+        squares = proba[i, 0] * proba[i, 0]
+        if k > 8:
+            squares = pairwise(&proba[i, 0], &proba[i, 0], k)
+        else:
+            for c in range(1, k):
+                squares += proba[i, c] * proba[i, c]
+        if not isfinite(squares):
+            continue
+        if not 0 <= y[i] < k:
+            return True
+        own = proba[i, y[i]]
+        brier = squares - 2.0 * own + 1.0
+        out[WITH_PROBA, i] = 1.0
+        out[LOG_LOSS, i] = min(max(own, clip), 1.0 - clip)
+        out[BRIER, i] = brier if brier > 0.0 else 0.0
+    return False
+
+
 def class_rows(
     const int64_t[::1] y,
     const int64_t[::1] guess,
@@ -67,9 +123,8 @@ def class_rows(
     `proba` has no column where there are no probabilities; `majority` and `nochange` (whether they
     are right) have no entry where that is not known.
     """
-    cdef Py_ssize_t n = y.shape[0], k = proba.shape[1], i, c
+    cdef Py_ssize_t n = y.shape[0], k = proba.shape[1], i
     cdef bint likely = k > 0, has_majority = majority.shape[0] > 0, has_last = nochange.shape[0] > 0
-    cdef double squares, own, brier
     cdef bint bad = False
     if guess.shape[0] != n or out.shape[0] != 10 or out.shape[1] != n:
         raise ValueError("the rows differ in number")
@@ -85,34 +140,10 @@ def class_rows(
             out[NOCHANGE_WRONG, i] = (not nochange[i]) if has_last else NAN
             out[LABEL, i] = <double>y[i]
             out[GUESS, i] = <double>guess[i]
-        for i in range(n):
-            out[POSITIVE, i] = NAN
-            out[WITH_PROBA, i] = 0.0
-            out[LOG_LOSS, i] = 1.0
-            out[BRIER, i] = 0.0
-            if not likely:
-                continue
-            squares = proba[i, 0] * proba[i, 0]
-            if k > 8:
-                squares = pairwise(&proba[i, 0], &proba[i, 0], k)
-            else:
-                for c in range(1, k):
-                    squares += proba[i, c] * proba[i, c]
-            if not isfinite(squares):
-                continue
-            if not 0 <= y[i] < k:
-                bad = True
-                break
-            own = proba[i, y[i]]
-            brier = squares - 2.0 * own + 1.0
-            if brier < 0.0:
-                brier = 0.0
-            if k == 2:
-                brier *= 0.5
-                out[POSITIVE, i] = proba[i, 1]
-            out[WITH_PROBA, i] = 1.0
-            out[LOG_LOSS, i] = min(max(own, clip), 1.0 - clip)
-            out[BRIER, i] = brier
+        if k == 2 and n > 0:
+            bad = two_classes(&y[0], &proba[0, 0], n, clip, &out[0, 0])
+        else:
+            bad = any_classes(y, proba, clip, out)
     if bad:
         raise ValueError("a label is not one of the classes")
 
@@ -216,6 +247,32 @@ def over_counts(double[::1] sums, int64_t count, int64_t most):
 # ------------------------------------------------------------------ totals
 
 
+cdef void count_two(
+    const double *label,
+    const double *guess,
+    const double *wrong,
+    const double *weights,
+    Py_ssize_t n,
+    double *counts,
+) noexcept nogil:
+    # Weights by class, one after the other; where a row is of the other class, 0 is added.
+    cdef double l0 = 0.0, l1 = 0.0, g0 = 0.0, g1 = 0.0, r0 = 0.0, r1 = 0.0, w, right
+    cdef bint second
+    cdef Py_ssize_t i
+    for i in range(n):
+        w = weights[i]
+        right = w * (1.0 - wrong[i])
+        second = label[i] != 0.0
+        l0 += 0.0 if second else w
+        l1 += w if second else 0.0
+        r0 += 0.0 if second else right
+        r1 += right if second else 0.0
+        second = guess[i] != 0.0
+        g0 += 0.0 if second else w
+        g1 += w if second else 0.0
+    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5] = l0, l1, g0, g1, r0, r1
+
+
 cdef void summarise(
     const double *rows,
     Py_ssize_t room,
@@ -232,6 +289,11 @@ cdef void summarise(
     for f in range(sums):
         out[f] = pairwise(rows + f * room, weights, n)
     if classes == 0:
+        return
+    if classes == 2:
+        count_two(
+            rows + LABEL * room, rows + GUESS * room, rows + WRONG * room, weights, n, counts
+        )
         return
     for i in range(3 * classes):
         counts[i] = 0.0

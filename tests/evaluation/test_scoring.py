@@ -1,0 +1,116 @@
+"""The compiled loops of scoring against the same thing written plainly, to the bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modellab.evaluation.compiled import _scoring
+from modellab.evaluation.losses import CLIP, ClassField, ClassSummary, NumberSummary, class_rows
+from modellab.evaluation.paired import position_hash, seed_key
+
+RNG = np.random.default_rng(11)
+
+
+def plain_rows(y: Any, guess: Any, proba: Any, majority: Any, nochange: Any) -> Any:
+    rows = np.zeros((10, len(y)))
+    rows[ClassField.WRONG] = y != guess
+    rows[ClassField.ROWS] = 1.0
+    rows[ClassField.LABEL], rows[ClassField.GUESS] = y, guess
+    rows[ClassField.POSITIVE] = np.nan
+    for field, right in ((5, majority), (6, nochange)):
+        rows[field] = np.nan if right is None else ~right
+    if proba is None:
+        return rows
+    own = proba[np.arange(len(y)), y]
+    if proba.shape[1] <= 8:
+        squares = np.square(proba[:, 0])
+        for k in range(1, proba.shape[1]):
+            squares = squares + np.square(proba[:, k])
+    else:
+        squares = np.square(proba).sum(axis=1)
+    there = np.isfinite(squares)
+    brier = np.maximum(squares - 2.0 * own + 1.0, 0.0)
+    if proba.shape[1] == 2:
+        brier = brier * 0.5
+        rows[ClassField.POSITIVE] = np.where(there, proba[:, 1], np.nan)
+    rows[ClassField.WITH_PROBA] = there
+    rows[ClassField.BRIER] = np.where(there, brier, 0.0)
+    rows[ClassField.LOG_LOSS] = np.where(there, -np.log(np.clip(own, CLIP, 1.0 - CLIP)), 0.0)
+    return rows
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 12])
+@pytest.mark.parametrize("known", [True, False])
+def test_fields_of_rows_are_those_of_the_definition(classes: int, known: bool) -> None:
+    n = 700
+    y, guess = RNG.integers(0, classes, (2, n))
+    proba = RNG.dirichlet(np.ones(classes), n)
+    proba[::17] = np.nan
+    proba[3::19] = np.eye(classes)[0]  # probabilities of 0 and 1 are clipped
+    right = tuple(RNG.random((2, n)) < 0.5) if known else (None, None)
+    for shares in (proba, None):
+        found, wanted = class_rows(y, guess, shares, *right), plain_rows(y, guess, shares, *right)
+        assert np.array_equal(found, wanted, equal_nan=True)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_label_that_is_no_class_is_an_error_not_a_place_in_memory(classes: int) -> None:
+    y, proba = np.full(3, classes), np.full((3, classes), 0.5)
+    with pytest.raises(ValueError, match="not one of the classes"):
+        class_rows(y, y, proba, None, None)
+    rows = np.zeros((10, 3))
+    rows[ClassField.GUESS] = -1.0
+    with pytest.raises(ValueError, match="not one of the classes"):
+        ClassSummary(classes)(rows, np.ones(3))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 127, 128, 129, 1000, 1024])
+def test_totals_are_added_in_numpys_order(n: int) -> None:
+    weights = 0.99 ** np.arange(n)[::-1]
+    numbers = RNG.normal(size=(6, n)) * 10.0 ** RNG.integers(-8, 8, (6, n))
+    assert np.array_equal(NumberSummary()(numbers, weights), (numbers * weights).sum(axis=1))
+    for classes in (2, 4):
+        y, guess = RNG.integers(0, classes, (2, n))
+        rows = plain_rows(y, guess, RNG.dirichlet(np.ones(classes), n), None, None)
+        found = ClassSummary(classes)(rows, weights)
+        right = weights * (y == guess)
+        counts = [np.bincount(*by, classes) for by in ((y, weights), (guess, weights), (y, right))]
+        wanted = np.concatenate([(rows[:7] * weights).sum(axis=1), *counts])
+        assert np.array_equal(found, wanted, equal_nan=True)
+
+
+def test_chosen_rows_are_those_of_the_hash() -> None:
+    losses = RNG.random(5000)
+    positions, kept = np.empty(5000, dtype=np.int64), np.empty(5000)
+    for level in (1, 4):
+        count = _scoring.chosen_rows(seed_key(7), level, 123, losses, positions, kept)
+        at = np.arange(123, 5123)
+        chosen = position_hash(7, at) < np.uint64(1 << (64 - level))
+        assert np.array_equal(positions[:count], at[chosen])
+        assert np.array_equal(kept[:count], losses[chosen])
+        assert count > 0
+
+
+def test_places_of_ties_count_half() -> None:
+    values, positive = RNG.integers(0, 9, 300).astype(float), RNG.random(300) < 0.3
+    ordered = np.sort(values)
+    twice = sum(
+        np.searchsorted(ordered, values[positive], side=side).sum() for side in ("left", "right")
+    )
+    assert _scoring.curve_places(ordered, np.sort(values[positive])) == twice
+
+
+def test_rows_outside_of_what_there_is_room_for_are_an_error() -> None:
+    with pytest.raises(ValueError, match="outside of the buckets"):
+        _scoring.fill_series(np.zeros((5, 4)), 10, 8, 79, np.zeros(2))
+    with pytest.raises(ValueError, match="outside of the tiles"):
+        _scoring.fill_tiles(np.zeros(4), np.zeros(4, np.int64), 0, 8, 31, np.zeros(2))
+    with pytest.raises(ValueError, match="room"):
+        _scoring.window_sums(np.zeros(60), 50, 0, 0.0, np.zeros(20), np.zeros(51), np.zeros(60))
+    counts, late = np.zeros(2, np.int64), np.full(2, -1, dtype=np.int64)
+    now, out = np.full(2, -1, dtype=np.int64), np.empty(1, np.int64)
+    with pytest.raises(ValueError, match="not there"):
+        _scoring.majorities(out[:0], np.ones(1, np.int64), counts, late, now, out, out.copy())
