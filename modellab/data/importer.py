@@ -19,7 +19,14 @@ from modellab.data import leases
 from modellab.data.arrow import Array, Table, arrow
 from modellab.data.convert import MISSING_TEXTS, ONLY_EMPTY
 from modellab.data.kinds import KindDetector
-from modellab.data.one_pass import Outcome, changed_since, read_note, read_once, states_of
+from modellab.data.one_pass import (
+    Outcome,
+    can_stream,
+    changed_since,
+    read_note,
+    read_once,
+    states_of,
+)
 from modellab.data.opening import open_source, split_inner
 from modellab.data.reading_source import ToldSource, recoded
 from modellab.data.segments import SegmentWriter
@@ -41,6 +48,7 @@ from modellab.data.store import (
     StoredColumn,
     StoreMeta,
 )
+from modellab.data.streamed import INDEX_FILE
 from modellab.data.two_passes import Scan, recount, scan, write
 from modellab.errors import DataError, quote
 from modellab.experiment_reading import ReadingSpec
@@ -98,11 +106,11 @@ def import_dataset(
     reading = reading or ReadingSpec()
     source = open_source(paths, reading)
     folder = leases.stores_folder(cache)
-    store = _found_or_built(source, {}, folder, progress, reading)
+    store = _found_or_built(source, {}, folder, progress, reading, budget_bytes)
     forced = _forced(store, kinds or {})
     if forced:
         store.close()
-        store = _found_or_built(source, forced, folder, progress, reading)
+        store = _found_or_built(source, forced, folder, progress, reading, budget_bytes)
     if sort_by is not None:
         store = _sorted_store(store, sort_by, kinds or {}, folder, progress)
     leases.evict(folder, budget_bytes, store.path)
@@ -133,14 +141,32 @@ def _found_or_built(
     folder: Path,
     progress: ReadProgress,
     reading: ReadingSpec,
+    budget: int,
 ) -> Store:
     # The encoding follows from the content, so it is no part of the key.
     options = sorted((k, v) for k, v in source.options.items() if not k.endswith("encoding"))
     key = _key(source.fingerprint, source.name, options, sorted(forced.items()), _dates(source))
     _notice_changes(source, key, folder)
-    return _opened(folder / key) or _built(
-        folder, key, lambda part: _import(source, forced, part, progress, reading)
-    )
+    found = _opened(folder / key)
+    if found is not None:
+        return found
+    try:
+        return _built(
+            folder,
+            key,
+            lambda part: _import(source, forced, part, progress, reading, _Room(part, budget)),
+        )
+    except NoRoom as error:
+        if forced or reading.missing is not None or not can_stream(source):
+            raise
+        source.warnings.append(
+            f"{error.sentence.partition(':')[0]}. The rows are read from the file itself: it must "
+            "stay where it is, and going back in it takes longer."
+        )
+        key = _key(key, "streamed", states_of(source))
+        return _opened(folder / key) or _built(
+            folder, key, lambda part: _import(source, {}, part, progress, reading, None)
+        )
 
 
 def _dates(source: Source) -> list[int]:
@@ -192,10 +218,31 @@ def _built(folder: Path, key: str, build: Callable[[Path], None]) -> Store:
     return Store(folder / key)
 
 
-def no_room(folder: Path, need: int = 0) -> DataError:
+class NoRoom(DataError):
+    """The disk, or what may be taken of it, has no room for a store."""
+
+
+class _Room:
+    """How much may be written: what is free, and what stores may take."""
+
+    def __init__(self, part: Path, budget: int) -> None:
+        self._part = part
+        self._budget = budget
+
+    def __call__(self, need: int) -> None:
+        """Raise `NoRoom` if so many bytes do not fit."""
+        if min(shutil.disk_usage(self._part).free, self._budget) < need:
+            raise no_room(self._part.parent, need)
+
+
+def _any_room(need: int) -> None:
+    """Ask for nothing: no row is written."""
+
+
+def no_room(folder: Path, need: int = 0) -> NoRoom:
     """Return the sentence for a full disk."""
     amount = f" (about {max(need // 2**20, 1):,} MB)" if need else ""
-    return DataError(
+    return NoRoom(
         f"There is not enough room on the disk to store the data{amount} in {quote(folder, 200)}: "
         "make room, or choose another cache folder."
     )
@@ -207,15 +254,15 @@ def _import(
     part: Path,
     told: ReadProgress,
     reading: ReadingSpec,
+    room: _Room | None,
 ) -> None:
-    """Read a source into a store's folder: once if it is as its first rows promise, else twice."""
+    """Read a source into a store's folder: once if it is as its first rows promise, else twice.
+
+    `room`: asked whether a copy of the rows may be kept; None: only an index of them is.
+    """
     size = source.size_bytes
     missing = MISSING_TEXTS if reading.missing is None else ONLY_EMPTY
     fresh = partial(_detector, _comma_allowed(source, reading), missing, reading, _typed(source))
-
-    def room(need: int) -> None:
-        if shutil.disk_usage(part).free < need:
-            raise no_room(part.parent, need)
 
     def write_meta(n_rows: int, bad_count: int, columns: list[StoredColumn], batches: int) -> None:
         meta = StoreMeta(
@@ -231,7 +278,13 @@ def _import(
             bad_row_count=bad_count,
             own_missing=reading.missing is not None,
             segment_batches=batches,
+            streamed=room is None,
+            reading=msgspec.to_builtins(reading),
         )
+        if isinstance(found, Outcome) and found.index is not None:
+            commas = [found.detected[column.name].decimal_comma for column in columns]
+            index = msgspec.structs.replace(found.index, commas=commas)
+            (part / INDEX_FILE).write_bytes(msgspec.msgpack.encode(index))
         leases.write_json(part / META_FILE, meta)
         (part / leases.NOTE_FILE).unlink(missing_ok=True)
         told(size, size)
@@ -239,14 +292,14 @@ def _import(
     found: Scan | Outcome | None = None
     if not forced and reading.missing is None:
         plain = source.source if isinstance(source, ToldSource) else source
-        found = read_once(plain, fresh, missing, part, told, room)
+        found = read_once(plain, fresh, missing, part, told, room or _any_room, room is not None)
     if found is None:
         found = scan(source, fresh, forced, lambda done, _, text="": told(done, 2 * size, text))
     if found.undecodable > _RECODE_SHARE * (found.n_rows + found.bad_count):
         other = recoded(source, reading)
         if other is not None:
             _clear(part)
-            _import(other, forced, part, told, reading)
+            _import(other, forced, part, told, reading, room)
             return
     if not found.n_rows:
         raise _no_rows(source, found.bad)
@@ -260,9 +313,11 @@ def _import(
     recount(source, found.detected, fresh, forced, second)
     # Texts take about their size in the file, everything else at most 9 bytes.
     texts = any(column.kind == "text" for column in found.detected.values())
-    room(9 * found.n_rows * len(found.detected) + (size if texts else 0))
+    (room or _any_room)(9 * found.n_rows * len(found.detected) + (size if texts else 0))
     _clear(part)
-    written, bad_count, columns, batches = write(source, found.detected, missing, part, second)
+    written, bad_count, columns, batches = write(
+        source, found.detected, missing, part, second, room is not None
+    )
     if written != found.n_rows:
         raise DataError(
             f"{quote(source.name)} changed while it was being read: open it again when it is "

@@ -22,9 +22,11 @@ from modellab.data.bad_rows import BadRowsFile
 from modellab.data.feeds import Columns, Feed, Job, Mark, Piece, feeds_of
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
 from modellab.data.leases import NOTE_FILE
-from modellab.data.segments import BATCH_ROWS, SegmentReader, SegmentWriter
+from modellab.data.reading_source import ToldSource
+from modellab.data.segments import BATCH_ROWS, NoSegments, SegmentReader, SegmentWriter
 from modellab.data.source import FileState
 from modellab.data.store import BAD_ROWS_FILE, StoredColumn
+from modellab.data.streamed import Index
 from modellab.data.takers import NeedsTexts, Taker, TooManyLevels, taker_for
 from modellab.errors import quote
 
@@ -104,6 +106,8 @@ class Outcome:
         What each column is; lacks those whose values have to be counted again.
     segment_batches
         Batches of a segment.
+    index
+        Where the rows are in the files, if they were not written.
     """
 
     n_rows: int
@@ -113,6 +117,13 @@ class Outcome:
     columns: list[StoredColumn] | None
     detected: dict[str, Detected]
     segment_batches: int
+    index: Index | None
+
+
+def can_stream(source: Source) -> bool:
+    """Whether any rows of a source can be found again in its files."""
+    inner = source.source if isinstance(source, ToldSource) else source
+    return feeds_of(inner) is not None
 
 
 def states_of(source: Source) -> list[tuple[str, int, int]]:
@@ -145,6 +156,7 @@ def read_once(
     part: Path,
     told: ReadProgress,
     room: Callable[[int], None],
+    keep: bool = True,
 ) -> Outcome | None:
     """Read a source into segments, or go on with what was left in the folder.
 
@@ -162,18 +174,20 @@ def read_once(
         Told bytes done of bytes to do; may raise `Cancelled`.
     room
         Asked whether there is room for so many bytes; may raise `DataError`.
+    keep
+        Whether rows are written; else only an index of them is.
 
     Returns
     -------
     Outcome or None
         None if the source cannot be read this way, or is small.
     """
-    if source.size_bytes < SMALL_BYTES:
+    if keep and source.size_bytes < SMALL_BYTES:
         return None
     feeds = feeds_of(source)
     if feeds is None:
         return None
-    reading = _Reading(source, feeds, fresh, missing, part, told)
+    reading = _Reading(source, feeds, fresh, missing, part, told, keep)
     while True:
         try:
             return reading.run(room)
@@ -193,7 +207,9 @@ class _Reading:
         missing: Sequence[str],
         part: Path,
         told: ReadProgress,
+        keep: bool,
     ) -> None:
+        self._keep = keep
         self._source = source
         self._feeds = feeds
         self._fresh = fresh
@@ -300,8 +316,12 @@ class _Reading:
 
         names = [taker.name for taker in takers]
         committed = note.rows if note else 0
+        kinds = [taker.kind for taker in takers]
+        index: list[tuple[int, Mark]] = []
         with (
-            SegmentWriter(part, names, [t.kind for t in takers], committed, leave_note) as writer,
+            SegmentWriter(part, names, kinds, committed, leave_note)
+            if self._keep
+            else NoSegments() as writer,
             BadRowsFile(
                 part / BAD_ROWS_FILE,
                 note.bad_bytes if note else 0,
@@ -312,6 +332,9 @@ class _Reading:
             for job, piece, prepared in self._parsed(note.mark if note else None, takers, columns):
                 size = len(piece.columns[0])
                 marks.append((job.mark, row))
+                if not self._keep and size:
+                    marks.clear()
+                    index.append((row, job.mark))
                 if counted_before:
                     arrays = [
                         taker.again(done) for taker, done in zip(takers, prepared, strict=True)
@@ -342,15 +365,28 @@ class _Reading:
             taker.close()
             with suppress(NeedsRecount):
                 detected[taker.name] = taker.detector.finish()
-        fits = len(detected) == len(takers) and all(t.fits(detected[t.name]) for t in takers)
+        misfits = {t.name for t in takers if t.name not in detected or not t.fits(detected[t.name])}
         return Outcome(
             n_rows=n_rows,
             bad_count=spool.count,
             undecodable=undecodable,
             bad=bad,
-            columns=[t.finished(detected[t.name]) for t in takers] if fits else None,
+            columns=[t.finished(detected[t.name]) for t in takers] if not misfits else None,
             detected=detected,
             segment_batches=writer.batches,
+            index=None if self._keep else self._index(misfits, takers, index),
+        )
+
+    def _index(
+        self, misfits: set[str], takers: list[Taker], marks: list[tuple[int, Mark]]
+    ) -> Index:
+        """Where the rows are, and how they are to be parsed."""
+        return Index(
+            states=states_of(self._source),
+            options=self._source.options,
+            rows=[row for row, _ in marks],
+            marks=[mark for _, mark in marks],
+            types=["" if t.name in misfits else str(t.parsed_type) for t in takers],
         )
 
     def _parsed(

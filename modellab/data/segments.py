@@ -173,6 +173,25 @@ class SegmentWriter:
             self._close()
 
 
+class NoSegments:
+    """Counts rows instead of writing them."""
+
+    batches = 1
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def add(self, arrays: Sequence[Array]) -> None:
+        """Count rows."""
+        self.rows += len(arrays[0])
+
+    def __enter__(self) -> NoSegments:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        pass
+
+
 class SegmentReader:
     """The batches of a store by number, memory-mapped; only a few segments are mapped at a time.
 

@@ -31,6 +31,8 @@ from modellab.experiment import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from modellab.data.streamed import StreamedRows
+
 __all__ = ["BATCH_ROWS", "OrderCheck", "Store", "StoreMeta", "StoredColumn", "segment_name"]
 
 STORE_VERSION = 2
@@ -101,6 +103,7 @@ class StoreMeta(msgspec.Struct, frozen=True):
     """All about a store but its values (``store.json``).
 
     `own_missing`: the person named the words for missing values, so that no other word is one.
+    `streamed`: the rows are not in the folder but in the files, read as `reading` says.
     """
 
     version: int
@@ -117,6 +120,8 @@ class StoreMeta(msgspec.Struct, frozen=True):
     sorted_missing: int = 0
     own_missing: bool = False
     segment_batches: int = SEGMENT_BATCHES
+    streamed: bool = False
+    reading: dict[str, Any] = {}
 
 
 class Store:
@@ -146,7 +151,10 @@ class Store:
         try:
             raw = (self.path / META_FILE).read_bytes()
             self.meta = msgspec.json.decode(raw, type=StoreMeta)
-            self._rows = SegmentReader(self.path, self.meta.n_rows, self.meta.segment_batches)
+            self._rows = self._opened_rows()
+        except DataError:
+            self._lease.release()
+            raise
         except (OSError, msgspec.DecodeError, pa.ArrowException) as error:
             self._lease.release()
             raise DataError(
@@ -167,6 +175,13 @@ class Store:
             for k, column in enumerate(self.meta.columns)
             if column.kind == "category"
         ]
+
+    def _opened_rows(self) -> SegmentReader | StreamedRows:
+        if self.meta.streamed:
+            from modellab.data.streamed import StreamedRows
+
+            return StreamedRows(self.path, self.meta)
+        return SegmentReader(self.path, self.meta.n_rows, self.meta.segment_batches)
 
     # What it is
 

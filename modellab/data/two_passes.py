@@ -17,7 +17,7 @@ from modellab.data.bad_rows import BadRowsFile
 from modellab.data.convert import Converted, convert
 from modellab.data.csv_source import NOT_UTF8
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
-from modellab.data.segments import SegmentWriter
+from modellab.data.segments import NoSegments, SegmentWriter
 from modellab.data.store import BAD_ROWS_FILE, StoredColumn
 from modellab.data.takers import Taker
 
@@ -141,8 +141,9 @@ def write(
     missing: Sequence[str],
     part: Path,
     told: ReadProgress,
+    keep: bool = True,
 ) -> tuple[int, int, list[StoredColumn], int]:
-    """Second pass: convert and write all rows.
+    """Second pass: convert and write all rows (without `keep`: only count what is in them).
 
     Returns
     -------
@@ -152,7 +153,7 @@ def write(
     takers = [_KnownTaker(column.name, detected[column.name], missing) for column in source.columns]
     names, kinds = [taker.name for taker in takers], [taker.kind for taker in takers]
     with (
-        SegmentWriter(part, names, kinds) as writer,
+        SegmentWriter(part, names, kinds) if keep else NoSegments() as writer,
         BadRowsFile(part / BAD_ROWS_FILE) as bad_rows,
         _threads() as threads,
     ):
