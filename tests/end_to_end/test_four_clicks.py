@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from modellab.replay.process import worker_environment
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.end_to_end
 
@@ -38,32 +35,11 @@ def written(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def seen(screen: str, tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> dict[str, Any]:
+def seen(
+    driven: Callable[[str, Path], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What the driver saw."""
-    folder = tmp_path_factory.mktemp("four")
-    data = written(folder / "shop.csv")
-    driver = Path(__file__).with_name("drive_four_clicks.py")
-    ended = subprocess.run(
-        [sys.executable, str(driver), str(data), str(folder)],
-        capture_output=True,
-        text=True,
-        env={
-            **worker_environment(),
-            "DISPLAY": screen,
-            "QT_QPA_PLATFORM": "xcb",
-            "MODELLAB_HOME": str(folder / "home"),
-        },
-        check=False,
-        timeout=280,
-    )
-    for picture in sorted(folder.glob("*.png")):
-        shutil.copyfile(picture, artifacts / f"four-clicks-{picture.name}")
-    place = folder / "seen.json"
-    assert place.is_file(), ended.stderr[-3000:]
-    told: dict[str, Any] = json.loads(place.read_text())
-    assert not told["failed"], "\n".join(told["failed"]) + ended.stderr[-3000:]
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return told
+    return driven("drive_four_clicks", written(tmp_path_factory.mktemp("way") / "shop.csv"))
 
 
 def test_four_clicks_are_enough(seen: dict[str, Any]) -> None:

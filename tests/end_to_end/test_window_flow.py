@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from modellab.experiment import replace
-from modellab.replay.process import worker_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.end_to_end
 
@@ -37,32 +35,11 @@ def written(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def seen(screen: str, tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> dict[str, Any]:
+def seen(
+    driven: Callable[[str, Path], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What the driver saw."""
-    folder = tmp_path_factory.mktemp("flow")
-    data = written(folder / "stream.csv")
-    ended = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("drive_window.py")), str(data), str(folder)],
-        capture_output=True,
-        text=True,
-        env={
-            **worker_environment(),
-            "DISPLAY": screen,
-            "QT_QPA_PLATFORM": "xcb",
-            "MODELLAB_HOME": str(folder / "home"),
-        },
-        check=False,
-        timeout=280,
-    )
-    for picture in sorted(folder.glob("*.png")):
-        shutil.copyfile(picture, artifacts / f"flow-{picture.name}")
-    place = folder / "seen.json"
-    assert place.is_file(), ended.stderr[-3000:]
-    told: dict[str, Any] = json.loads(place.read_text())
-    assert not told["failed"], "\n".join(told["failed"]) + ended.stderr[-3000:]
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    told["folder"] = folder
-    return told
+    return driven("drive_window", written(tmp_path_factory.mktemp("way") / "stream.csv"))
 
 
 def test_it_was_a_real_screen(seen: dict[str, Any]) -> None:
