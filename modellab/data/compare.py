@@ -145,7 +145,11 @@ def _targets(labels: NDArray[Any], dataset: Dataset) -> tuple[Floats, list[str]]
     chosen = np.sort(np.argsort(-counts, kind="stable")[:MAX_CLASSES])
     hits = (labels[:, None] == chosen[None, :]).astype(np.float64)
     hits[labels < 0] = np.nan
-    return hits, [str(dataset.task.classes[code]) for code in chosen]
+    return hits, [_class_text(dataset.task.classes[code]) for code in chosen]
+
+
+def _class_text(label: str | bool | int | float) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)
 
 
 def _compared(

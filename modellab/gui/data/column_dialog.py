@@ -205,16 +205,18 @@ class ColumnDialog(QDialog):
         target = experiment.data.target if experiment is not None else ""
         heads = ["Value", "Training", "After it"]
         width = max((len(bar.target) for bar in bars), default=0)
+        # Of two classes one share says all.
+        skip = 1 if len(names) == 2 else 0
         if width and not names:
             heads.append(f"mean of {one_line(target, 30)}")
         elif width:
-            heads += [f"{one_line(target, 20)} = {one_line(name, 20)}" for name in names]
+            heads += [f"{one_line(target, 20)} = {one_line(name, 20)}" for name in names[skip:]]
         rows = [
             [
                 bar.label,
                 _percent(bar.train),
                 _percent(bar.rest),
-                *(_percent(v) if names else short_number(v) for v in bar.target),
+                *(_percent(v) if names else short_number(v) for v in bar.target[skip:]),
             ]
             for bar in bars
         ]

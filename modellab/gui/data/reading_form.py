@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
 
@@ -131,7 +131,6 @@ class ReadingForm(QWidget):
         self.words = QListView()
         self.words.setModel(self._words)
         self.words.setUniformItemSizes(True)
-        self.words.setSpacing(2)
         self.words.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         describe(
             self.words,
@@ -250,6 +249,7 @@ class ReadingForm(QWidget):
             item = QStandardItem(f"{word.text}   ·   {cells}")
             item.setData(word.text)
             item.setCheckable(True)
+            item.setSizeHint(QSize(0, px(24)))
             item.setCheckState(Qt.CheckState.Checked if word.used else Qt.CheckState.Unchecked)
             self._words.appendRow(item)
         self._filling = False

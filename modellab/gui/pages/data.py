@@ -488,6 +488,8 @@ class DataPage(LazyPage):
 
     def show_column(self, name: str) -> None:
         """Tell more about a column."""
+        if self.session.kind_of(name) is None:
+            return
         ColumnDialog(self.session, name, self._set_kind, self).open()
 
     def _has_parts(self) -> bool:
