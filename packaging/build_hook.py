@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -127,7 +128,8 @@ def build(root: Path, target: Path) -> dict[str, Path]:
     Raises
     ------
     BuildFailed
-        If Cython, the compiler or Python's headers are missing, or the compiler fails.
+        If Cython, the compiler or Python's headers are missing, the compiler fails, or a loop that
+        is to run without the interpreter lock calls Python.
     """
     try:
         from Cython.Build import cythonize
@@ -155,6 +157,7 @@ def build(root: Path, target: Path) -> dict[str, Path]:
             quiet=True,
         )
 
+        _check_loops(root, modules)
         twins = [_twin(e) for e in modules if e.name + TWIN_SUFFIX in twin_names(root)]
 
         class Command(build_ext):
@@ -189,11 +192,62 @@ def build(root: Path, target: Path) -> dict[str, Path]:
             fresh.replace(place)
             built[relative] = place
         return built
+    except BuildFailed:
+        raise
     except Exception as error:
         raise BuildFailed(_why(error)) from error
     finally:
         os.chdir(before)
         shutil.rmtree(work, ignore_errors=True)
+
+
+_WITHOUT_LOCK = re.compile(
+    r"^[ \t]*cdef\s[^\n(=]*?(\w+)\((?:[^()]|\([^()]*\))*\)"
+    r"\s*(?:noexcept\s+|except[^:\n]*?)?nogil\s*:",
+    re.MULTILINE,
+)
+_IN_C = re.compile(
+    r"^static [^;{}\n]*?\b(__pyx_f_\w+)\([^;{}]*?\) \{$(.*?)^\}$", re.MULTILINE | re.DOTALL
+)
+_BLOCK = re.compile(r"PyEval_SaveThread\(\);(.*?)/\*finally:\*/", re.DOTALL)
+_PYTHON = re.compile(r"\b((?:Py[A-Z_]|__Pyx_)\w*|__pyx_memoryview\w*)\s*\(")
+_HARMLESS = {"__Pyx_FastGIL_Remember"}
+
+
+def loops_of(source: str) -> set[str]:
+    """Return the functions of a Cython source that run without the interpreter lock."""
+    return set(_WITHOUT_LOCK.findall(source))
+
+
+def python_calls(c_source: str, loops: set[str]) -> list[str]:
+    """Return what the hot loops of a generated C source call of Python; nothing, if all is well.
+
+    Parameters
+    ----------
+    c_source
+        What Cython made of one module.
+    loops
+        Functions that run without the interpreter lock, see `loops_of`. What stands in a
+        ``with nogil`` block is looked at in any case.
+    """
+    places = [("with nogil", body) for body in _BLOCK.findall(c_source)]
+    ends = tuple(f"_{name}" for name in loops)
+    places += [(name, body) for name, body in _IN_C.findall(c_source) if name.endswith(ends)]
+    return [
+        f"{place}: {call}"
+        for place, body in places
+        for call in dict.fromkeys(_PYTHON.findall(body))
+        if call not in _HARMLESS
+    ]
+
+
+def _check_loops(root: Path, modules: list[Any]) -> None:
+    sources = [p for f in SOURCES for end in ("*.pyx", "*.pxd") for p in (root / f).glob(end)]
+    loops = {name for path in sources for name in loops_of(path.read_text(encoding="utf-8"))}
+    for module in modules:
+        calls = python_calls(Path(module.sources[0]).read_text(encoding="utf-8"), loops)
+        if calls:
+            raise BuildFailed(f"A hot loop of {module.name} calls Python: {'; '.join(calls)}.")
 
 
 def _twin(extension: Any) -> Any:

@@ -235,17 +235,20 @@ class MultinomialBayes:
         return Prediction(np.argmax(out, axis=1).astype(np.int64), out)
 
     def _sparse(self, rows: Rows) -> SparseRows:
-        if not isinstance(rows, SparseRows):
+        given: SparseRows
+        if isinstance(rows, SparseRows):
+            given = rows
+        else:
             table = np.ascontiguousarray(rows, np.float64)
             if table.ndim != 2:
                 raise ValueError("rows must have two dimensions")
             at, columns = np.nonzero(table)
             ends = np.searchsorted(at, np.arange(len(table) + 1)).astype(np.int64)
             width = table.shape[1]
-            rows = SparseRows(table[at, columns], columns.astype(np.int32), ends, width, width)
-        if rows.width != self._width:
+            given = SparseRows(table[at, columns], columns.astype(np.int32), ends, width, width)
+        if given.width != self._width:
             raise ValueError(f"rows must have {self._width} columns")
-        return rows
+        return given
 
     # ------------------------------------------------------------------ what it is
 
