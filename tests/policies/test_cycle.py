@@ -9,7 +9,13 @@ import pytest
 from policy_bench import BATCH, BAYES, Bench, abrupt, events, lane, play, recurring, steady
 
 from modellab.errors import ExperimentError
-from modellab.experiment import HindsightPolicy, ScheduledPolicy, TriggeredPolicy
+from modellab.experiment import (
+    Condition,
+    HindsightPolicy,
+    ScheduledPolicy,
+    TriggeredPolicy,
+    replace,
+)
 from modellab.policies.base import PolicyEvent
 from modellab.policies.hindsight import Hindsight
 
@@ -170,3 +176,73 @@ def test_a_span_needs_a_time_column() -> None:
         with pytest.raises(ExperimentError, match="no column is the time"):
             made.set(name, "1h")
         assert made.settings() == before
+
+
+def test_with_a_level_a_stretch_of_luck_is_no_reason_to_change() -> None:
+    """Nothing drifts: new models are better or worse by chance, and half of them are better."""
+    found = {}
+    for level in (1.0, 0.01):
+        x, y = steady(8000, noise=0.2)
+        bench = Bench(x, y, TRAIN, BAYES)
+        made = scheduled(bench, every=700, keep=450, test_rows=150, level=level)
+        play(made, TRAIN, 8000)
+        found[level] = made.counters
+        assert made.counters.retrains == 10
+        for event in events(made, "reject", "retrain"):
+            p_value = event.values.get("p_value")
+            assert (p_value is not None) == (level < 1.0)
+            if p_value is not None:
+                worse = event.values["new_error"] > event.values["old_error"]
+                assert (event.kind == "reject") == (worse or p_value >= level)
+                assert event.text.endswith("it may be chance") == (
+                    event.kind == "reject" and not worse
+                )
+    assert found[1.0].redeploys >= 3
+    assert found[0.01].redeploys == 0
+
+
+def test_what_tests_better_is_deployed_of_two_lengths_of_memory() -> None:
+    """After a drift what came before it misleads; after a bad week it is sorely missed."""
+    spec = TriggeredPolicy(
+        when=[Condition(drift="adwin")], keep="better", collect=300, cooldown=300, level=0.05
+    )
+    drifted = lane(Bench(*abrupt(ROWS, 2000), TRAIN, BATCH), spec)
+    play(drifted, TRAIN, ROWS)
+    first = events(drifted, "retrain")[0]
+    assert first.values["first_row"] > 2000
+    assert first.values["other_error"] > first.values["new_error"] + 0.1
+    assert first.values["p_value"] < 0.05
+
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(ROWS, 30))  # many columns: 150 rows are few to learn from
+    y = np.asarray((x @ rng.normal(size=30) > 0) ^ (rng.random(ROWS) < 0.05), dtype=np.int64)
+    x[:TRAIN, :15] = rng.normal(size=(TRAIN, 15))  # what the first model could learn little of
+    bad = np.arange(ROWS) >= 2000
+    y[bad] = np.where(rng.random(bad.sum()) < 0.3, 1 - y[bad], y[bad])
+    week = lane(Bench(x, y, TRAIN, BATCH), spec)
+    play(week, TRAIN, ROWS)
+    tried = events(week, "retrain", "reject")
+    assert tried
+    assert tried[0].values["first_row"] < 1000
+    assert tried[0].values["other_error"] >= tried[0].values["new_error"]
+
+
+def test_what_was_rejected_is_tried_again_on_twice_as_many_rows() -> None:
+    """Right after the drift 60 rows do not show that the new model is better; more do."""
+    spec = TriggeredPolicy(
+        when=[Condition(drift="adwin")], collect=80, cooldown=3000, level=1e-6, test_rows=500
+    )
+    made = lane(Bench(*abrupt(ROWS, 2000, noise=0.2), TRAIN, BATCH), spec)
+    play(made, TRAIN, ROWS)
+    tried = events(made, "retrain", "reject")
+    assert [e.kind for e in tried] == ["reject"] * (len(tried) - 1) + ["retrain"]
+    assert len(tried) >= 2
+    alarm = tried[0].values["first_row"]
+    spans = [e.position - alarm for e in tried]
+    assert spans == [80 * 2**k for k in range(len(tried))]
+    assert tried[0].values["cause"].endswith("80 rows were collected")
+    assert all(e.values["cause"].endswith("tried again on more rows") for e in tried[1:])
+    assert made.collecting is None
+    once = lane(Bench(*abrupt(ROWS, 2000, noise=0.2), TRAIN, BATCH), replace(spec, level=1.0))
+    play(once, TRAIN, ROWS)
+    assert len(events(once, "retrain", "reject")) == 1
