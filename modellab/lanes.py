@@ -51,12 +51,17 @@ def default_lanes(
     """
     learner = learner or default_learner(task)
     every = _interval(stream_rows, span_ns)
-    # What came before the drift would mislead: it learns from what has come since.
+    # After a drift what came before it misleads; after a bad week it is sorely missed. So both are
+    # tried, on a test part that a week does not decide, and only what is better beyond chance is
+    # deployed: what was too little to tell by is tried again on more.
+    collect = max(500, stream_rows // 50)
     alarm = TriggeredPolicy(
         when=[Condition(drift="adwin")],
-        keep="alarm",
-        collect=max(500, stream_rows // 50),
-        cooldown=max(1000, stream_rows // 50),
+        keep="better",
+        level=0.01,
+        collect=collect,
+        test_rows=max(1000, collect // 2),
+        cooldown=max(2000, stream_rows // 25),
     )
     # Squared loss diverges where rare categories, standardised, become large: Huber's does not.
     online = LearnerSpec("linear", params={"loss": "log", "learning_rate": 0.01, "scale": "online"})

@@ -12,6 +12,7 @@ from modellab.experiment import (
     ScheduledPolicy,
     StaticPolicy,
     TrainSpec,
+    TriggeredPolicy,
     check,
     replace,
 )
@@ -70,3 +71,16 @@ def test_about_ten_retrains_at_a_round_interval(rows: int, span: int, every: int
 def test_baselines_give_way_to_names_that_are_taken() -> None:
     names = [lane.name for lane in baseline_lanes("classification", ["No change"])]
     assert names == ["Majority class", "No change (baseline)"]
+
+
+@pytest.mark.parametrize("rows", [3000, 40_000, 1_000_000])
+def test_an_alarm_is_not_answered_in_haste(rows: int) -> None:
+    """What was learned from few rows, and was better by chance, must not be deployed."""
+    lanes = default_lanes("classification", stream_rows=rows)
+    policy = next(lane.policy for lane in lanes if isinstance(lane.policy, TriggeredPolicy))
+    assert policy.keep == "better"
+    assert policy.level <= 0.05
+    assert isinstance(policy.cooldown, int)
+    assert policy.collect < policy.cooldown
+    assert policy.test_rows >= policy.collect // 2
+    assert rows < 50_000 or rows // policy.cooldown <= 25
