@@ -138,3 +138,17 @@ def test_nothing_is_drawn_anew_without_news(plot: Any) -> None:
     view.clear()
     plot.show_drift(view)
     assert plot.heat is None
+
+
+def test_checks_that_came_since_the_last_drawing_do_no_harm(plot: Any, qtbot: Any) -> None:
+    seen = drift()
+    plot.show_drift(seen)
+    plot.refresh()
+    later = view_of(np.full((3, 4), 0.3), np.array([1000, 1100, 1200]), seen.columns)
+    seen.positions = np.concatenate([seen.positions, later.positions])
+    seen.score = np.concatenate([seen.score, later.score])
+    seen.psi = np.concatenate([seen.psi, later.psi])
+    plot.view.set_stream(0, 1300, 1300)
+    with qtbot.captureExceptions() as raised:
+        plot.grab()
+    assert raised == []

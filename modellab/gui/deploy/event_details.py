@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QVBoxLayout, QWidget
 
 from modellab.gui.deploy.words import (
@@ -57,6 +58,8 @@ def detail_lines(event: EventRecord, session: Session) -> list[tuple[str, str]]:
     return [
         (_WORDS.get(name, name.replace("_", " ").capitalize()), _shown(name, value, task))
         for name, value in event.values.items()
+        # The heading tells the row: an alarm is of the row before it.
+        if not (name == "row" and value in (event.position, event.position - 1))
     ]
 
 
@@ -158,6 +161,7 @@ class EventDetails(QDialog):
             grid.addWidget(shown, line, 1)
         column.addLayout(grid)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setIcon(QIcon())
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
         self.setMinimumWidth(px(440))

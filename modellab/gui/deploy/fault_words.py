@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KINDS: dict[str, tuple[str, str, str]] = {
     "label_noise": (
         "Wrong labels",
-        "Some labels arrive wrong: someone mistypes, a sensor misreads. Lanes that learn learn it.",
+        "Some labels arrive wrong: someone mistypes, a sensor misreads. What learns takes them in.",
         "label noise",
     ),
     "missing_values": (

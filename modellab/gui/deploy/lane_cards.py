@@ -370,7 +370,10 @@ class LaneList(QWidget):
         column.addLayout(self.head)
         column.addWidget(self.area)
         # Under the list, not in it: however many lanes there are, it is in sight.
-        column.addWidget(self.add)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(0, 0, px(2), 0)
+        foot.addWidget(self.add)
+        column.addLayout(foot)
         column.addStretch(1)
 
     def set_sparks(self, shown: bool) -> None:

@@ -174,8 +174,14 @@ class Timeline(QFrame):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        live = self._live
         painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # one that is left active brings the next one down
+
+    def _paint(self, painter: QPainter) -> None:
+        live = self._live
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_head(painter)
         if live is not None:

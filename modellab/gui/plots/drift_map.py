@@ -161,8 +161,10 @@ class DriftMap(LivePlot):
             return
         high = area.height() / len(heat.names)
         self._paint_bars(painter, heat, high)
-        at = self.check_at(round(min(self.view.head, self.view.high)))
-        now = heat.values[at] if at is not None else np.full(len(heat.names), np.nan)
+        # By what is drawn: more checks may have come since.
+        end = round(min(self.view.head, self.view.high))
+        at = int(np.searchsorted(heat.positions, end, side="right")) - 1
+        now = heat.values[at] if at >= 0 else np.full(len(heat.names), np.nan)
         alarmed = [i for i in range(len(heat.names)) if now[i] > 1]
         painter.setFont(font(11))
         metrics = QFontMetricsF(painter.font())

@@ -222,6 +222,13 @@ class LivePlot(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         began = time.perf_counter()
         painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # one that is left active brings the next one down
+        self.paint_ms = (time.perf_counter() - began) * 1000
+
+    def _paint(self, painter: QPainter) -> None:
         painter.fillRect(self.rect(), QColor(theme().surface))
         live_paint.grid(self, painter)
         if self.heat is not None:
@@ -245,8 +252,6 @@ class LivePlot(QWidget):
             painter.setPen(QPen(QColor(theme().link), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
-        painter.end()
-        self.paint_ms = (time.perf_counter() - began) * 1000
 
     def paint_labels(self, painter: QPainter) -> None:
         """Paint the names at the right end of lines or of rows of cells."""

@@ -30,7 +30,9 @@ SIGNS = 3
 
 
 def y_ticks(plot: LivePlot) -> list[float]:
-    """Return the values at which the y axis has numbers."""
+    """Return the values at which the y axis has numbers; none while there is nothing to read."""
+    if not plot.lines:
+        return []
     low, high = plot.y_range()
     return number_ticks(low, high, max(2, int(plot.area().height() / 34)))
 
