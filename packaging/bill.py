@@ -202,6 +202,16 @@ def licence_list(found: list[Part], qt: str = "_internal/PySide6/Qt/lib") -> str
     return "\n".join(lines) + "\n"
 
 
+def summary(licences: str) -> str:
+    """The list without the texts, for a place that wants it short: with where the texts are."""
+    short = licences.partition("=" * 78)[0].rstrip()
+    return (
+        f"{short}\n\nThe notices and whole texts of all of these are in the file LICENCES.txt of\n"
+        "the program's folder (/usr/lib/modellab); on Debian the common ones are in\n"
+        "/usr/share/common-licenses, too (GPL-3, LGPL-3, Apache-2.0).\n"
+    )
+
+
 def cyclonedx(version: str, found: list[Part]) -> str:
     """The bill of materials, CycloneDX 1.5; without dates or numbers drawn, so equal for equals."""
     about = {"type": "application", "name": "modellab", "version": version, "bom-ref": "modellab"}

@@ -22,12 +22,10 @@ SUITE = "bookworm"
 PERSON = "analyst"
 BROUGHT = ["shared-mime-info", "desktop-file-utils", "hicolor-icon-theme"]
 """What a desktop has anyway: with them, files of types and menus are really written and removed."""
-DISPLAY = ":91"
 SCREEN = "1440x900x24"
 PATIENCE = 120.0
 TOOLS = {
-    "debootstrap": "debootstrap", "Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick",
-    "dpkg-deb": "dpkg",
+    "debootstrap": "debootstrap", "Xvfb": "xvfb", "import": "imagemagick", "dpkg-deb": "dpkg",
 }  # fmt: skip
 # What apt and dpkg themselves write; the dynamic linker's list follows from what is installed.
 NOT_OURS = re.compile(
@@ -280,23 +278,17 @@ def expect_ok(told: str) -> None:
 
 def on_a_screen(inside: Inside, root: Path, out: Path) -> dict[str, float]:
     """Run the smoke test and the window on a virtual screen, as an ordinary user; picture it."""
-    screen = ["Xvfb", DISPLAY, "-screen", "0", SCREEN, "-ac", "-nolisten", "tcp"]
-    server = subprocess.Popen(screen, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists(), "the virtual screen")
+    with Screen() as screen:
         say("  smoke test on a virtual screen ...")
-        expect_ok(inside("modellab", "--smoke-test", person=True, DISPLAY=DISPLAY))
+        expect_ok(inside("modellab", "--smoke-test", person=True, DISPLAY=screen.name))
         say("  the window ...")
         seconds = {}
         forget(root)
-        seconds["cold"] = window_seconds(inside, [], None)
-        seconds["warm"] = min(window_seconds(inside, [], None) for _ in range(3))
+        seconds["cold"] = window_seconds(inside, screen, [], None)
+        seconds["warm"] = min(window_seconds(inside, screen, [], None) for _ in range(3))
         say(f"    first window: {seconds['cold']:.2f} s cold, {seconds['warm']:.2f} s warm")
-        sample = ["--sample", "flights", "--page", "deploy"]
-        window_seconds(inside, ["open", *sample], out / "window.png")
-    finally:
-        server.terminate()
-        server.wait()
+        sample = ["open", "--sample", "flights", "--page", "deploy"]
+        window_seconds(inside, screen, sample, out / "window.png")
     return seconds
 
 
@@ -313,63 +305,85 @@ def forget(root: Path) -> None:
                     os.close(handle)
 
 
-def window_seconds(inside: Inside, arguments: list[str], picture: Optional[Path]) -> float:
+def window_seconds(
+    inside: Inside, screen: Screen, arguments: list[str], picture: Optional[Path]
+) -> float:
     """Start the program; return the seconds until its window is there and painted.
 
-    With `picture` the program is left to finish its page, then pictured. It is ended like a
-    person would: its window is closed.
+    With `picture` the program is left to finish its page, then pictured. It is ended as a session
+    does it: its window is closed.
     """
-    command = inside.command("modellab", *arguments, person=True, DISPLAY=DISPLAY)
+    command = inside.command("modellab", *arguments, person=True, DISPLAY=screen.name)
     begin = time.monotonic()
-    program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        wait_for(lambda: colours() > 8, "the first window", 0.02)
+        wait_for(lambda: screen.colours() > 8 or program.poll() is not None, "The window", 0.02)
         taken = time.monotonic() - begin
-        if picture is not None:
-            shoot_when_quiet(picture)
+        if picture is not None and program.poll() is None:
+            screen.picture(picture)
     finally:
-        program.terminate()  # the window closes, as it does when a session ends
+        program.terminate()
         try:
-            program.wait(30)
+            _, told = program.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             program.kill()
+            raise SetupError("The window did not close when it was asked to.") from None
     if program.returncode != 0:
-        raise SetupError(f"The window ended with the status {program.returncode}.")
+        words = told.decode(errors="replace")[-300:]
+        raise SetupError(f"The window ended with the status {program.returncode}: {words}")
     return taken
 
 
-def colours() -> int:
-    """How many colours the virtual screen shows, looked at coarsely."""
-    command = ["import", "-silent", "-display", DISPLAY, "-window", "root", "-sample", "160x100"]
-    done = subprocess.run([*command, "rgb:-"], capture_output=True, check=False)
-    raw = done.stdout
-    return len({raw[i : i + 3] for i in range(0, len(raw) - 2, 3)})
+class Screen:
+    """A virtual screen, of a number that is free."""
 
+    def __enter__(self) -> Screen:
+        reader, writer = os.pipe()
+        command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", SCREEN, "-ac", "-noreset"]
+        self._server = subprocess.Popen(
+            [*command, "-nolisten", "tcp"],
+            pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(writer)
+        with os.fdopen(reader) as told:
+            number = told.readline().strip()
+        if not number:
+            raise SetupError("The virtual screen (Xvfb) did not start.")
+        self.name = f":{number}"
+        return self
 
-def shoot_when_quiet(picture: Path) -> None:
-    """Take the picture once the screen shows the same twice, a second apart."""
-    last = b""
+    def __exit__(self, *_error: object) -> None:
+        self._server.terminate()
+        self._server.wait()
 
-    def quiet() -> bool:
-        nonlocal last
-        command = [
-            "import",
-            "-silent",
-            "-display",
-            DISPLAY,
-            "-window",
-            "root",
-            "-sample",
-            "360x225",
-        ]
-        now = subprocess.run([*command, "rgb:-"], capture_output=True, check=False).stdout
-        same, last = now == last, now
-        return same
+    def shows(self) -> bytes:
+        """Give what it shows, three bytes for each pixel."""
+        command = ["import", "-silent", "-window", "root", "-depth", "8", "rgb:-"]
+        environment = {**os.environ, "DISPLAY": self.name}
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise SetupError(f"The screen cannot be pictured: {done.stderr.decode()[-300:]}")
+        return done.stdout
 
-    end = time.monotonic() + 8.0  # its pages are made in steps after the first paint
-    wait_for(lambda: time.monotonic() > end and quiet(), "the page", 1.0)
-    command = ["import", "-silent", "-display", DISPLAY, "-window", "root", str(picture)]
-    run(command, "take a picture")
+    def colours(self) -> int:
+        """How many colours it shows, looked at coarsely."""
+        raw = self.shows()
+        return len({raw[i : i + 3] for i in range(0, len(raw) - 2, 3 * 53)})
+
+    def picture(self, path: Path) -> None:
+        """Take a picture once it shows the same twice, a second apart."""
+        last = b""
+
+        def quiet() -> bool:
+            nonlocal last
+            now = self.shows()
+            same, last = now == last, now
+            return same
+
+        end = time.monotonic() + 8.0  # pages are made in steps after the first paint
+        wait_for(lambda: time.monotonic() > end and quiet(), "the page", 1.0)
+        command = ["import", "-silent", "-window", "root", str(path)]
+        run(["env", f"DISPLAY={self.name}", *command], "take a picture")
 
 
 def wait_for(condition: object, what: str, step: float = 0.05) -> None:

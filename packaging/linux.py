@@ -11,6 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import bill
 from freeze import installed_mb
 from setup_env import SetupError
 from stamp import ROOT
@@ -52,7 +53,7 @@ def share(target: Path, extras: Extras) -> None:
     compressed(target / "man" / "man1" / "modellab.1.gz", (DESKTOP / "modellab.1").read_bytes())
     about = target / "doc" / "modellab"
     about.mkdir(parents=True, exist_ok=True)
-    (about / "copyright").write_text(extras.licences, encoding="utf-8")
+    (about / "copyright").write_text(bill.summary(extras.licences), encoding="utf-8")
     (about / "modellab.cdx.json").write_text(extras.bill, encoding="utf-8")
     text = f"modellab ({extras.version}) unstable; urgency=low\n\n  * See the README.\n\n"
     text += f" -- {MAINTAINER}  Thu, 01 Jan 2026 00:00:00 +0000\n"

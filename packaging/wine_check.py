@@ -36,7 +36,8 @@ INSTALLED_PROGRAM = r"C:\users\root\AppData\Local\Programs\ModelLab"
 
 def make_root(root: Path) -> None:
     """Make a Debian with Wine."""
-    if (root / "usr" / "bin" / "wine").exists():
+    wine = root / "usr" / "bin" / "wine"
+    if wine.exists() or wine.is_symlink():  # which leads nowhere from outside
         return
     if shutil.which("mmdebstrap") is None:
         raise SetupError("Trying setup.exe needs: apt-get install mmdebstrap")

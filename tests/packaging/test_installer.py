@@ -99,6 +99,10 @@ def test_qt_is_taken_under_the_lgpl_and_its_text_is_there() -> None:
     assert "LGPL" in part.licence
     listed = bill.licence_list([part])
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in listed
+    short = bill.summary(listed)
+    assert "PySide6_Essentials" in short
+    assert "LICENCES.txt" in short
+    assert "GENERAL PUBLIC LICENSE" not in short
     assert "GNU GENERAL PUBLIC LICENSE" in listed
     assert "Commercial.txt" not in listed
 
