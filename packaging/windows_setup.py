@@ -41,7 +41,7 @@ PLATFORM = "x86_64-pc-windows-msvc"
 # Of Qt, only what the window loads; everything else in its folder goes.
 QT_KEPT = re.compile(
     r"^(__init__\.py|_config\.py|_git_pyside_version\.py|support/.*\.py|"
-    r"Qt(Core|Gui|Widgets|Svg)\.pyd|Qt6(Core|Gui|Widgets|Svg)\.dll|pyside6\.abi3\.dll|"
+    r"Qt6?(Core|Gui|Widgets|Svg|OpenGL|OpenGLWidgets)\.(pyd|dll)|pyside6\.abi3\.dll|"
     r"(msvcp140|vcruntime140|concrt140)\w*\.dll|"
     r"plugins/(platforms/q(windows|offscreen)|styles/|imageformats/q(svg|ico|jpeg|gif)|"
     r"iconengines/).*\.dll)$"

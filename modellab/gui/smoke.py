@@ -13,15 +13,16 @@ PATIENCE = 60.0
 
 
 def paint_window() -> str:
-    """Open the window, show the start page, picture it, close it; say what was seen.
+    """Open the window, picture the start page, make every other page, close it; say what was seen.
 
     Raises
     ------
     LabError
-        If it does not open, or paints nothing but one colour.
+        If it does not open, paints nothing but one colour, or a page cannot be made.
     """
     from modellab.gui.app import make_application, open_window
     from modellab.gui.notify import notifications
+    from modellab.gui.stages import PAGES
 
     app = make_application()
     begin = time.monotonic()
@@ -36,7 +37,14 @@ def paint_window() -> str:
         colours = {picture.pixel(x, y) for x in range(64) for y in range(48)}
         if len(colours) < 2:
             raise LabError("The window painted nothing.")
-        return f"{window.width()} × {window.height()} pixels on {app.platformName()}"
+        # Plots come with the pages, not with the window.
+        for spec in PAGES:
+            page = spec.make(window.session)
+            page.resize(window.size())
+            page.grab()
+            page.deleteLater()
+        shown = f"{window.width()} × {window.height()} pixels on {app.platformName()}"
+        return f"{shown}, {len(PAGES)} pages"
     finally:
         window.close()
         app.window = None
