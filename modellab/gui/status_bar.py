@@ -112,6 +112,7 @@ class StatusBar(QFrame):
                 except psutil.Error:
                     continue
         self._memory.setText(f"memory {size_text(used)}")
+        self._memory.setMinimumWidth(self._memory.sizeHint().width())
 
     def state(self) -> str:
         """Return the state as shown."""

@@ -39,7 +39,8 @@ class DeployBench:
         self.session = bench.deployed(tmp_path / "prices.csv")
         self.events: list[EventRecord] = []
         self.settings: dict[str, dict[str, Any]] = {}
-        self.rates: dict[str, Any] | None = None
+        # As an engine tells them before it knows which did best; None: none are carried along.
+        self.rates: dict[str, Any] | None = {"rates": RATES, "errors": [], "rows": 0, "best": None}
         self.sequence = 0
 
     @property

@@ -145,6 +145,15 @@ class TestLearningRate:
         inspector.show_lane()
         assert inspector.rate.slider.isEnabled()
 
+    def test_a_model_that_carries_none_is_not_said_to(
+        self, inspector: Any, bench: DeployBench
+    ) -> None:
+        bench.rates = None
+        bench.play_to(800)
+        inspector.show_lane()
+        assert inspector.rate._track_row.isHidden()
+        assert inspector.rate.best.isHidden()
+
     def test_tracking_can_be_switched_off(self, inspector: Any, bench: DeployBench) -> None:
         inspector.rate.track.click()
         assert sent(bench)[-1] == {"track_rates": False}

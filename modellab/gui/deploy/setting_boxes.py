@@ -134,6 +134,9 @@ class RateBox(QWidget):
         self.slider.setEnabled(not own)
         self.field.setEnabled(not own)
         tracked = settings.get("track_rates")
+        news = lane.news
+        if tracked and news is not None and news.rates is None and news.updates:
+            tracked = None  # a model of words carries none along, whatever was asked
         self._track_row.setVisible(tracked is not None)
         if tracked is not None and not self._sender.held("track_rates"):
             set_switch(self.track, bool(tracked))

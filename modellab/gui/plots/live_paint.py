@@ -101,7 +101,7 @@ def labels(plot: LivePlot, painter: QPainter) -> None:
     gap, size = float(px(15)), 12
     if len(found) * gap > area.height():
         # Closer together, and over the plot's edges, before any is left out.
-        top, bottom = px(4), plot.height() - px(5)
+        top, bottom = px(7), plot.height() - px(8)
         gap = max(px(11), min(px(13), (bottom - top) / max(1, len(found) - 1)))
         size = 12 if gap >= px(12) else 11
     kept = _fitting(found, gap, bottom - top)
