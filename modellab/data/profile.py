@@ -261,7 +261,9 @@ class _Profiler:
             floats = np.asarray(pc.fill_null(values, 0.0).to_numpy(zero_copy_only=False))
             present = floats if valid.all() else floats[valid]
             moments.update(present)
-            distinct.update(hash_numbers(present))
+            # Where values come again, each is hashed once.
+            each = pc.unique(pa.array(present)).to_numpy() if distinct.exact else present
+            distinct.update(hash_numbers(each))
             whole = whole and bool(np.all(present == np.floor(present)))
             self.course.update(start, floats, valid)
             offset = -start % every

@@ -120,6 +120,9 @@ class Distinct:
 
     def update(self, hashes: NDArray[np.uint64]) -> None:
         """Take in the hashes of some values."""
+        if self._all is None and len(self._least) == _SKETCH:
+            # Those beyond the largest that is kept change nothing: by far the most.
+            hashes = hashes[hashes < self._least[-1]]
         fresh = np.unique(hashes)
         if self._all is not None:
             merged = np.union1d(self._all, fresh)
