@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab.experiment import Experiment, Fault, Intervention, replace
 from modellab.gui.session_core import SessionCore, struct_of
+from modellab.gui.session_jobs import Job
 from modellab.replay.protocol import (
     Ack,
     Inject,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modellab.gui.session_deployment import Deployment
-    from modellab.gui.session_jobs import Job
 
 
 class FaultPart(SessionCore):
@@ -174,7 +174,7 @@ class FaultPart(SessionCore):
                     lambda: self._roll_back(lane, to),
                 )
 
-        self.send(Rollback(lane=lane, to=to), rolled)
+        self._ask_rollback(lane, to, rolled)
 
     def _roll_back(self, lane: str, to: int) -> None:
         def rolled(ack: Ack) -> None:
@@ -183,7 +183,21 @@ class FaultPart(SessionCore):
             self._journal(ack.entry)
 
         if self._live() is not None:
-            self.send(Rollback(lane=lane, to=to), rolled)
+            self._ask_rollback(lane, to, rolled)
+
+    def _ask_rollback(self, lane: str, to: int, then: Callable[[Ack], None]) -> None:
+        """Send it; while the engine is at it, it is a job that can be cancelled."""
+
+        def answered(ack: Ack) -> None:
+            job = self.jobs.get(number)
+            if job is not None:
+                self._end_job(job, "done")
+            then(ack)
+
+        number = self.send(Rollback(lane=lane, to=to), answered)
+        if number >= 0:
+            self.jobs[number] = Job(number, "rollback", f"Rolling {lane} back")
+            self.topics.publish("jobs")
 
     # ------------------------------------------------------------------ quarantine
 

@@ -17,8 +17,8 @@ class Job:
     """One job.
 
     `kind` is ``open``, ``profile``, ``rows``, ``bad rows``, ``train``, ``deploy``, ``lane``,
-    ``seek``, ``results``, ``judge``, ``hindsight`` or ``sensitivity``; `quiet` jobs are not shown.
-    `position`: where the replay was when the engine took it.
+    ``seek``, ``results``, ``judge``, ``hindsight``, ``sensitivity`` or ``rollback``; `quiet` jobs
+    are not shown. `position`: where the replay was when the engine took it.
     """
 
     id: int

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from modellab.errors import ExperimentError, LabError
 from modellab.experiment import Intervention
+from modellab.replay.engine_out import PROGRESS_SECONDS
 from modellab.replay.failure import as_log, as_sentence
 from modellab.replay.pace import Pace
 from modellab.replay.protocol import (
@@ -22,6 +23,7 @@ from modellab.replay.protocol import (
     Fork,
     Inject,
     Intervene,
+    JobProgress,
     Pause,
     Play,
     Ready,
@@ -99,6 +101,7 @@ class Player:
         self._rows = 64
         self._busy = ""
         self._rolling: Rolling | None = None
+        self._told = 0.0
         self._news = True
         self._sent = 0.0
         self._cost = 0.0
@@ -424,7 +427,7 @@ class Player:
         replay, number = self.replay, rolling.command.id
         assert replay is not None
         try:
-            _, _, text = next(rolling.steps)
+            done, total, text = next(rolling.steps)
         except StopIteration as end:
             made: Intervention = end.value
             self._rolled(rolling)
@@ -443,7 +446,14 @@ class Player:
             self._out.ack(number, replay.position, as_sentence(error))
         else:
             self._busy = text
+            self._tell_progress(number, done, total, text)
         self._news = True
+
+    def _tell_progress(self, number: int, done: float, total: float, text: str) -> None:
+        now = time.monotonic()
+        if now - self._told >= PROGRESS_SECONDS:
+            self._told = now
+            self._out.send(JobProgress(id=number, done=done, total=total, text=text))
 
     def _rolled(self, rolling: Rolling) -> None:
         """A rollback is over: what waited for its end comes before all that was asked later."""

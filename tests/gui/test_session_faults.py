@@ -14,6 +14,7 @@ from modellab.experiment_faults import LabelNoise, Outage
 from modellab.gui.session_deployment import FeatureDriftView
 from modellab.replay.protocol import (
     Ack,
+    CancelJob,
     FeatureDriftNews,
     Inject,
     JobFailed,
@@ -147,6 +148,21 @@ class TestRollback:
         run(bench)
         last = bench.live.experiment.intervention[-2:]
         assert [(e.set, e.rollback) for e in last] == [({"every": 3}, None), ({}, 250)]
+
+    def test_while_it_goes_on_it_is_a_job_that_can_be_cancelled(self, bench: DeployBench) -> None:
+        bench.engine.answers[Rollback] = lambda _c, _n: []
+        bench.session.roll_back("Online", 250)
+        run(bench)
+        (job,) = bench.session.running_jobs
+        assert job.title == "Rolling Online back"
+        bench.session.cancel(job)
+        run(bench)
+        assert bench.engine.last(CancelJob).job == job.id
+        bench.engine.replies.append(Ack(id=job.id, error="The rollback was given up."))
+        run(bench)
+        assert bench.session.running_jobs == []
+        assert bench.session.last_message.text == "The rollback was given up."
+        assert bench.live.experiment.intervention == []
 
     def test_a_refusal_is_told(self, bench: DeployBench) -> None:
         bench.engine.answers[Rollback] = lambda _c, n: [Ack(id=n, error="Not before row 200.")]
