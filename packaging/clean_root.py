@@ -24,6 +24,8 @@ BROUGHT = ["shared-mime-info", "desktop-file-utils", "hicolor-icon-theme"]
 """What a desktop has anyway: with them, files of types and menus are really written and removed."""
 SCREEN = "1440x900x24"
 PATIENCE = 120.0
+QUIET = 5
+"""Looks at the screen, two seconds apart, that are the same once a page has done its work."""
 TOOLS = {
     "debootstrap": "debootstrap", "Xvfb": "xvfb", "import": "imagemagick", "dpkg-deb": "dpkg",
 }  # fmt: skip
@@ -371,17 +373,15 @@ class Screen:
         return len({raw[i : i + 3] for i in range(0, len(raw) - 2, 3 * 53)})
 
     def picture(self, path: Path) -> None:
-        """Take a picture once it shows the same twice, a second apart."""
-        last = b""
-
-        def quiet() -> bool:
-            nonlocal last
+        """Take a picture once it has shown the same for ten seconds, or after two minutes."""
+        last, same = b"", 0
+        for _ in range(60):
             now = self.shows()
-            same, last = now == last, now
-            return same
-
-        end = time.monotonic() + 8.0  # pages are made in steps after the first paint
-        wait_for(lambda: time.monotonic() > end and quiet(), "the page", 1.0)
+            same = same + 1 if now == last else 0
+            last = now
+            if same == QUIET:
+                break
+            time.sleep(2.0)
         command = ["import", "-silent", "-window", "root", str(path)]
         run(["env", f"DISPLAY={self.name}", *command], "take a picture")
 
