@@ -134,13 +134,22 @@ cdef double adwin_delete(Parts *p) noexcept nogil:
     return n
 
 
+cdef enum:
+    AD_AT_ONCE = 64
+
+
 cdef bint adwin_cut(Parts *p) noexcept nogil:
     # Look for a cut of the window whose sides differ; if there is one, forget the oldest bucket.
+    # Cuts are collected, then compared in groups: divisions and roots are done several at a time.
     cdef double shortest = p.settings[AD_SHORTEST], width = p.numbers[AD_WIDTH]
     cdef double log_term = log_(2.0 * log_(width) / p.settings[AD_DELTA])
     cdef double spread = p.numbers[AD_VARIANCE] / width
-    cdef double n0 = 0.0, n1 = width, u0 = 0.0, u1 = p.numbers[AD_TOTAL], n, u, recip, bound
-    cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST] + 1, row, k
+    cdef double n0 = 0.0, n1 = width, u0 = 0.0, u1 = p.numbers[AD_TOTAL], n, u
+    cdef double ns0[AD_AT_ONCE]
+    cdef double ns1[AD_AT_ONCE]
+    cdef double us0[AD_AT_ONCE]
+    cdef double us1[AD_AT_ONCE]
+    cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST] + 1, row, k, found = 0
     for row in range(p.counters[AD_ROWS] - 1, -1, -1):
         n = bucket_size(row)
         for k in range(p.counters[AD_BUCKETS + row]):
@@ -150,14 +159,44 @@ cdef bint adwin_cut(Parts *p) noexcept nogil:
             u0 += u
             u1 -= u
             if row == 0 and k == p.counters[AD_BUCKETS] - 1:
-                return False
+                break
             if n0 < shortest or n1 < shortest:
                 continue
-            recip = 1.0 / (n0 - shortest + 1.0) + 1.0 / (n1 - shortest + 1.0)
-            bound = sqrt(2.0 * recip * spread * log_term) + 2.0 / 3.0 * log_term * recip
-            if fabs(u0 / n0 - u1 / n1) > bound:
-                adwin_delete(p)
-                return True
+            ns0[found], ns1[found], us0[found], us1[found] = n0, n1, u0, u1
+            found += 1
+            if found == AD_AT_ONCE:
+                if differ(ns0, ns1, us0, us1, found, shortest, spread, log_term):
+                    adwin_delete(p)
+                    return True
+                found = 0
+    if differ(ns0, ns1, us0, us1, found, shortest, spread, log_term):
+        adwin_delete(p)
+        return True
+    return False
+
+
+cdef bint differ(
+    const double *n0,
+    const double *n1,
+    const double *u0,
+    const double *u1,
+    Py_ssize_t count,
+    double shortest,
+    double spread,
+    double log_term,
+) noexcept nogil:
+    # Whether the means on both sides of any of the cuts are further apart than chance allows.
+    cdef double apart[AD_AT_ONCE]
+    cdef double recip
+    cdef Py_ssize_t i
+    for i in range(count):
+        recip = 1.0 / (n0[i] - shortest + 1.0) + 1.0 / (n1[i] - shortest + 1.0)
+        apart[i] = fabs(u0[i] / n0[i] - u1[i] / n1[i]) - (
+            sqrt(2.0 * recip * spread * log_term) + 2.0 / 3.0 * log_term * recip
+        )
+    for i in range(count):
+        if apart[i] > 0.0:
+            return True
     return False
 
 
