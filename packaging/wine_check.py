@@ -17,7 +17,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent / "wine"))
 
-import shims
 
 from clean_root import Inside, mounted, own_mirror, run
 from setup_env import SetupError, say
@@ -53,7 +52,11 @@ class Wine:
     def __init__(self, root: Path) -> None:
         self._inside = Inside(root)
         self.prefix = root / "root" / "wine"
-        self._base = {"WINEPREFIX": "/root/wine", "WINEDEBUG": "-all", "HOME": "/root"}
+        self._base: dict[str, str] = {
+            "WINEPREFIX": "/root/wine",
+            "WINEDEBUG": "-all",
+            "HOME": "/root",
+        }
 
     def __call__(self, *command: str, fails: bool = False, **environment: str) -> str:
         """Run a program; return what it printed.
@@ -74,7 +77,11 @@ class Wine:
 
     def wait(self) -> None:
         """Wait until nothing of Windows runs any more."""
-        run(self._inside.command("wineserver", "-w", **self._base), "wait for Wine", 300)
+        run(self._words("wineserver", "-w"), "wait for Wine", 300)
+
+    def _words(self, *command: str, **environment: str) -> list[str]:
+        settings = [f"{key}={value}" for key, value in {**self._base, **environment}.items()]
+        return self._inside.command("env", *settings, *command)
 
 
 def check(setup: Path, root: Path) -> None:
@@ -134,7 +141,7 @@ def smoke(wine: Wine, root: Path, program: Path) -> None:
     before = files(program)
     own = next((root / "usr/lib").glob("*/wine/x86_64-windows/ucrtbase.dll"))
     qt = python / "Lib" / "site-packages" / "PySide6" / "Qt6Core.dll"
-    made = shims.make(own, qt, python)
+    made = wine_shims.make(own, qt, python)
     say("  smoke test of the installed program ...")
     try:
         told = wine(

@@ -11,7 +11,7 @@ import re
 import subprocess
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent / "wine"
 PREFIX = "x86_64-w64-mingw32-"
 RENAMED = "ucrtwine"
 """What Wine's own library is called beside ours."""
