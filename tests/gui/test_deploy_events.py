@@ -106,7 +106,11 @@ class TestDetails:
 
     def test_a_rejected_one_says_that_the_old_model_was_kept(self, bench: DeployBench) -> None:
         event = bench.retrained(300, better=False)
-        assert dict(detail_lines(event, bench.session))["Outcome"] == "the old model was kept"
+        event.values.update(p_value=0.0312, other_error=0.25)
+        lines = dict(detail_lines(event, bench.session))
+        assert lines["Outcome"] == "the old model was kept"
+        assert lines["p-value that it is better"] == "0.031"
+        assert lines["Error with another length of memory"] == "0.250"
 
     def test_other_events_in_words_and_as_plain_text(self, bench: DeployBench, qtbot: Any) -> None:
         from PySide6.QtCore import Qt

@@ -210,7 +210,8 @@ TERMS: dict[str, Term] = {
         "The retraining dates one would have chosen, had one known how the stream goes on. It "
         "cannot be deployed: it is the yardstick.",
         "The schedule of retrains of least total cost, by dynamic programming over a grid of "
-        "possible dates; every candidate model is scored on every later segment.",
+        "possible dates and over what the lanes keep to train on; every candidate model is scored "
+        "on every later segment.",
     ),
     "pareto": Term(
         "Pareto front",

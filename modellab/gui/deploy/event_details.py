@@ -96,6 +96,11 @@ def _retrain_lines(event: EventRecord, session: Session) -> list[tuple[str, str]
     lines.append(("Error of the running model", error_text(old, task)))
     if isinstance(new, float) and isinstance(old, float):
         lines.append(("Difference, new less running", difference_text(new - old, task)))
+    other, p_value = values.get("other_error"), values.get("p_value")
+    if isinstance(other, float):
+        lines.append(("Error with another length of memory", error_text(other, task)))
+    if isinstance(p_value, float):
+        lines.append(("p-value that it is better", f"{p_value:.2g}"))
     lines.append(("Outcome", _outcome(event)))
     seconds = values.get("fit_seconds")
     if isinstance(seconds, int | float):
