@@ -14,10 +14,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent / "wine"))
-
-
+import wine_shims
 from clean_root import Inside, mounted, own_mirror, run
 from setup_env import SetupError, say
 
@@ -66,7 +63,7 @@ class Wine:
         SetupError
             If it ends with another status than 0, unless `fails` says that it may.
         """
-        words = self._inside.command("wine", *command, **self._base, **environment)
+        words = self._words("wine", *command, **environment)
         done = subprocess.run(
             words, capture_output=True, text=True, errors="replace", timeout=1500, check=False
         )
