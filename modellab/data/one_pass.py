@@ -435,6 +435,7 @@ class _Reading:
         try:
             reader = SegmentReader(self._part, note.rows, note.batches)
             for number in range(note.rows // BATCH_ROWS):
+                self._told(0.0, self._source.size_bytes, "Checking what was read before")
                 reader.batch(number).validate(full=True)
         except (OSError, pa.ArrowException):
             return False

@@ -106,8 +106,10 @@ def test_it_goes_on_where_it_was(
 ) -> None:
     path, cache, part = left
     begun = firsts(monkeypatch)
-    store = import_dataset(path, cache=cache)
+    told: list[str] = []
+    store = import_dataset(path, cache=cache, progress=lambda _, __, text="": told.append(text))
     assert begun == [2 * BATCH_ROWS]
+    assert told[0] == "Checking what was read before"
     assert facts(store) == whole
     assert store.column("half").unfit_line == 70_002
     assert store.warnings == []
