@@ -280,7 +280,8 @@ def moa_group(columns: int) -> Callable[[Options], Iterator[Figure]]:
 
     def group(options: Options) -> Iterator[Figure]:
         for pair in pairs():
-            if pair.moa is not None and not (options.quick and pair.name != "Hoeffding tree"):
+            few = ("Hoeffding tree",) if options.quick else TARGETS if columns > 10 else None
+            if pair.moa is not None and (few is None or pair.name in few):
                 yield against_moa(pair, columns, options)
 
     group.__doc__ = f"Trees, {columns} columns, against MOA's command line"

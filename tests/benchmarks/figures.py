@@ -31,7 +31,7 @@ import sys
 import tempfile
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,7 +187,8 @@ def main(measure: Callable[[Options], Iterable[Figure]], argv: list[str] | None 
         scratch = Path(folder, "scratch")
         scratch.mkdir()
         for figure in measure(options(given, scratch)):
-            print(f"  {time.monotonic() - start:6.1f} s  {line(figure)}", flush=True)
+            shown = replace(figure, target=None) if given.quick else figure
+            print(f"  {time.monotonic() - start:6.1f} s  {line(shown)}", flush=True)
             if given.json:
                 with given.json.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(figure)) + "\n")
