@@ -312,9 +312,7 @@ class MultinomialBayes:
             values = {p.name: check_value(TITLE, p, whole["values"][p.name]) for p in PARAMETERS}
             arrays = {name: whole[name] for name in _ARRAYS}
             for name, array in arrays.items():
-                mine = self._arrays[name]
-                if array.shape != mine.shape or array.dtype != mine.dtype:
-                    raise ValueError(f"{name} does not fit")
+                _check_counts(name, array, self._arrays[name])
             waiting = None
             if "waiting" in whole:
                 rows = SparseRows(**whole["waiting"], width=self._width, dense=self._width)
@@ -322,7 +320,16 @@ class MultinomialBayes:
                 _check_cells(rows, labels, self._outputs)
                 waiting = (rows, labels)
             counts = int(whole["learned"]), int(whole["skipped"])
-        except (ValueError, KeyError, TypeError, LearnerError, msgspec.MsgspecError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            KeyError,
+            LearnerError,
+            LookupError,
+            TypeError,
+            ValueError,
+            msgspec.MsgspecError,
+        ) as error:
             raise LearnerError(
                 f"This is not the state of a learner with the settings of {TITLE}.",
                 detail=repr(error),
@@ -345,6 +352,14 @@ def _cells(rows: SparseRows) -> tuple[Floats, NDArray[np.int32], Ints]:
         np.ascontiguousarray(rows.columns, np.int32),
         np.ascontiguousarray(rows.ends, np.int64),
     )
+
+
+def _check_counts(name: str, array: Any, mine: NDArray[Any]) -> None:
+    """Raise ValueError where an array of a state cannot be what it is to be."""
+    if array.shape != mine.shape or array.dtype != mine.dtype:
+        raise ValueError(f"{name} does not fit")
+    if not (np.isfinite(array) & (array >= 0)).all() or (name == "shared" and array[0] == 0.0):
+        raise ValueError(f"{name} is no count")
 
 
 def _check_cells(rows: SparseRows, labels: Ints, classes: int) -> None:
