@@ -24,7 +24,7 @@ BROUGHT = ["shared-mime-info", "desktop-file-utils", "hicolor-icon-theme"]
 """What a desktop has anyway: with them, files of types and menus are really written and removed."""
 SCREEN = "1440x900x24"
 PATIENCE = 120.0
-QUIET = 5
+QUIET = 8
 """Looks at the screen, two seconds apart, that are the same once a page has done its work."""
 TOOLS = {
     "debootstrap": "debootstrap", "Xvfb": "xvfb", "import": "imagemagick", "dpkg-deb": "dpkg",
@@ -373,7 +373,7 @@ class Screen:
         return len({raw[i : i + 3] for i in range(0, len(raw) - 2, 3 * 53)})
 
     def picture(self, path: Path) -> None:
-        """Take a picture once it has shown the same for ten seconds, or after two minutes."""
+        """Take a picture once it has shown the same for a while, or after two minutes."""
         last, same = b"", 0
         for _ in range(60):
             now = self.shows()

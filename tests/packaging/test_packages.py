@@ -240,6 +240,7 @@ def test_an_archive_cannot_write_elsewhere(tmp_path: Path) -> None:
 def test_what_goes_and_what_stays_on_windows(tmp_path: Path) -> None:
     stays = [
         "PySide6/__init__.py", "PySide6/QtWidgets.pyd", "PySide6/Qt6Svg.dll",
+        "PySide6/QtOpenGL.pyd", "PySide6/Qt6OpenGLWidgets.dll",
         "PySide6/plugins/platforms/qwindows.dll", "numpy/_core/tests/_natype.py",
         "river/datasets/base.py", "pyarrow/arrow.dll", "modellab/__main__.py",
         "qtawesome/fonts/phosphor-1.3.0.ttf", "_duckdb.cp311-win_amd64.pyd",
