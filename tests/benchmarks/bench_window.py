@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 ROWS = 2_000_000
 """Rows of the stream that is replayed at full speed."""
-QUICK_ROWS = 30_000
 PARTS = Path(__file__).parent / "window_parts.py"
 WANTED: dict[str, tuple[str, str, float | None]] = {
     # key: name, unit, most
@@ -44,7 +43,6 @@ WANTED: dict[str, tuple[str, str, float | None]] = {
     "drift": ("drawing the drift map of 40 columns and 1,000 checks again", "ms", 50.0),
     "deploy": ("drawing the whole Deploy page again", "ms", 50.0),
 }
-START = ("import", "help", "window")
 
 
 def has_screen() -> bool:
@@ -61,7 +59,7 @@ def has_screen() -> bool:
 
 def parts(options: Options, platform: str) -> dict[str, Any]:
     """All measurements of one platform, in a process of its own."""
-    rows = QUICK_ROWS if options.quick else min(options.rows, ROWS)
+    rows = min(options.rows, ROWS)
     folder = options.folder / platform
     folder.mkdir()
     command = [sys.executable, str(PARTS), str(folder), str(rows)]
@@ -91,25 +89,37 @@ def told(found: dict[str, Any], where: str) -> Iterator[Figure]:
     )
 
 
+def left_out(where: str, why: str) -> Iterator[Figure]:
+    """Lines for a platform on which nothing was measured."""
+    for name, unit, most in WANTED.values():
+        yield missing(f"Window, {where}: {name}", why, unit, most, at_most=True)
+
+
 def offscreen(options: Options) -> Iterator[Figure]:
     """Window drawn into memory."""
+    if options.quick:
+        yield from left_out("in memory", "left out of the quick form")
+        return
     yield from told(parts(options, "offscreen"), "in memory")
 
 
 def screen(options: Options) -> Iterator[Figure]:
     """Window on a screen."""
-    if not has_screen():
-        for name, unit, most in WANTED.values():
-            yield missing(f"Window, on a screen: {name}", "no X server", unit, most, at_most=True)
+    if options.quick or not has_screen():
+        why = "left out of the quick form" if options.quick else "no X server"
+        yield from left_out("on a screen", why)
         return
     yield from told(parts(options, "xcb"), "on a screen")
 
 
-def timed(command: list[str], env: dict[str, str]) -> float:
-    """Milliseconds from start to end of a process."""
-    begin = time.perf_counter()
+def timed(command: list[str], env: dict[str, str]) -> tuple[float, float]:
+    """Milliseconds from start to end of a process, and those that it computed for."""
+    before, begin = os.times(), time.perf_counter()
     subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
-    return (time.perf_counter() - begin) * 1000
+    took, after = time.perf_counter() - begin, os.times()
+    used = after.children_user - before.children_user
+    used += after.children_system - before.children_system
+    return took * 1000, used * 1000
 
 
 def starts(options: Options) -> Iterator[Figure]:
@@ -117,29 +127,31 @@ def starts(options: Options) -> Iterator[Figure]:
     rounds = 1 if options.quick else 2 * options.rounds + 1
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     env |= {"QT_QPA_PLATFORM": "offscreen", "MODELLAB_HOME": str(options.folder / "home")}
-    python = sys.executable
-    first = "import window_parts; window_parts.first_window()"
     env["PYTHONPATH"] = str(PARTS.parent)
+    python = sys.executable
+    bare = [python, "-c", "pass"]
     runs = {
-        "nothing": [python, "-c", "pass"],
-        "import": [python, "-c", "import modellab"],
-        "help": [python, "-m", "modellab", "--help"],
-        "window": [python, "-c", first],
+        "import modellab": ([python, "-c", "import modellab"], 50.0),
+        "modellab --help": ([python, "-m", "modellab", "--help"], 150.0),
+        "First window, warm, from source": (
+            [python, "-c", "import window_parts; window_parts.first_window()"],
+            1000.0,
+        ),
     }
-    took: dict[str, list[float]] = {name: [] for name in runs}
-    for again in range(rounds + 1):
-        for name, command in runs.items():
-            spent = timed(command, env)
-            if again:  # the first only warms
-                took[name].append(spent)
-    middle = {name: statistics.median(values) for name, values in took.items()}
-    bare = middle["nothing"]
-    note = f"less than that: {bare:.0f} ms of Python itself"
-    yield Figure("import modellab", middle["import"] - bare, "ms", 50.0, at_most=True)
-    yield Figure("modellab --help", middle["help"], "ms", 150.0, at_most=True, note=note)
-    yield Figure(
-        "First window, warm, from source", middle["window"], "ms", 1000.0, at_most=True, note=note
-    )
+    for name, (command, most) in runs.items():
+        if options.quick and "window" in name:
+            yield missing(name, "left out of the quick form", "ms", most, at_most=True)
+            continue
+        timed(command, env)  # warms
+        # Python itself and the program in turn: what an import takes is the difference.
+        pairs = [(timed(bare, env), timed(command, env)) for _ in range(rounds)]
+        own = name == "import modellab"
+        took = statistics.median(whole[0] - (none[0] if own else 0.0) for none, whole in pairs)
+        used = statistics.median(whole[1] - (none[1] if own else 0.0) for none, whole in pairs)
+        python_ms = statistics.median(none[0] for none, _ in pairs)
+        note = f"{used:.0f} ms of it computing"
+        note += f"; Python itself, {python_ms:.0f} ms, {'taken off' if own else 'included'}"
+        yield Figure(name, took, "ms", most, at_most=True, note=note)
 
 
 def measure(options: Options) -> Iterator[Figure]:
