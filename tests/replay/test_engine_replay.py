@@ -14,6 +14,7 @@ import psutil
 from engine_talk import NUMBERS, deployed, headless, opened, played, played_out, results
 
 from modellab.experiment import (
+    DriftSpec,
     Experiment,
     Intervention,
     LaneSpec,
@@ -136,6 +137,7 @@ def test_two_processes_give_the_same_bits(
         experiment,
         lane=[*experiment.lane, tree],
         replay=replace(experiment.replay, limit=1200),
+        drift=DriftSpec(window=500, every=500),  # so that there is a check
     )
     deployed(shared_engine, wider, tmp_path / "session", workers=2)
     played(shared_engine, 500)
