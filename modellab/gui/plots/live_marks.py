@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from modellab.gui.kit import count_text
 from modellab.gui.plots.parts import MARK_WORDS, Mark, paint_mark
-from modellab.gui.plots.text import elided, font
+from modellab.gui.plots.text import elided, font, width_of
 from modellab.gui.theme import px, theme
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def marks(plot: LivePlot, painter: QPainter) -> None:
     stand for several have their number beside them where there is room.
     """
     area = plot.area()
-    texts: list[tuple[float, Mark]] = []
+    texts: list[tuple[float, Mark, float]] = []
     numbers: list[tuple[float, float, int]] = []
     for group in plot.mark_groups().groups(plot.x_of, area.left() - 1, area.right() + 1):
         mark = group.last
@@ -62,7 +62,8 @@ def marks(plot: LivePlot, painter: QPainter) -> None:
         if group.strong and (group.count == 1 or dragged):
             painter.drawLine(QPointF(place, top), QPointF(place, area.bottom()))
         paint_mark(painter, mark.kind, QPointF(place, top), mark.colour, px(9))
-        texts.append((x, mark))
+        number = count_text(group.count) if group.count > 1 and not dragged else ""
+        texts.append((x, mark, x + px(6) + width_of(number, 10, 500) if number else x))
         numbers.append((x, top, 1 if dragged else group.count))
     _numbers(plot, painter, numbers)
     if plot.mark_texts:
@@ -92,7 +93,7 @@ def _numbers(plot: LivePlot, painter: QPainter, signs: list[tuple[float, float, 
             painter.drawText(box, int(_LEFT), text)
 
 
-def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark]]) -> None:
+def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark, float]]) -> None:
     """Write the words of marks where there is room, the newest first."""
     area = plot.area()
     painter.setFont(font(11))
@@ -102,10 +103,10 @@ def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark
     top = area.top() + px(8)
     sign = px(9)
     for number in range(len(texts) - 1, -1, -1):
-        x, mark = texts[number]
+        x, mark, _ = texts[number]
         if mark.text:
             # Right of its sign, or left of it where there is more room; never over another sign.
-            before = texts[number - 1][0] + sign if number else area.left()
+            before = texts[number - 1][2] + sign if number else area.left()
             right, left = edge - x - sign, x - sign - before
             wanted = min(most, metrics.horizontalAdvance(mark.text))
             room = right if right >= min(wanted, max(left, px(60))) else left
