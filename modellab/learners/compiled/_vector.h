@@ -267,13 +267,22 @@ LAB_INLINE void lab_two_dots(const double *w, const double *x, const double *z, 
 LAB_INLINE void lab_step(double *w, const double *z, ptrdiff_t n, double shrink, double update)
 {
     const vec s = vec_all(shrink), u = vec_all(update);
-    ptrdiff_t j;
+    ptrdiff_t j = 0;
     if (shrink == 1.0) {
-        for (j = 0; j < n; j += 4)
+        for (; j + 8 <= n; j += 8) {
+            vec_store(w + j, vec_add(vec_load(w + j), vec_mul(u, vec_load(z + j))));
+            vec_store(w + j + 4, vec_add(vec_load(w + j + 4), vec_mul(u, vec_load(z + j + 4))));
+        }
+        if (j < n)
             vec_store(w + j, vec_add(vec_load(w + j), vec_mul(u, vec_load(z + j))));
         return;
     }
-    for (j = 0; j < n; j += 4)
+    for (; j + 8 <= n; j += 8) {
+        vec_store(w + j, vec_add(vec_mul(vec_load(w + j), s), vec_mul(u, vec_load(z + j))));
+        vec_store(w + j + 4,
+                  vec_add(vec_mul(vec_load(w + j + 4), s), vec_mul(u, vec_load(z + j + 4))));
+    }
+    if (j < n)
         vec_store(w + j, vec_add(vec_mul(vec_load(w + j), s), vec_mul(u, vec_load(z + j))));
 }
 
@@ -281,29 +290,40 @@ LAB_INLINE void lab_step(double *w, const double *z, ptrdiff_t n, double shrink,
    infinite or enormous. */
 LAB_INLINE int lab_usable(const double *x, ptrdiff_t d, double limit)
 {
-    vec s = vec_all(0.0), v;
-    ptrdiff_t j;
-    for (j = 0; j < d; j += 4) {
+    vec s = vec_all(0.0), t = s, v;
+    ptrdiff_t j = 0;
+    for (; j + 8 <= d; j += 8) {
+        v = vec_load(x + j);
+        s = vec_add(s, vec_mul(v, v));
+        v = vec_load(x + j + 4);
+        t = vec_add(t, vec_mul(v, v));
+    }
+    for (; j < d; j += 4) {
         v = vec_part(x + j, d - j);
         s = vec_add(s, vec_mul(v, v));
     }
-    return vec_sum(s, vec_all(0.0)) <= limit;
+    return vec_sum(s, t) <= limit;
 }
 
 /* z <- x on the statistics as they are */
 LAB_INLINE void lab_see(const double *x, ptrdiff_t d, const double *mean, const double *inverse,
                         double *z)
 {
-    ptrdiff_t j;
-    for (j = 0; j < d; j += 4)
+    ptrdiff_t j = 0;
+    for (; j + 4 <= d; j += 4)
+        vec_store(z + j, vec_mul(vec_sub(vec_load(x + j), vec_load(mean + j)),
+                                 vec_load(inverse + j)));
+    if (j < d)
         vec_store(z + j, vec_mul(vec_sub(vec_part(x + j, d - j), vec_load(mean + j)),
                                  vec_load(inverse + j)));
 }
 
 LAB_INLINE void lab_copy(const double *x, ptrdiff_t d, double *z)
 {
-    ptrdiff_t j;
-    for (j = 0; j < d; j += 4)
+    ptrdiff_t j = 0;
+    for (; j + 4 <= d; j += 4)
+        vec_store(z + j, vec_load(x + j));
+    if (j < d)
         vec_store(z + j, vec_part(x + j, d - j));
 }
 
