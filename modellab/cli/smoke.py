@@ -382,8 +382,9 @@ def _experiment(path: Path) -> Experiment:
     from modellab.data.samples import sample_experiment
 
     whole = sample_experiment("flights")
+    # As files of experiments name it, on Windows too: what is reopened must be the same.
     cut: Experiment = replace(
-        whole, data=replace(whole.data, path=str(path)), split=SplitSpec(train=TRAIN_ROWS)
+        whole, data=replace(whole.data, path=path.as_posix()), split=SplitSpec(train=TRAIN_ROWS)
     )
     return cut
 
