@@ -67,6 +67,7 @@ def marks(plot: LivePlot, painter: QPainter) -> None:
         numbers.append((x, top, 1 if dragged else group.count))
     _numbers(plot, painter, numbers)
     if plot.mark_texts:
+        texts.sort(key=lambda told: told[0])
         _mark_texts(plot, painter, texts)
 
 
