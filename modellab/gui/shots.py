@@ -102,14 +102,16 @@ class Camera:
             self.app.processEvents()
             time.sleep(0.03)
 
-    def take(self, name: str) -> None:
-        """Picture the window in both themes and all sizes."""
+    def take(self, name: str, before: Callable[[], None] = lambda: None) -> None:
+        """Picture the window in both themes and all sizes; `before` readies each of them."""
         from modellab.gui.theme import theme_hub
 
         for mode in THEMES:
             theme_hub().set_mode(mode)  # type: ignore[arg-type]
             for wide, high in SIZES:
                 self.window.resize(wide, high)
+                self.rest()
+                before()
                 self.save(self.folder / f"{name}-{mode}-{wide}x{high}.png")
         theme_hub().set_mode("light")
 
@@ -230,8 +232,7 @@ def _judge(camera: Camera) -> None:
     camera.until(lambda: session.job_of("hindsight") is None, JUDGE_SECONDS)
     _show(camera, "decide")
     bar = page.area.verticalScrollBar()
-    bar.setValue(bar.maximum())
-    _show(camera, "decide", "decide-below")
+    camera.take("decide-below", lambda: bar.setValue(bar.maximum()))
 
 
 def _show(camera: Camera, page: str, name: str = "") -> None:
