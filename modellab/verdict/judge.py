@@ -18,7 +18,13 @@ import numpy as np
 from modellab.evaluation.costs import Spent, cost
 from modellab.verdict import words
 from modellab.verdict.comparison import mean_interval
-from modellab.verdict.evidence import KnownDrifts, deployable, learner_name, policy_name
+from modellab.verdict.evidence import (
+    KnownDrifts,
+    deployable,
+    learner_name,
+    policy_name,
+    upkeep_rank,
+)
 from modellab.verdict.hindsight import at_prices
 from modellab.verdict.latest import last_error, latest
 from modellab.verdict.prices import price_bars
@@ -148,9 +154,11 @@ def _yardstick(
 
 
 def _tell(verdict: Verdict, lanes: Sequence[LaneEvidence], tied: list[str]) -> None:
-    verdict.sentence = sentence(verdict, tied)
-    verdict.reasons = reasons(verdict, tied)
     best = next(lane for lane in lanes if lane.name == verdict.recommended)
+    rank = upkeep_rank(best.spec)
+    as_simple = [x.name for x in lanes if x.name in tied and upkeep_rank(x.spec) == rank]
+    verdict.sentence = sentence(verdict, tied, as_simple)
+    verdict.reasons = reasons(verdict, tied)
     late = latest(best.losses)
     there = {} if late is None else {
         lane.name: last_error(lane.losses, late.start) for lane in lanes if deployable(lane)

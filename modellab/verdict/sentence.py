@@ -74,8 +74,12 @@ def verb(verdict: Verdict) -> str:
     return "made" if verdict.unit == "error rate" else "had"
 
 
-def sentence(verdict: Verdict, tied: list[str]) -> str:
-    """Say which lane to deploy, and the one fact that decides it."""
+def sentence(verdict: Verdict, tied: list[str], as_simple: list[str]) -> str:
+    """Say which lane to deploy, and the one fact that decides it.
+
+    `tied`: the lanes that tie with the recommended one; `as_simple`: those of them that are as
+    simple to keep (the others take more upkeep).
+    """
     best = row_named(verdict, verdict.recommended)
     assert best is not None
     better = [row for row in verdict.lanes if row.baseline and row.outcome == "better"]
@@ -90,7 +94,7 @@ def sentence(verdict: Verdict, tied: list[str]) -> str:
             f"No lane is better than {name}: it {verb(verdict)} {did} on {rows}, without a model. "
             f"Of the lanes, {mine} is the one to take."
         )
-    return f"{head} {_decides(verdict, best, tied)}{_but(verdict, best)}"
+    return f"{head} {_decides(verdict, best, tied, as_simple)}{_but(verdict, best)}"
 
 
 def _but(verdict: Verdict, best: LaneRow) -> str:
@@ -102,11 +106,11 @@ def _but(verdict: Verdict, best: LaneRow) -> str:
     return f" But {who} {verb(verdict)} {fewer(verdict, base, best, 'that')}, without a model."
 
 
-def _decides(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
+def _decides(verdict: Verdict, best: LaneRow, tied: list[str], as_simple: list[str]) -> str:
     """Say the fact that decides it."""
     rows = f"the same {words.rows(verdict.rows)}"
     if tied:
-        return _tie(verdict, best, tied)
+        return _tie(verdict, best, tied, as_simple)
     other = row_named(verdict, verdict.runner_up)
     if other is None:
         base_row = best_baseline(verdict)
@@ -129,25 +133,24 @@ def _decides(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
     return f"{did}, {compute}." if compute else f"{did}."
 
 
-def _tie(verdict: Verdict, best: LaneRow, tied: list[str]) -> str:
+def _tie(verdict: Verdict, best: LaneRow, tied: list[str], as_simple: list[str]) -> str:
     """The lanes that tie, and why this one of them."""
-    others = words.listed(tied)
-    rows = words.rows(verdict.rows)
-    simplest = _simplest(verdict, best, tied)
-    costs = "costs less" if len(tied) == 1 else "costs least"
-    why = "needs the least upkeep of them" if simplest else f"{costs}, and is as simple to keep"
-    twins = [row for row in verdict.lanes if row.name in tied]
-    apart = max((abs(row.cost["total"] - best.cost["total"]) for row in twins), default=0.0)
-    if not simplest and apart == 0.0:
-        why = "comes first: they cost the same and are as simple to keep"
-    elif not simplest and apart < SAME_COST * abs(best.cost["total"]):
-        why = "stands for them: they cost about the same and are as simple to keep"
-    return (
-        f"It ties with {others}: on {rows} their difference is within chance, and "
-        f"{words.name(best.name)} {why}."
-    )
-
-
-def _simplest(verdict: Verdict, best: LaneRow, tied: list[str]) -> bool:
-    """Whether the kinds of policy tell the recommended lane from those that it ties with."""
-    return all(row.policy != best.policy for row in verdict.lanes if row.name in tied)
+    rows, mine = words.rows(verdict.rows), words.name(best.name)
+    head = f"It ties with {words.listed(tied)}: on {rows} their difference is within chance, and"
+    if not as_simple:
+        return f"{head} {mine} needs the least upkeep of them."
+    equals = [row for row in verdict.lanes if row.name in as_simple]
+    apart = max(abs(row.cost["total"] - best.cost["total"]) for row in equals)
+    costs = "costs less" if len(equals) == 1 else "costs least"
+    about = "the same" if apart == 0.0 else "about the same"
+    alike = apart < SAME_COST * abs(best.cost["total"]) or apart == 0.0
+    if len(as_simple) < len(tied):
+        why = f"of those as simple to keep, {mine} {costs}"
+        if alike:
+            why = f"those as simple to keep cost {about}"
+        return f"{head} none needs less upkeep than {mine}; {why}."
+    if apart == 0.0:
+        return f"{head} {mine} comes first: they cost the same and are as simple to keep."
+    if alike:
+        return f"{head} {mine} stands for them: they cost {about} and are as simple to keep."
+    return f"{head} {mine} {costs}, and is as simple to keep."

@@ -102,6 +102,10 @@ def test_of_lanes_as_simple_that_tie_the_one_that_costs_less_is_recommended(make
     assert verdict.sure == "tie"
     assert verdict.recommended == ("A" if a.sum() < b.sum() else "B")
     assert "costs less, and is as simple to keep" in verdict.sentence
+    # What takes more upkeep may cost less than the one that is recommended: that is not hidden.
+    mixed = _classes([*lanes, make.lane("C", a, ChampionPolicy(LearnerSpec("linear")))])
+    assert mixed.recommended == verdict.recommended
+    assert f"of those as simple to keep, {mixed.recommended} costs less." in mixed.sentence
     same = [make.lane("A", a, "online"), make.lane("B", a, "online")]
     assert _classes(same).recommended == "A"
     assert _classes(same[::-1]).recommended == "B"
