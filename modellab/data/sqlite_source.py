@@ -147,16 +147,16 @@ class Reading:
     def __exit__(self, *args: object) -> None:
         self._connection.close()
 
-    def rows(self, query: str, patience: float = PATIENCE) -> sqlite3.Cursor:
-        """Ask a query; it is stopped when nothing comes within `patience` seconds."""
-        self._deadline = monotonic() + patience
+    def rows(self, query: str, patience: float | None = None) -> sqlite3.Cursor:
+        """Ask a query; it is stopped when nothing comes within `patience` (else `PATIENCE`) s."""
+        self._deadline = monotonic() + (PATIENCE if patience is None else patience)
         return self._connection.execute(query)
 
     def next(
-        self, cursor: sqlite3.Cursor, size: int, patience: float = PATIENCE
+        self, cursor: sqlite3.Cursor, size: int, patience: float | None = None
     ) -> list[tuple[object, ...]]:
         """Return up to `size` further rows; none at the end."""
-        self._deadline = monotonic() + patience
+        self._deadline = monotonic() + (PATIENCE if patience is None else patience)
         return cursor.fetchmany(size)
 
 
