@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from modellab.cli.smoke_formats import formats
 from modellab.errors import LabError, quote
 from modellab.experiment import Experiment, LearnerSpec, OnlinePolicy, SplitSpec, replace
 from modellab.replay.client import EngineClient, EngineDied
@@ -118,6 +119,7 @@ def _home_of_its_own() -> Iterator[Path]:
 
 def _steps(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "Learners", learners
+    yield "Files", lambda: formats(folder / "files")
     job = MainJob(folder)
     try:
         yield "Open a sample", job.open

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import freeze
 import installer
 import linux
 from modellab import __version__
+from modellab.cli import app
 from setup_env import SetupError
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="for Linux")
@@ -185,6 +187,17 @@ def test_experiments_belong_to_it_and_tables_do_not() -> None:
     about = ET.parse(linux.DESKTOP / "modellab.metainfo.xml").getroot()
     # It provides what is its own only.
     assert [e.text for e in about.iter("mediatype")] == ["application/x-modellab-experiment"]
+
+
+def test_the_manual_page_names_every_command() -> None:
+    names = {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback is not None
+    }
+    text = (linux.DESKTOP / "modellab.1").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"commands are\n((?:\.BR .+\n)+)", text)
+    assert set(re.findall(r"[a-z]{3,}", listed)) - {"and"} == names
 
 
 @linux_only

@@ -24,8 +24,8 @@ sys.stdout.write(next({name}(sys.argv[1]).build(directory=sys.argv[2], versions=
 """
 
 STEPS = (
-    "Learners", "Open a sample", "Train", "Deploy", "Replay", "Change a lane", "Fork a lane",
-    "Verdict", "Save and reopen", "Kill the engine", "Go on", "Report", "Window",
+    "Learners", "Files", "Open a sample", "Train", "Deploy", "Replay", "Change a lane",
+    "Fork a lane", "Verdict", "Save and reopen", "Kill the engine", "Go on", "Report", "Window",
 )  # fmt: skip
 """What the smoke test tells of."""
 
