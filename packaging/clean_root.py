@@ -11,11 +11,13 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Iterator, Optional
 
+import system_libs
 from setup_env import SetupError, say
 
 SUITE = "bookworm"
@@ -26,13 +28,14 @@ SCREEN = "1440x900x24"
 PATIENCE = 120.0
 QUIET = 8
 """Looks at the screen, two seconds apart, that are the same once a page has done its work."""
-TOOLS = {
-    "debootstrap": "debootstrap", "Xvfb": "xvfb", "import": "imagemagick", "dpkg-deb": "dpkg",
-}  # fmt: skip
 # What apt and dpkg themselves write; the dynamic linker's list follows from what is installed.
 NOT_OURS = re.compile(
     r"^(var/(lib|cache)/(apt|dpkg|debconf)/|var/log/|etc/ld\.so\.cache|tmp/|run/)"
 )
+
+
+class CannotTry(SetupError):
+    """There is no clean Debian here, for a reason that is not the package's."""
 
 
 def run(command: list[str], what: str, timeout: float = 900.0) -> str:
@@ -55,11 +58,6 @@ def run(command: list[str], what: str, timeout: float = 900.0) -> str:
     return done.stdout
 
 
-def missing_tools() -> list[str]:
-    """Debian packages of the programs that the check needs and that are not here."""
-    return sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
-
-
 def check(deb: Path, out: Path, root: Path) -> dict[str, float]:
     """Try a package in a clean root; return the seconds that its first window took.
 
@@ -74,15 +72,22 @@ def check(deb: Path, out: Path, root: Path) -> dict[str, float]:
 
     Raises
     ------
+    CannotTry
+        If this machine can make no clean Debian.
     SetupError
         With the step that failed; what is left behind is such a failure.
     """
     if os.geteuid() != 0:
-        raise SetupError("A clean Debian root can only be made by root: run this with sudo.")
-    lacking = missing_tools()
+        raise CannotTry("A clean Debian root can only be made by root: run this with sudo.")
+    lacking = system_libs.packages_of(system_libs.check_needs())
     if lacking:
-        raise SetupError(f"Trying the .deb needs: apt-get install {' '.join(lacking)}")
-    make_root(root)
+        raise CannotTry(f"Trying the .deb needs: apt-get install {' '.join(lacking)}")
+    root.mkdir(parents=True, exist_ok=True)
+    must_mount(root)
+    try:
+        make_root(root)
+    except SetupError as error:
+        raise CannotTry(f"There is no bare Debian to try the .deb in: {error}") from error
     with ExitStack() as stack:
         stack.enter_context(mounted(root))
         place = root / "packages"
@@ -127,6 +132,26 @@ def check(deb: Path, out: Path, root: Path) -> dict[str, float]:
 
 
 # ---------------------------------------------------------------- the root
+
+
+def must_mount(root: Path) -> None:
+    """Find out, before anything is downloaded, whether file systems can be mounted here.
+
+    Raises
+    ------
+    CannotTry
+        If not, as in most containers.
+    """
+    with tempfile.TemporaryDirectory(dir=root, prefix=".mount-") as name:
+        tried = subprocess.run(
+            ["mount", "-t", "tmpfs", "tmpfs", name], capture_output=True, text=True, check=False
+        )
+        if tried.returncode != 0:
+            raise CannotTry(
+                "The .deb cannot be tried in a clean Debian: this machine lets nobody mount file "
+                f"systems ({tried.stderr.strip()[:200]})."
+            )
+        subprocess.run(["umount", name], check=True)
 
 
 def make_root(root: Path) -> None:

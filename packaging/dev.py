@@ -249,13 +249,14 @@ def installer(arguments: argparse.Namespace) -> int:
     out = Path(arguments.folder).absolute()
     root = Path(arguments.root).absolute() if arguments.root else None
     if arguments.deb:
+        setup_env.provide(system_libs.check_needs(), required=True)
         out.mkdir(parents=True, exist_ok=True)
         for name, taken in build.check_deb(Path(arguments.deb).absolute(), out, root).items():
             say(f"{name}: {taken:.2f} s")
         return 0
-    needs = system_libs.python_needs() + system_libs.qt_needs(tests=False)
-    if needs:
-        raise SetupError(system_libs.advice(needs, system_libs.has_apt()))
+    for_building(arguments.windows)
+    if arguments.check:
+        setup_env.provide(system_libs.check_needs(), required=True)
     return build.build(
         build.Wanted(
             out=out,
@@ -268,6 +269,25 @@ def installer(arguments: argparse.Namespace) -> int:
             root=root,
         )
     )
+
+
+def frozen(arguments: argparse.Namespace) -> int:
+    """Build the frozen program, packed fast, and try it: what a check of every change can do."""
+    import installer as build  # only here: it knows the tools of a release
+
+    for_building(windows=False)
+    setup_env.provide(system_libs.check_needs(), required=False)
+    with tempfile.TemporaryDirectory(prefix="modellab-frozen-") as folder:
+        out = Path(arguments.folder).absolute() if arguments.folder else Path(folder) / "dist"
+        return build.build(build.Wanted(out=out, level=0, check=True, only_try=True))
+
+
+def for_building(windows: bool) -> None:
+    """See that the system has what building takes; as root on Debian, install it."""
+    if system_libs.has_apt():  # some shells of root do not look where programs for root are
+        os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    needs = system_libs.python_needs() + system_libs.qt_needs(tests=False)
+    setup_env.provide([*needs, *system_libs.packing_needs(windows)], required=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -311,6 +331,8 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--deb", help="build nothing: try this .deb in a clean Debian (as root)")
     one.add_argument("--root", help="folder of that Debian, used again by the next check")
+    one = add("frozen", "the frozen program alone, packed fast; tried in a clean Debian if it can")
+    one.add_argument("folder", nargs="?", help="keep package, picture and leftovers there")
     one = add("lock", "pin every dependency anew (needs the package index)")
     one.add_argument("--upgrade", action="store_true", help="also take newer versions that fit")
     return top

@@ -69,10 +69,10 @@ def ensure(tests: bool = False) -> Path:
     installed = same and found.dependencies == wanted.dependencies
     built = installed and found.package == wanted.package and not _unbuilt(venv)
     if not built:
-        _provide(system_libs.python_needs(), required=True)
+        provide(system_libs.python_needs(), required=True)
     wanted.missing = found.missing
     if not built or found.missing or tests:
-        wanted.missing = _provide(system_libs.qt_needs(tests), required=False)
+        wanted.missing = provide(system_libs.qt_needs(tests), required=False)
     if built:
         if wanted != found:
             wanted.write(venv)
@@ -121,7 +121,7 @@ def _usable(venv: Path) -> bool:
     return done.returncode == 0
 
 
-def _provide(needs: list[system_libs.Need], required: bool) -> list[str]:
+def provide(needs: list[system_libs.Need], required: bool) -> list[str]:
     """Install `needs` where this may; else say how. Return the packages still missing."""
     packages = system_libs.packages_of(needs)
     if not needs:

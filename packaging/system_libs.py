@@ -49,6 +49,14 @@ XCB = {
 # Programs with which the end-to-end tests make a screen of their own.
 TEST_PROGRAMS = {"Xvfb": "xvfb", "xauth": "xauth", "xdotool": "xdotool"}
 
+# What packing the frozen program takes: dpkg-shlibdeps wants to see every library that any of its
+# files asks for, those of Qt's Wayland plugin, too.
+PACKING = {"libwayland-cursor.so.0": "libwayland-cursor0", "libwayland-egl.so.1": "libwayland-egl1"}
+PACKING_PROGRAMS = {"dpkg-shlibdeps": "dpkg-dev", "strip": "binutils", "xz": "xz-utils"}
+WINDOWS_PROGRAMS = {"makensis": "nsis", "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"}
+# What trying the .deb in a clean Debian takes.
+CHECK_PROGRAMS = {"debootstrap": "debootstrap", "Xvfb": "xvfb", "import": "imagemagick"}
+
 # Loading is the only question whose answer is the dynamic linker's own; a process of its own,
 # so that nothing stays loaded here.
 _PROBE = """
@@ -119,12 +127,36 @@ def qt_needs(
         Need(name, known[name], "the window" if name in XCB else "drawing") for name in probe(known)
     ]
     if tests:
-        needs += [
-            Need(program, package, "the tests that need a screen")
-            for program, package in TEST_PROGRAMS.items()
-            if shutil.which(program) is None
-        ]
+        needs += _lacking(TEST_PROGRAMS, "the tests that need a screen")
     return needs
+
+
+def packing_needs(
+    windows: bool, probe: Callable[[Iterable[str]], list[str]] = missing_libraries
+) -> list[Need]:
+    """What is missing to pack the frozen program on Debian, and for `setup.exe`."""
+    if not _is_debian():
+        return []
+    programs = {**PACKING_PROGRAMS, **(WINDOWS_PROGRAMS if windows else {})}
+    libraries = [Need(name, PACKING[name], "packing") for name in probe(PACKING)]
+    return libraries + _lacking(programs, "packing")
+
+
+def check_needs() -> list[Need]:
+    """What is missing to try the `.deb` in a clean Debian."""
+    return _lacking(CHECK_PROGRAMS, "trying the package") if _is_debian() else []
+
+
+def _is_debian() -> bool:
+    return sys.platform.startswith("linux") and shutil.which("dpkg") is not None
+
+
+def _lacking(programs: dict[str, str], purpose: str) -> list[Need]:
+    return [
+        Need(program, package, purpose)
+        for program, package in programs.items()
+        if shutil.which(program) is None
+    ]
 
 
 def has_apt() -> bool:

@@ -20,7 +20,9 @@ def fail_with(code: int) -> list[str]:
     return [sys.executable, "-c", f"raise SystemExit({code})"]
 
 
-@pytest.mark.parametrize("command", ["setup", "run", "test", "lint", "bench", "shots", "lock"])
+@pytest.mark.parametrize(
+    "command", ["setup", "run", "test", "lint", "bench", "shots", "installer", "frozen", "lock"]
+)
 def test_every_command_is_known(command: str) -> None:
     assert callable(dev.parser().parse_args([command]).do)
 
@@ -130,7 +132,7 @@ def test_a_sentence_and_status_1_when_set_up_fails(
 ) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     monkeypatch.setenv("MODELLAB_VENV", str(tmp_path))
-    monkeypatch.setattr(setup_env, "_provide", lambda needs, required: [])
+    monkeypatch.setattr(setup_env, "provide", lambda needs, required: [])
     assert dev.main(["setup"]) == 1
     error = capsys.readouterr().err
     assert "is not a virtual environment" in error

@@ -18,6 +18,7 @@ import clean_root
 import cross_build
 import freeze
 import icons
+import installer
 import linux
 import windows_setup
 from setup_env import SetupError
@@ -158,6 +159,41 @@ def test_every_file_counts_but_those_of_the_packager(tmp_path: Path) -> None:
         path.write_text("x")
     found = {name for name in clean_root.files(tmp_path) if (tmp_path / name).is_file()}
     assert found == {"usr/lib/modellab/left", "var/cache/modellab/x", "etc/modellab.conf"}
+
+
+@linux_only
+def test_a_machine_that_cannot_mount_is_told_before_anything_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refuses = tmp_path / "bin" / "mount"
+    refuses.parent.mkdir()
+    refuses.write_text("#!/bin/sh\necho 'mount: permission denied.' >&2\nexit 32\n")
+    refuses.chmod(0o755)
+    monkeypatch.setenv("PATH", str(refuses.parent))
+    with pytest.raises(clean_root.CannotTry, match=r"lets nobody mount.*permission denied"):
+        clean_root.must_mount(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+
+
+def test_only_a_quick_try_goes_without_a_clean_debian(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = installer.Made(files=[tmp_path / "modellab_1_amd64.deb"])
+    why: list[SetupError] = [clean_root.CannotTry("There is none."), SetupError("It fails.")]
+
+    def check(deb: Path, out: Path, root: Path) -> dict[str, float]:
+        raise why[0]
+
+    monkeypatch.setattr(clean_root, "check", check)
+    quick = installer.Wanted(tmp_path, check=True, only_try=True)
+    installer.try_it(quick, made)
+    assert "There is none." in capsys.readouterr().out
+    with pytest.raises(SetupError, match="There is none"):
+        installer.try_it(installer.Wanted(tmp_path, check=True), made)
+    # A package that fails there is a failure, of a quick try too.
+    del why[0]
+    with pytest.raises(SetupError, match="It fails"):
+        installer.try_it(quick, made)
 
 
 def test_a_smoke_test_without_an_ok_is_a_failure() -> None:

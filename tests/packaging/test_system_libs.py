@@ -38,6 +38,28 @@ def test_screen_programs_are_needed_by_tests_only(monkeypatch: pytest.MonkeyPatc
     assert system_libs.packages_of(needs) == ["xvfb", "xauth", "xdotool"]
 
 
+@linux
+def test_what_packing_and_trying_take_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_dpkg(name: str) -> str | None:
+        return "/usr/bin/dpkg" if name == "dpkg" else None
+
+    monkeypatch.setattr(system_libs.shutil, "which", only_dpkg)
+    wayland = ["libwayland-cursor0", "libwayland-egl1"]
+    pack = ["dpkg-dev", "binutils", "xz-utils"]
+
+    def packages(windows: bool) -> list[str]:
+        return system_libs.packages_of(system_libs.packing_needs(windows, probe=list))
+
+    assert packages(windows=False) == [*wayland, *pack]
+    assert packages(windows=True) == [*wayland, *pack, "nsis", "gcc-mingw-w64-x86-64"]
+    tried = system_libs.packages_of(system_libs.check_needs())
+    assert tried == ["debootstrap", "xvfb", "imagemagick"]
+    # Without dpkg no Debian package is made.
+    monkeypatch.setattr(system_libs.shutil, "which", lambda name: None)
+    assert system_libs.packing_needs(windows=True, probe=list) == []
+    assert system_libs.check_needs() == []
+
+
 def test_one_command_for_everything() -> None:
     needs = [Need("a", "gcc", ""), Need("b", "libegl1", ""), Need("c", "gcc", "")]
     advice = system_libs.advice(needs, apt=True)
