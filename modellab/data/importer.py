@@ -18,17 +18,16 @@ import numpy as np
 from modellab.data import leases
 from modellab.data.arrow import Array, Table, arrow
 from modellab.data.convert import MISSING_TEXTS, ONLY_EMPTY
+from modellab.data.growing import Growth
 from modellab.data.kinds import KindDetector
 from modellab.data.one_pass import (
     Outcome,
-    can_stream,
     changed_since,
     read_note,
     read_once,
-    states_of,
 )
 from modellab.data.opening import open_source, split_inner
-from modellab.data.reading_source import ToldSource, recoded
+from modellab.data.reading_source import ToldSource, points_group, recoded, rewrites
 from modellab.data.segments import SegmentWriter
 from modellab.data.source import (
     WHOLE_HASH_BYTES,
@@ -48,7 +47,7 @@ from modellab.data.store import (
     StoredColumn,
     StoreMeta,
 )
-from modellab.data.streamed import INDEX_FILE
+from modellab.data.streamed import INDEX_FILE, IndexedSource, can_stream, states_of
 from modellab.data.two_passes import Scan, recount, scan, write
 from modellab.errors import DataError, quote
 from modellab.experiment_reading import ReadingSpec
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from modellab.data.growing import PartialStore
     from modellab.experiment import Kind
 
 _RECODE_SHARE = 0.01
@@ -74,6 +74,7 @@ def import_dataset(
     progress: ReadProgress = no_progress,
     budget_bytes: int = leases.DEFAULT_BUDGET,
     reading: ReadingSpec | None = None,
+    growing: Callable[[PartialStore], None] | None = None,
 ) -> Store:
     """Read data files into a store, or find the store that was made of them before.
 
@@ -95,6 +96,12 @@ def import_dataset(
         Disk space for all stores; those not used for longest are deleted first.
     reading
         What the person said about how texts are written (`[data.reading]`).
+    growing
+        Given a snapshot of the rows written so far, to be opened as a store, after segments are
+        complete (about every 260,000 rows) and at most twice a second, on this thread: it should
+        return soon; what it raises ends the import. The rows are in file order even where they are
+        to be sorted; `PartialStore` says what may still change. Not called where a store is found
+        ready, where rows are not copied, and where the disk knows no hard links.
 
     Raises
     ------
@@ -106,11 +113,11 @@ def import_dataset(
     reading = reading or ReadingSpec()
     source = open_source(paths, reading)
     folder = leases.stores_folder(cache)
-    store = _found_or_built(source, {}, folder, progress, reading, budget_bytes)
+    store = _found_or_built(source, {}, folder, progress, reading, budget_bytes, growing)
     forced = _forced(store, kinds or {})
     if forced:
         store.close()
-        store = _found_or_built(source, forced, folder, progress, reading, budget_bytes)
+        store = _found_or_built(source, forced, folder, progress, reading, budget_bytes, growing)
     if sort_by is not None:
         store = _sorted_store(store, sort_by, kinds or {}, folder, progress)
     leases.evict(folder, budget_bytes, store.path)
@@ -142,6 +149,7 @@ def _found_or_built(
     progress: ReadProgress,
     reading: ReadingSpec,
     budget: int,
+    growing: Callable[[PartialStore], None] | None,
 ) -> Store:
     # The encoding follows from the content, so it is no part of the key.
     options = sorted((k, v) for k, v in source.options.items() if not k.endswith("encoding"))
@@ -154,10 +162,18 @@ def _found_or_built(
         return _built(
             folder,
             key,
-            lambda part: _import(source, forced, part, progress, reading, _Room(part, budget)),
+            lambda part: _import(
+                source,
+                forced,
+                part,
+                progress,
+                reading,
+                _Room(part, budget),
+                None if growing is None else Growth(growing, part),
+            ),
         )
     except NoRoom as error:
-        if forced or reading.missing is not None or not can_stream(source):
+        if not can_stream(source):
             raise
         source.warnings.append(
             f"{error.sentence.partition(':')[0]}. The rows are read from the file itself: it must "
@@ -165,7 +181,7 @@ def _found_or_built(
         )
         key = _key(key, "streamed", states_of(source))
         return _opened(folder / key) or _built(
-            folder, key, lambda part: _import(source, {}, part, progress, reading, None)
+            folder, key, lambda part: _import(source, forced, part, progress, reading, None)
         )
 
 
@@ -255,17 +271,21 @@ def _import(
     told: ReadProgress,
     reading: ReadingSpec,
     room: _Room | None,
+    growth: Growth | None = None,
 ) -> None:
     """Read a source into a store's folder: once if it is as its first rows promise, else twice.
 
     `room`: asked whether a copy of the rows may be kept; None: only an index of them is.
+    `growth`: shown the rows in complete segments.
     """
     size = source.size_bytes
     missing = MISSING_TEXTS if reading.missing is None else ONLY_EMPTY
     fresh = partial(_detector, _comma_allowed(source, reading), missing, reading, _typed(source))
 
-    def write_meta(n_rows: int, bad_count: int, columns: list[StoredColumn], batches: int) -> None:
-        meta = StoreMeta(
+    def meta_of(
+        n_rows: int = 0, bad_count: int = 0, columns: Sequence[StoredColumn] = (), batches: int = 1
+    ) -> StoreMeta:
+        return StoreMeta(
             version=STORE_VERSION,
             name=source.name,
             format=source.format,
@@ -273,33 +293,44 @@ def _import(
             source_paths=[str(path.absolute()) for path in source.paths],
             size_bytes=size,
             n_rows=n_rows,
-            columns=columns,
-            warnings=source.warnings,
+            columns=list(columns),
+            warnings=list(source.warnings),
             bad_row_count=bad_count,
             own_missing=reading.missing is not None,
             segment_batches=batches,
             streamed=room is None,
             reading=msgspec.to_builtins(reading),
         )
-        if isinstance(found, Outcome) and found.index is not None:
+
+    def write_meta(n_rows: int, bad_count: int, columns: list[StoredColumn], batches: int) -> None:
+        index = found.index if isinstance(found, Outcome) else None
+        if isinstance(rows, IndexedSource):
+            index = rows.index()
+        if found is not None and index is not None:
             commas = [found.detected[column.name].decimal_comma for column in columns]
-            index = msgspec.structs.replace(found.index, commas=commas)
+            index = msgspec.structs.replace(index, commas=commas)
             (part / INDEX_FILE).write_bytes(msgspec.msgpack.encode(index))
-        leases.write_json(part / META_FILE, meta)
+        leases.write_json(part / META_FILE, meta_of(n_rows, bad_count, columns, batches))
         (part / leases.NOTE_FILE).unlink(missing_ok=True)
         told(size, size)
 
+    rows: Source = source
     found: Scan | Outcome | None = None
-    if not forced and reading.missing is None:
+    if growth is not None:
+        growth.begin(meta_of())
+    if not forced and not rewrites(source):
         plain = source.source if isinstance(source, ToldSource) else source
-        found = read_once(plain, fresh, missing, part, told, room or _any_room, room is not None)
+        found = read_once(
+            plain, fresh, missing, part, told, room or _any_room, room is not None, growth
+        )
     if found is None:
-        found = scan(source, fresh, forced, lambda done, _, text="": told(done, 2 * size, text))
+        rows = source if room is not None else IndexedSource(source)
+        found = scan(rows, fresh, forced, lambda done, _, text="": told(done, 2 * size, text))
     if found.undecodable > _RECODE_SHARE * (found.n_rows + found.bad_count):
         other = recoded(source, reading)
         if other is not None:
             _clear(part)
-            _import(other, forced, part, told, reading, room)
+            _import(other, forced, part, told, reading, room, growth)
             return
     if not found.n_rows:
         raise _no_rows(source, found.bad)
@@ -310,13 +341,15 @@ def _import(
     def second(done: float, total: float, text: str = "") -> None:
         told(size + done, size + total, text)
 
-    recount(source, found.detected, fresh, forced, second)
+    recount(rows, found.detected, fresh, forced, second)
     # Texts take about their size in the file, everything else at most 9 bytes.
     texts = any(column.kind == "text" for column in found.detected.values())
     (room or _any_room)(9 * found.n_rows * len(found.detected) + (size if texts else 0))
     _clear(part)
+    if growth is not None and isinstance(found, Outcome):
+        growth.again()
     written, bad_count, columns, batches = write(
-        source, found.detected, missing, part, second, room is not None
+        rows, found.detected, missing, part, second, room is not None, growth
     )
     if written != found.n_rows:
         raise DataError(
@@ -335,6 +368,8 @@ def _comma_allowed(source: Source, reading: ReadingSpec) -> bool:
     """Whether a comma may be the decimal sign."""
     if reading.decimal is not None:
         return reading.decimal == ","
+    if points_group(source):
+        return True
     delimiters = [value for key, value in source.options.items() if key.endswith("delimiter")]
     return bool(delimiters) and "," not in delimiters
 

@@ -295,6 +295,23 @@ class KindDetector:
             found = state[key]
             vars(self)[key] = None if found is None else set(found)
 
+    def copy(self) -> KindDetector:
+        """Return another one that found out the same so far."""
+        fresh = KindDetector()
+        fresh.load_state(vars(self))
+        return fresh
+
+    def so_far(self, kind: Kind) -> Detected:
+        """Return what was found out so far of a column that is stored as `kind`."""
+        try:
+            found = self.finish()
+            if found.kind != kind:
+                found = self.finish(kind)
+        except NeedsRecount:
+            found = Detected(kind, "", self.rows, self.rows - self.present)
+        reason = found.reason if found.reason not in ("", "chosen") else "as the first rows look"
+        return msgspec.structs.replace(found, kind=kind, reason=reason)
+
     def _update_texts(self, values: Array) -> None:
         pa, pc = arrow()
         values = as_texts(values).drop_null()

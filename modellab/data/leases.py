@@ -23,6 +23,7 @@ NOTE_FILE = "so_far.msgpack"
 _LEASE = "lease-"
 _PART = ".part-"
 _GONE = ".gone-"
+_PARTIAL = ".rows-"
 
 
 def stores_folder(cache: Path | None = None) -> Path:
@@ -68,6 +69,21 @@ def part_folder(folder: Path, key: str) -> Path:
     return part
 
 
+def partial_folder(part: Path) -> Path:
+    """Make a folder for the rows that are already in a store that is being made in `part`."""
+    key = part.name.partition(_PART)[0]
+    path = part.parent / f"{key}{_PARTIAL}{os.getpid()}-{uuid4().hex[:8]}"
+    path.mkdir(mode=0o700)
+    return path
+
+
+def drop_partial(path: Path) -> None:
+    """Delete such a folder, unless a process reads it: then `evict` will when it ended."""
+    with suppress(OSError):
+        if path.is_dir() and not _in_use(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def abandoned(folder: Path) -> list[Path]:
     """Return the half made stores that nobody works at and that can be gone on with."""
     return [
@@ -106,6 +122,11 @@ def evict(folder: Path, budget_bytes: int, keep: Path) -> list[str]:
     entries: list[tuple[float, Path, int]] = []
     for entry in sorted(folder.iterdir()):
         if not entry.is_dir():
+            continue
+        if _PARTIAL in entry.name:
+            # Its files are links: they take no room of their own while the store is there.
+            if not _alive(_owner(entry)):
+                drop_partial(entry)
             continue
         if _PART in entry.name or _GONE in entry.name:
             living = _alive(_owner(entry))

@@ -22,11 +22,9 @@ from modellab.data.bad_rows import BadRowsFile
 from modellab.data.feeds import Columns, Feed, Job, Mark, Piece, feeds_of
 from modellab.data.kinds import Detected, KindDetector, NeedsRecount
 from modellab.data.leases import NOTE_FILE
-from modellab.data.reading_source import ToldSource
 from modellab.data.segments import BATCH_ROWS, NoSegments, SegmentReader, SegmentWriter
-from modellab.data.source import FileState
 from modellab.data.store import BAD_ROWS_FILE, StoredColumn
-from modellab.data.streamed import Index
+from modellab.data.streamed import Index, states_of
 from modellab.data.takers import NeedsTexts, Taker, TooManyLevels, taker_for
 from modellab.errors import quote
 
@@ -35,13 +33,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from modellab.data.growing import Growth
     from modellab.data.source import BadRow, ReadProgress, Source
 
 SMALL_BYTES = 2**22
 """Smaller files are read twice at once: there is nothing to gain."""
 LOOKED_ROWS = 2**12
 """So many rows of the first block say how to begin."""
-_NOTE_VERSION = 1
+_NOTE_VERSION = 2
 _AHEAD = 3
 
 
@@ -120,18 +119,6 @@ class Outcome:
     index: Index | None
 
 
-def can_stream(source: Source) -> bool:
-    """Whether any rows of a source can be found again in its files."""
-    inner = source.source if isinstance(source, ToldSource) else source
-    return feeds_of(inner) is not None
-
-
-def states_of(source: Source) -> list[tuple[str, int, int]]:
-    """Path, size and date of a source's files."""
-    found = [FileState.of(path) for path in source.paths]
-    return [(str(s.path.absolute()), s.size, s.modified_ns) for s in found]
-
-
 def read_note(part: Path) -> Note | None:
     """Return the note in a half made store, if there is one of this version."""
     try:
@@ -157,6 +144,7 @@ def read_once(
     told: ReadProgress,
     room: Callable[[int], None],
     keep: bool = True,
+    growth: Growth | None = None,
 ) -> Outcome | None:
     """Read a source into segments, or go on with what was left in the folder.
 
@@ -176,6 +164,8 @@ def read_once(
         Asked whether there is room for so many bytes; may raise `DataError`.
     keep
         Whether rows are written; else only an index of them is.
+    growth
+        Shown the rows in complete segments.
 
     Returns
     -------
@@ -187,13 +177,15 @@ def read_once(
     feeds = feeds_of(source)
     if feeds is None:
         return None
-    reading = _Reading(source, feeds, fresh, missing, part, told, keep)
+    reading = _Reading(source, feeds, fresh, missing, part, told, keep, growth)
     while True:
         try:
             return reading.run(room)
         except TooManyLevels as found:
             reading.texts.append(found.name)
             reading.forget()
+            if growth is not None:
+                growth.again()
 
 
 class _Reading:
@@ -208,8 +200,10 @@ class _Reading:
         part: Path,
         told: ReadProgress,
         keep: bool,
+        growth: Growth | None = None,
     ) -> None:
         self._keep = keep
+        self._growth = growth
         self._source = source
         self._feeds = feeds
         self._fresh = fresh
@@ -313,6 +307,17 @@ class _Reading:
             fresh = part / f"{NOTE_FILE}.new"
             fresh.write_bytes(msgspec.msgpack.encode(left))
             fresh.replace(part / NOTE_FILE)
+            show(rows)
+
+        def show(rows: int) -> None:
+            if self._growth is not None:
+                self._growth.offer(
+                    rows,
+                    writer.batches,
+                    lambda: [taker.so_far() for taker in takers],
+                    spool.count,
+                    (float(sum(sizes[: job.mark.part])) + job.done) / self._source.size_bytes,
+                )
 
         names = [taker.name for taker in takers]
         committed = note.rows if note else 0
@@ -352,6 +357,9 @@ class _Reading:
                     undecodable += piece.undecodable
                 if note is not None and job.mark == note.counted:
                     counted_before = False
+                if committed and row < committed:
+                    spool.flushed()
+                    show(committed)
                 skip = min(max(committed - row, 0), size)
                 row += size
                 writer.add([array.slice(skip) for array in arrays] if skip else arrays)

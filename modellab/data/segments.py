@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 65_536
 """Rows of every batch of a store but the last."""
-SEGMENT_BYTES = 2**27
+SEGMENT_BYTES = 2**25
 """About how many bytes a segment has; never more than `SEGMENT_BATCHES` batches."""
-SEGMENT_BATCHES = 16
-_OPEN_SEGMENTS = 4
+SEGMENT_BATCHES = 4
+_OPEN_SEGMENTS = 16
 
 
 def segment_name(number: int) -> str:

@@ -31,6 +31,7 @@ from modellab.experiment import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from modellab.data.growing import PartialStore
     from modellab.data.streamed import StreamedRows
 
 __all__ = ["BATCH_ROWS", "OrderCheck", "Store", "StoreMeta", "StoredColumn", "segment_name"]
@@ -104,6 +105,7 @@ class StoreMeta(msgspec.Struct, frozen=True):
 
     `own_missing`: the person named the words for missing values, so that no other word is one.
     `streamed`: the rows are not in the folder but in the files, read as `reading` says.
+    `unfinished`: these are the first rows of an import that goes on (`modellab.data.growing`).
     """
 
     version: int
@@ -122,6 +124,7 @@ class StoreMeta(msgspec.Struct, frozen=True):
     segment_batches: int = SEGMENT_BATCHES
     streamed: bool = False
     reading: dict[str, Any] = {}
+    unfinished: bool = False
 
 
 class Store:
@@ -148,6 +151,8 @@ class Store:
         self._batches: OrderedDict[int, RecordBatch] = OrderedDict()
         self._levels: dict[tuple[str, Kind], list[str]] = {}
         self.memo: dict[tuple[str, ...], Any] = {}
+        # What keeps the folder of an unfinished store from being deleted.
+        self.partial: PartialStore | None = None
         try:
             raw = (self.path / META_FILE).read_bytes()
             self.meta = msgspec.json.decode(raw, type=StoreMeta)
@@ -221,6 +226,11 @@ class Store:
         return list(self._by_name)
 
     @property
+    def unfinished(self) -> bool:
+        """Whether these are only the first rows: their import went on (`modellab.data.growing`)."""
+        return self.meta.unfinished
+
+    @property
     def warnings(self) -> list[str]:
         """Sentences about what was unusual in the files."""
         return self.meta.warnings
@@ -246,7 +256,8 @@ class Store:
             next(reader)
             for name, line, reason, text in reader:
                 rows.append(BadRow(name, int(line), reason, text))
-                if len(rows) >= BAD_ROWS_LISTED:
+                # The file of an unfinished store goes on beyond its own rows.
+                if len(rows) >= min(BAD_ROWS_LISTED, self.bad_row_count):
                     break
         return rows
 
@@ -417,6 +428,7 @@ class Store:
         if self._lease is not None:
             self._lease.release()
             self._lease = None
+        self.partial = None
 
     def __enter__(self) -> Store:
         return self

@@ -151,6 +151,10 @@ class Taker:
         """Whether what was written is what the column turned out to be."""
         return found.kind == self.kind and found.decimal_comma == self.comma
 
+    def so_far(self) -> StoredColumn:
+        """Return the column's entry in a store of the rows taken so far."""
+        return self.finished(self.detector.so_far(self.kind))
+
     def finished(self, found: Detected) -> StoredColumn:
         """Return the column's entry in the store."""
         line, text, file = self.first or (None, "", "")
@@ -374,9 +378,24 @@ class WordTaker(Taker):
 
     def close(self) -> None:
         """Tell the detector the different values and how many rows have each."""
+        self._tell(self.detector)
+
+    def _tell(self, detector: KindDetector) -> None:
         pa, _ = arrow()
         rows = int(self._counts.sum()) + self._nulls
-        self.detector.add_counted(self._values, pa.array(self._counts), rows)
+        detector.add_counted(self._values, pa.array(self._counts), rows)
+
+    def so_far(self) -> StoredColumn:
+        """Return the column's entry in a store of the rows taken so far."""
+        import msgspec
+
+        detector = self.detector.copy()
+        self._tell(detector)
+        found = detector.so_far(self.kind)
+        if self.kind == "category":
+            # All that have a code, whatever the rest of the file will say of them.
+            found = msgspec.structs.replace(found, levels=sort_levels(set(self._levels)))
+        return self.finished(found)
 
     def finished(self, found: Detected) -> StoredColumn:
         """Return the column's entry in the store, with the places of its codes."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from modellab.data.growing import Growth
     from modellab.data.source import BadRow, Chunk, ReadProgress, Source
     from modellab.experiment import Kind
 
@@ -142,8 +143,11 @@ def write(
     part: Path,
     told: ReadProgress,
     keep: bool = True,
+    growth: Growth | None = None,
 ) -> tuple[int, int, list[StoredColumn], int]:
     """Second pass: convert and write all rows (without `keep`: only count what is in them).
+
+    `growth` is shown the rows in complete segments.
 
     Returns
     -------
@@ -152,12 +156,31 @@ def write(
     """
     takers = [_KnownTaker(column.name, detected[column.name], missing) for column in source.columns]
     names, kinds = [taker.name for taker in takers], [taker.kind for taker in takers]
+    share = 0.0
+
+    def show(rows: int) -> None:
+        if growth is not None:
+            bad_rows.flushed()
+            growth.offer(
+                rows,
+                writer.batches,
+                lambda: [taker.entry() for taker in takers],
+                bad_rows.count,
+                share,
+                settled=True,
+            )
+
+    def noted(done: float, total: float, text: str = "") -> None:
+        nonlocal share
+        share = done / max(total, 1.0)
+        told(done, total, text)
+
     with (
-        SegmentWriter(part, names, kinds) if keep else NoSegments() as writer,
+        SegmentWriter(part, names, kinds, on_commit=show) if keep else NoSegments() as writer,
         BadRowsFile(part / BAD_ROWS_FILE) as bad_rows,
         _threads() as threads,
     ):
-        for chunk in source.chunks(bad_rows, told):
+        for chunk in source.chunks(bad_rows, noted):
             at, each = itertools.repeat(writer.rows), itertools.repeat(chunk)
             columns = chunk.batch.columns
             writer.add(list(threads.map(_KnownTaker.take, takers, each, columns, at)))
