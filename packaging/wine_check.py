@@ -1,12 +1,14 @@
 """`setup.exe` tried under Wine: `python3 packaging/wine_check.py SETUP.exe [--root FOLDER]`.
 
-Silent install, smoke test, silent uninstall, leftovers; as root, in a Debian 13 of its own, with
-Wine 10. It shows that script, launchers and set of files are right; it is not Windows.
+Silent install over an older version that a person has used, smoke test, silent uninstall, and
+what is left; as root, in a Debian 13 of its own, with Wine 10. It shows that script, launchers and
+set of files are right; it is not Windows.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import windows_setup
 import wine_shims
 from clean_root import Inside, mounted, own_mirror, run
 from setup_env import SetupError, say
@@ -27,6 +30,14 @@ KEYS = (
     r"HKCU\Software\Classes\ModelLab.Experiment",
     r"HKCU\Software\Classes\ModelLab.Table",
 )
+OFFERED = (".csv", ".parquet", ".arff")
+OF_THE_OLDER_ONE = "python/of-the-older-one"
+# What Wine itself writes while programs run; and the copy from which NSIS runs an uninstaller,
+# which Windows removes when it starts next.
+OF_WINE = re.compile(
+    r"^(\w+\.reg|\.update-timestamp|drive_c/windows/|drive_c/users/root/AppData/Local/Temp/~nsu)"
+)
+NSIS_ICON = Path("/usr/share/nsis/Contrib/Graphics/Icons/modern-install.ico")
 INSTALLED_PROGRAM = r"C:\users\root\AppData\Local\Programs\ModelLab"
 
 
@@ -101,35 +112,92 @@ def check(setup: Path, root: Path) -> None:
         wine("wineboot", "-i", WINEDLLOVERRIDES="mscoree,mshtml=")
         wine.wait()
         before = files(wine.prefix)
-        say("  silent install ...")
-        wine("/root/setup.exe", "/S")
+        say("  silent install of an older version, used by a person ...")
+        wine(rf"/root/{older_version(root / 'root', stack).name}", "/S")
         wine.wait()
         program = wine.prefix / PROGRAM
-        for place in ("Model Lab.exe", "modellab.exe", "python/python.exe", "uninstall.exe"):
-            if not (program / place).is_file():
-                raise SetupError(f"The installer left no {place}.")
-        if not (wine.prefix / LINK).is_file():
-            raise SetupError("The installer made no entry in the start menu.")
-        if "ModelLab.Experiment" not in wine("reg", "query", r"HKCU\Software\Classes\.mlab", "/ve"):
-            raise SetupError(".mlab files do not belong to Model Lab.")
-        offered = wine("reg", "query", r"HKCU\Software\Classes\.csv\OpenWithProgids")
-        if "ModelLab.Table" not in offered:
-            raise SetupError("Model Lab does not offer itself for CSV files.")
-        smoke(wine, root, program)
-        say("  silent install over it, and silent uninstall ...")
+        expect_files(program, ["uninstall.exe", OF_THE_OLDER_ONE])
+        expect_in("0.0.1", wine("reg", "query", KEYS[0], "/v", "DisplayVersion"))
+        kept = use_it(wine.prefix)
+        say("  silent install of this version over it ...")
         wine("/root/setup.exe", "/S")
         wine.wait()
+        expect_files(
+            program, ["Model Lab.exe", "modellab.exe", "python/python.exe", "uninstall.exe"]
+        )
+        if (program / OF_THE_OLDER_ONE).exists():
+            raise SetupError("A file of the older version is still there.")
+        expect_files(wine.prefix, [LINK])
+        expect_in(version_of(setup), wine("reg", "query", KEYS[0], "/v", "DisplayVersion"))
+        told = wine("reg", "query", r"HKCU\Software\Classes\.mlab", "/ve")
+        expect_in("ModelLab.Experiment", told)
+        opens = r"HKCU\Software\Classes\ModelLab.Experiment\shell\open\command"
+        expect_in(rf'"{INSTALLED_PROGRAM}\Model Lab.exe" "%1"', wine("reg", "query", opens, "/ve"))
+        for ending in OFFERED:
+            offered = wine("reg", "query", rf"HKCU\Software\Classes\{ending}\OpenWithProgids")
+            expect_in("ModelLab.Table", offered)
+            own = wine("reg", "query", rf"HKCU\Software\Classes\{ending}", "/ve", fails=True)
+            if "ModelLab" in own:
+                raise SetupError(f"The installer makes itself the first choice for {ending}.")
+        smoke(wine, root, program)
+        say("  silent uninstall ...")
         wine(rf"{INSTALLED_PROGRAM}\uninstall.exe", "/S")
         wine.wait()
-        left = [path for path in sorted(files(wine.prefix) - before) if "modellab" in path.lower()]
+        left = sorted(files(wine.prefix) - before)
+        left = [path for path in left if not OF_WINE.match(path) and wine.prefix / path not in kept]
         left += [key for key in KEYS if wine("reg", "query", key, fails=True)]
-        if wine("reg", "query", r"HKCU\Software\Classes\.csv\OpenWithProgids", fails=True):
-            left.append(".csv")
-        if (wine.prefix / LINK).exists():
-            left.append(LINK)
+        for ending in (".mlab", *OFFERED):
+            if "ModelLab" in wine(
+                "reg", "query", rf"HKCU\Software\Classes\{ending}", "/s", fails=True
+            ):
+                left.append(ending)
         if left:
             raise SetupError(f"The uninstaller left: {', '.join(left[:5])}")
-        say("  leftovers: none")
+        changed = [p.name for p, text in kept.items() if not p.exists() or p.read_bytes() != text]
+        if changed:
+            raise SetupError(f"The person's {changed[0]} was changed or removed.")
+        say("  leftovers: none; preferences and experiment are as they were")
+
+
+def expect_files(folder: Path, places: list[str]) -> None:
+    """Look whether what was installed is there."""
+    for place in places:
+        if not (folder / place).is_file():
+            raise SetupError(f"The installer left no {place}.")
+
+
+def expect_in(wanted: str, told: str) -> None:
+    """Look for a value in what the registry holds."""
+    if wanted not in told:
+        raise SetupError(f"The registry should hold {wanted}, not: {told.strip()[-200:]}")
+
+
+def version_of(setup: Path) -> str:
+    """Version in the name of a `setup.exe`."""
+    return setup.name.split("-")[1]
+
+
+def older_version(folder: Path, stack: ExitStack) -> Path:
+    """Make the `setup.exe` of an earlier release: the same script, with next to nothing in it."""
+    payload = folder / "older"
+    stack.callback(shutil.rmtree, payload, True)
+    (payload / OF_THE_OLDER_ONE).parent.mkdir(parents=True)
+    (payload / OF_THE_OLDER_ONE).write_text("old")
+    (payload / "LICENCES.txt").write_text("none\n")
+    made = windows_setup.pack(payload, folder, "0.0.1", NSIS_ICON, rehearsal=True, quick=True)
+    stack.callback(made.unlink, True)
+    return made
+
+
+def use_it(prefix: Path) -> dict[Path, bytes]:
+    """Be a person who has preferences and an experiment; return both files."""
+    settings = prefix / USER / "AppData/Local/modellab/settings.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text('{"version": 1, "preferences": {"theme": "light", "text_scale": 1.1}}\n')
+    experiment = prefix / USER / "Documents" / "mine.mlab"
+    experiment.parent.mkdir(parents=True, exist_ok=True)
+    experiment.write_bytes(b"an experiment")
+    return {path: path.read_bytes() for path in (settings, experiment)}
 
 
 def smoke(wine: Wine, root: Path, program: Path) -> None:
