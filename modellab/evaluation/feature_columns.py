@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from modellab.data.arrow import arrow
+from modellab.evaluation.compiled import _cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,8 +79,8 @@ class WatchedColumn(Protocol):
         `expected`: shares (K,) to compare with, those of the training window unless given.
         """
 
-    def psi(self, counts: Floats) -> float:
-        """Population stability index of a window with these counts (K,)."""
+    def psi(self, counts: Floats) -> Floats:
+        """Population stability index (m,) of windows with these counts (m, K)."""
 
     def least(self) -> tuple[float, float]:
         """Statistics that one and a few odd rows would make in an otherwise constant column."""
@@ -131,15 +132,19 @@ def _numbers(values: Any) -> Floats:
         values = values.dictionary_decode()
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         values = pc.utf8_length(values)
-    filled = pc.fill_null(pc.cast(values, pa.float64()), np.nan)
-    return np.asarray(filled.to_numpy(zero_copy_only=False), np.float64)
+    if not pa.types.is_float64(values.type):
+        values = pc.cast(values, pa.float64())
+    if values.null_count:
+        values = pc.fill_null(values, np.nan)
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
 
-def _psi(counts: Floats, expected: Floats) -> float:
-    cells = len(counts)
-    p = (counts + 0.5) / (counts.sum() + 0.5 * cells)
+def _psi(counts: Floats, expected: Floats) -> Floats:
+    cells = counts.shape[1]
+    p = (counts + 0.5) / (counts.sum(axis=1) + 0.5 * cells)[:, None]
     q = (expected + 0.5) / (expected.sum() + 0.5 * cells)
-    return float(((p - q) * np.log(p / q)).sum())
+    found: Floats = ((p - q) * np.log(p / q)).sum(axis=1)
+    return found
 
 
 class _Number:
@@ -160,10 +165,9 @@ class _Number:
         self.cells = len(cuts) + 2
 
     def codes(self, values: Any) -> Codes:
-        numbers = _numbers(values)
-        found = np.searchsorted(self._cuts, numbers, side="left") + 1
-        found[np.isnan(numbers)] = 0
-        return found.astype(np.uint8)
+        found = np.empty(len(values), np.uint8)
+        _cells.number_cells(np.ascontiguousarray(_numbers(values)), self._cuts, found)
+        return found
 
     def settle(self, counts: Floats) -> None:
         self._expected = counts / counts.sum()
@@ -172,11 +176,13 @@ class _Number:
         total = present[-1]
         before = np.concatenate([[0.0], present[:-1]])
         tenth = np.minimum(before * 10.0 / total if total else before, 9.0).astype(np.int64)
-        _, self._coarse = np.unique(np.concatenate([[-1], tenth]), return_inverse=True)
-        self._counts = self._tenths(counts)
+        _, self._coarse = np.unique(np.concatenate([[-1], tenth]), return_index=True)
+        self._counts = self._tenths(counts[None])[0]
 
     def _tenths(self, counts: Floats) -> Floats:
-        return np.bincount(self._coarse, counts).astype(np.float64)
+        # Whole numbers: the sums are exact in any order.
+        found: Floats = np.add.reduceat(counts, self._coarse, axis=1)
+        return found
 
     def statistic(self, shares: Floats, expected: Floats | None = None) -> Floats:
         apart = shares - (self._expected if expected is None else expected)
@@ -184,7 +190,7 @@ class _Number:
         found: Floats = np.abs(np.cumsum(apart, axis=1)[:, :-1]).max(axis=1)
         return found
 
-    def psi(self, counts: Floats) -> float:
+    def psi(self, counts: Floats) -> Floats:
         return _psi(self._tenths(counts), self._counts)
 
     def least(self) -> tuple[float, float]:
@@ -223,7 +229,6 @@ class _Category:
         pa, pc = arrow()
         if not pa.types.is_dictionary(values.type):
             return self._cells_of(_texts(values))
-        indices = pc.fill_null(values.indices, -1).to_numpy(zero_copy_only=False)
         if len(values.dictionary) > 1000 + 4 * len(values) and not self._same(values.dictionary):
             return self._cells_of(_texts(values))
         if not self._same(values.dictionary):
@@ -232,7 +237,10 @@ class _Category:
             cells = self._cells_of(pc.cast(values.dictionary, pa.large_string()))
             self._lookup = np.append(cells, np.uint8(0))  # -1, missing: the last
             self._dictionary = values.dictionary
-        found: Codes = self._lookup[indices]
+        indices = values.indices
+        if indices.null_count:
+            indices = pc.fill_null(indices, -1)
+        found: Codes = self._lookup[indices.to_numpy(zero_copy_only=False)]
         return found
 
     def _same(self, dictionary: Any) -> bool:
@@ -256,7 +264,7 @@ class _Category:
         found: Floats = (apart / np.maximum(expected, 1.0)).sum(axis=1)
         return found
 
-    def psi(self, counts: Floats) -> float:
+    def psi(self, counts: Floats) -> Floats:
         return _psi(counts, self._counts)
 
     def least(self) -> tuple[float, float]:

@@ -346,11 +346,7 @@ def drift_checks(context: Context, position: int) -> DriftChecks | None:
     drift = context.feature_drift
     if drift is None:
         return None
-    found = []
-    at = drift.next_check(context.train_rows)
-    while at <= position:
-        found.append(drift.check(at))
-        at = drift.next_check(at)
+    found = list(drift.between(context.train_rows, position))
     width = len(drift.columns)
     return DriftChecks(
         columns=list(drift.columns),

@@ -208,15 +208,14 @@ class Reporter:
         if watch is None:
             return None
         begin = time.monotonic()
-        at = watch.next_check(max(self._drift_from, replay.train_rows))
+        since = max(self._drift_from, replay.train_rows)
         found: list[Any] = []
-        while at <= replay.position:
-            if found and time.monotonic() - begin > DRIFT_SECONDS:
-                self.more = True
+        for check in watch.between(since, replay.position):
+            found.append(check)
+            self._drift_from = check.position
+            if time.monotonic() - begin > DRIFT_SECONDS:
+                self.more = watch.next_check(check.position) <= replay.position
                 break
-            found.append(watch.check(at))
-            self._drift_from = at
-            at = watch.next_check(at)
         if not found:
             return None
         first, self._drift = self._drift, self._drift + len(found)

@@ -291,6 +291,34 @@ def test_what_is_found_depends_on_the_rows_before_the_position_only() -> None:
         first.score[0] = 0.0
 
 
+@pytest.mark.parametrize(("window", "every"), [(500, 500), (500, 90), (100, 330), (500, 1)])
+def test_many_checks_at_once_find_what_one_after_the_other_does(
+    window: int, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = T + (4000 if every > 1 else 700)
+    columns, kinds = stationary(T + 5000, 0.5, 4)
+    columns["a"][::7] = np.nan
+    spec = DriftSpec(window=window, every=every)
+    rows = Rows(columns)
+    drift, single = fit(rows, kinds, spec), fit(Rows(columns), kinds, spec)
+    monkeypatch.setattr(feature_drift, "_CELLS", 5000)  # several steps of several checks each
+    single.check(drift.next_check(T + 700 if every > 1 else T + 550))  # one is known already
+    drift.check(drift.next_check(T + 700 if every > 1 else T + 550))
+    rows.asked.clear()
+    found = list(drift.between(T, stop))
+    assert max(last for _, last in rows.asked) <= stop  # what comes later may not be there yet
+    assert len(rows.asked) < len(found) or every > window
+    assert [check.position for check in found] == checks(drift, stop)
+    for check in found:
+        other = single.check(check.position)
+        for name in ("statistic", "score", "psi"):
+            assert np.array_equal(getattr(check, name), getattr(other, name))
+            assert not getattr(check, name).flags.writeable
+    later = drift.next_check(T + 900)
+    assert [c.position for c in drift.between(later - 1, later)] == [later]
+    assert list(drift.between(later, later)) == []
+
+
 def test_remembered_checks_are_bounded_and_can_be_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
