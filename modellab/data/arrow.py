@@ -6,6 +6,9 @@ Arrow values are `Any` to the type checker; the names below say what is meant.
 
 from __future__ import annotations
 
+import sys
+from functools import cache
+from threading import get_ident
 from typing import Any, TypeAlias
 
 Array: TypeAlias = Any
@@ -14,9 +17,39 @@ RecordBatch: TypeAlias = Any
 Table: TypeAlias = Any
 
 
+@cache
 def arrow() -> tuple[Any, Any]:
     """Return the modules `pyarrow` and `pyarrow.compute`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    _spare_pandas(pa)
     return pa, pc
+
+
+def _spare_pandas(pa: Any) -> None:
+    """Keep pyarrow from importing pandas to make its first array of a list.
+
+    That would be half of the time until a file's first rows are seen. It asks once whether pandas
+    can be imported, and imports it all the same when a data frame is really wanted.
+    """
+    if "pandas" in sys.modules:
+        return
+    refusal = _Refusal()
+    sys.meta_path.insert(0, refusal)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(refusal)
+
+
+class _Refusal:
+    """Finds no pandas, for this thread alone."""
+
+    def __init__(self) -> None:
+        self._thread = get_ident()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse pandas, leave everything else to others."""
+        if name == "pandas" and get_ident() == self._thread:
+            raise ModuleNotFoundError(name, name=name)
