@@ -14,6 +14,8 @@ DELIMITER_WORDS = {
 """Names of delimiters that are awkward to write."""
 QUOTE_WORDS = {"double": '"', "single": "'", "none": ""}
 """Names of quotation marks that are awkward to write."""
+THOUSANDS_WORDS = {"comma": ",", "point": ".", "blank": " ", "apostrophe": "'", "none": ""}
+"""Names of the signs between thousands."""
 ENCODINGS = (
     "utf-8", "utf-16", "cp1252", "latin-1", "iso-8859-15", "cp1250", "cp1251", "shift_jis",
     "gb18030", "big5", "euc_kr", "mac_roman",
@@ -46,6 +48,10 @@ class ReadingSpec(Value, frozen=True):
     missing
         The texts that stand for a missing value instead of the usual ones (``NA``, ``null``, ...);
         the empty one always does. Holds for texts of any format.
+    thousands
+        The sign between the thousands of numbers: ``,`` ``.`` a blank or ``'``, or one of the words
+        ``comma point blank apostrophe none``. It is found out in delimited text, where it can mean
+        nothing else; what is said holds for texts of any format.
     """
 
     delimiter: str | None = None
@@ -55,6 +61,7 @@ class ReadingSpec(Value, frozen=True):
     comment: str | None = None
     header: bool | None = None
     missing: list[str] | None = None
+    thousands: str | None = None
 
     @property
     def separator(self) -> str | None:
@@ -67,6 +74,13 @@ class ReadingSpec(Value, frozen=True):
     def mark(self) -> str | None:
         """The quotation mark itself, words resolved; None: the usual one."""
         return None if self.quote is None else QUOTE_WORDS.get(self.quote, self.quote)
+
+    @property
+    def grouping(self) -> str | None:
+        """The sign between thousands itself; None: to be found out."""
+        return None if self.thousands is None else THOUSANDS_WORDS.get(
+            self.thousands, self.thousands
+        )  # fmt: skip
 
     @property
     def codec(self) -> str | None:
@@ -138,6 +152,15 @@ def check_reading(reading: ReadingSpec) -> None:
     require(
         reading.decimal in (None, ".", ","),
         f'data.reading.decimal is {quote(reading.decimal)}, but must be "." or ",".',
+    )
+    require(
+        reading.grouping in (None, *THOUSANDS_WORDS.values()),
+        f"data.reading.thousands is {quote(reading.thousands)}, but must be one of "
+        f"{', '.join(THOUSANDS_WORDS)}, or the sign itself.",
+    )
+    require(
+        not reading.grouping or reading.grouping != reading.decimal,
+        "data.reading.thousands is also data.reading.decimal.",
     )
     if reading.encoding is not None:
         _check_encoding(reading.encoding)

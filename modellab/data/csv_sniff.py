@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from modellab.data.csv_records import read_quoted
+from modellab.data.thousands import Grouped, find_thousands
 
 SNIFF_BYTES = 2**18
 _MAX_RECORDS = 1000
@@ -22,7 +23,9 @@ _COMMON = 4
 """The delimiters after the first four are only thought of where none of those fits."""
 _COMMENT = b"#"
 
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(
+    r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|[+-]?[1-9]\d{0,2}([., '\u00a0]\d{3})+([.,]\d*)?"
+)
 _TIME = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}.*|\d{1,2}:\d{2}.*")
 _NOTHING = {"", "na", "n/a", "nan", "null", "none", "?", "#n/a"}
 
@@ -47,6 +50,8 @@ class Layout:
         The header names one column fewer than the rows have: the first is called ``row``.
     comment
         What a line begins with that is a comment; empty if there are none.
+    thousands
+        Where numbers have signs between thousands; None where none surely has.
     """
 
     delimiter: str
@@ -57,6 +62,7 @@ class Layout:
     return_ends: bool = False
     row_names: bool = False
     comment: str = ""
+    thousands: Grouped | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,9 @@ def _best(
             continue
         expected = 1.0 if tabs_expected and delimiter == "\t" else 0.0
         like = float(comment.count(delimiter.encode()) == width - 1)
-        rank = (expected, round(share, 2), like, float(width), float(-order))
+        # Decimal commas cut rows into two, but not the header above them.
+        exact = float(len(records[0]) == width)
+        rank = (expected, round(share, 2), exact, like, float(width), float(-order))
         if best is None or rank > best[0]:
             best = (rank, delimiter, records, first_end)
     return best and best[1:]
@@ -179,6 +187,29 @@ def _certain(delimiter: str, records: list[list[str]]) -> bool:
     below = [cell for record in records[1:] if len(record) == width for cell in record]
     numbers = sum(bool(_NUMBER.fullmatch(cell)) for cell in below)
     return width > 3 and numbers >= 0.8 * len(below)
+
+
+def single_quoted(head: bytes, delimiter: str) -> bool:
+    """Whether cells stand in single quotation marks, as many programs of databases write them.
+
+    Sure only where no cell is in double ones, every mark that a cell begins with is closed at its
+    end, and there are such cells in at least half of the lines.
+    """
+    lines = [line for line in head.splitlines()[1:_MAX_RECORDS] if line.strip()]
+    between = re.escape(delimiter.encode())
+    begun = re.compile(rb"(?:^|(?<=" + between + rb"))'")
+    whole = re.compile(rb"(?:^|(?<=" + between + rb"))'(?:[^']|'')*'(?=" + between + rb"|\r?$)")
+    double = re.compile(rb"(?:^|(?<=" + between + rb'))"')
+    found = 0
+    for line in lines:
+        if double.search(line):
+            return False
+        closed = whole.findall(line)
+        # What begins inside a closed cell is none of its own.
+        if begun.search(whole.sub(b"", line)):
+            return False
+        found += bool(closed)
+    return found >= max(1, len(lines) / 2)
 
 
 def _layout(
@@ -215,6 +246,10 @@ def _layout(
         skip_lines=body[:skip].count(b"\n"),
         return_ends=returns,
         row_names=row_names,
+        thousands=find_thousands(
+            [record for record in (rest if header else records) if len(record) == len(names)],
+            delimiter,
+        ),
     )
 
 

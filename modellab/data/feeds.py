@@ -127,8 +127,11 @@ class Columns:
         return cls([taker.parsed_type for taker in takers], missing, coded)
 
 
-def feeds_of(source: Source) -> list[Feed] | None:
-    """Return the feeds of a source; None if it can only be read from its beginning."""
+def feeds_of(source: Source, any_letters: bool = False) -> list[Feed] | None:
+    """Return the feeds of a source; None if it can only be read from its beginning.
+
+    `any_letters`: delimited text that is rewritten on its way in has feeds, too; slower ones.
+    """
     if isinstance(source, JoinedSource):
         names = [column.name for column in source.columns]
         types = [column.type for column in source.columns]
@@ -137,17 +140,17 @@ def feeds_of(source: Source) -> list[Feed] | None:
             same = [c.name for c in part.columns] == names and [
                 c.type for c in part.columns
             ] == types
-            feed = _feed(part, number) if same else None
+            feed = _feed(part, number, any_letters) if same else None
             if feed is None:
                 return None
             found.append(feed)
         return found
-    feed = _feed(source, 0)
+    feed = _feed(source, 0, any_letters)
     return None if feed is None else [feed]
 
 
-def _feed(source: Source, part: int) -> Feed | None:
-    if isinstance(source, CsvSource) and source.as_it_stands:
+def _feed(source: Source, part: int, any_letters: bool) -> Feed | None:
+    if isinstance(source, CsvSource) and (source.as_it_stands or any_letters):
         return CsvFeed(source, part)
     if isinstance(source, ParquetSource):
         return ParquetFeed(source, part)
@@ -175,9 +178,8 @@ class CsvFeed:
                 else:
                     stream.read_fully(at)
                 delimiter, comment = layout.delimiter.encode(), layout.comment.encode()
-                cut = cut_blocks(
-                    stream.read, delimiter, len(source.columns), line, CSV_BLOCK, comment
-                )
+                read = partial(_with_newlines, stream.read) if layout.return_ends else stream.read
+                cut = cut_blocks(read, delimiter, len(source.columns), line, CSV_BLOCK, comment)
                 for block in cut:
                     line = block.first_line
                     mark = Mark(self._part, at, line)
@@ -202,6 +204,8 @@ class CsvFeed:
     def _load(self, block: Block, columns: Columns) -> Piece:
         from modellab.data.csv_typed import typed
 
+        if not self.source.as_it_stands:
+            return self.texts(block)
         found = typed(block, self.source.layout.delimiter, columns)
         if found is not None:
             arrays, words, zeros = found
@@ -214,6 +218,10 @@ class CsvFeed:
         bad: list[BadRow] = []
         chunk = self.source.parse(block, bad.append)
         return Piece(chunk.file, chunk.line_of, chunk.batch.columns, bad)
+
+
+def _with_newlines(read: Callable[[int], bytes], size: int) -> bytes:
+    return read(size).replace(b"\r", b"\n")
 
 
 class _LineOf:

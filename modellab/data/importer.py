@@ -47,7 +47,7 @@ from modellab.data.store import (
     StoredColumn,
     StoreMeta,
 )
-from modellab.data.streamed import INDEX_FILE, IndexedSource, can_stream, states_of
+from modellab.data.streamed import INDEX_FILE, IndexedSource, note_asked, states_of
 from modellab.data.two_passes import Scan, recount, scan, write
 from modellab.errors import DataError, quote
 from modellab.experiment_reading import ReadingSpec
@@ -113,11 +113,13 @@ def import_dataset(
     reading = reading or ReadingSpec()
     source = open_source(paths, reading)
     folder = leases.stores_folder(cache)
-    store = _found_or_built(source, {}, folder, progress, reading, budget_bytes, growing)
+    how = (folder, progress, reading, budget_bytes, growing)
+    store = _found_or_built(source, paths, {}, *how)
     forced = _forced(store, kinds or {})
     if forced:
+        no_room = store.meta.streamed
         store.close()
-        store = _found_or_built(source, forced, folder, progress, reading, budget_bytes, growing)
+        store = _found_or_built(source, paths, forced, *how, no_room=no_room)
     if sort_by is not None:
         store = _sorted_store(store, sort_by, kinds or {}, folder, progress)
     leases.evict(folder, budget_bytes, store.path)
@@ -144,12 +146,14 @@ def _key(*parts: object) -> str:
 
 def _found_or_built(
     source: Source,
+    asked: str | Path | Sequence[str | Path],
     forced: Mapping[str, Kind],
     folder: Path,
     progress: ReadProgress,
     reading: ReadingSpec,
     budget: int,
     growing: Callable[[PartialStore], None] | None,
+    no_room: bool = False,
 ) -> Store:
     # The encoding follows from the content, so it is no part of the key.
     options = sorted((k, v) for k, v in source.options.items() if not k.endswith("encoding"))
@@ -158,31 +162,33 @@ def _found_or_built(
     found = _opened(folder / key)
     if found is not None:
         return found
-    try:
-        return _built(
-            folder,
-            key,
-            lambda part: _import(
-                source,
-                forced,
-                part,
-                progress,
-                reading,
-                _Room(part, budget),
-                None if growing is None else Growth(growing, part),
-            ),
-        )
-    except NoRoom as error:
-        if not can_stream(source):
-            raise
-        source.warnings.append(
-            f"{error.sentence.partition(':')[0]}. The rows are read from the file itself: it must "
-            "stay where it is, and going back in it takes longer."
-        )
-        key = _key(key, "streamed", states_of(source))
-        return _opened(folder / key) or _built(
-            folder, key, lambda part: _import(source, forced, part, progress, reading, None)
-        )
+    if not no_room:
+        try:
+            return _built(
+                folder,
+                key,
+                lambda part: _import(
+                    source,
+                    forced,
+                    part,
+                    progress,
+                    reading,
+                    _Room(part, budget),
+                    None if growing is None else Growth(growing, part),
+                ),
+            )
+        except NoRoom as error:
+            source.warnings.append(
+                f"{error.sentence.partition(':')[0]}. The rows are read from the file itself: it "
+                "must stay where it is, and going back in it takes longer."
+            )
+
+    def index(part: Path) -> None:
+        _import(source, forced, part, progress, reading, None)
+        note_asked(part, asked)
+
+    key = _key(key, "streamed", states_of(source))
+    return _opened(folder / key) or _built(folder, key, index)
 
 
 def _dates(source: Source) -> list[int]:
@@ -303,13 +309,7 @@ def _import(
         )
 
     def write_meta(n_rows: int, bad_count: int, columns: list[StoredColumn], batches: int) -> None:
-        index = found.index if isinstance(found, Outcome) else None
-        if isinstance(rows, IndexedSource):
-            index = rows.index()
-        if found is not None and index is not None:
-            commas = [found.detected[column.name].decimal_comma for column in columns]
-            index = msgspec.structs.replace(index, commas=commas)
-            (part / INDEX_FILE).write_bytes(msgspec.msgpack.encode(index))
+        _write_index(part, rows, found, columns)
         leases.write_json(part / META_FILE, meta_of(n_rows, bad_count, columns, batches))
         (part / leases.NOTE_FILE).unlink(missing_ok=True)
         told(size, size)
@@ -357,6 +357,19 @@ def _import(
             "complete."
         )
     write_meta(written, bad_count, columns, batches)
+
+
+def _write_index(
+    part: Path, rows: Source, found: Scan | Outcome | None, columns: Sequence[StoredColumn]
+) -> None:
+    """Write where the rows are, if they are not in the store themselves."""
+    index = found.index if isinstance(found, Outcome) else None
+    if isinstance(rows, IndexedSource):
+        index = rows.index()
+    if found is not None and index is not None:
+        commas = [found.detected[column.name].decimal_comma for column in columns]
+        index = msgspec.structs.replace(index, commas=commas)
+        (part / INDEX_FILE).write_bytes(msgspec.msgpack.encode(index))
 
 
 def _clear(part: Path) -> None:
@@ -435,6 +448,12 @@ def _sorted_store(
 
 def _sort(store: Store, by: str, kind: Kind, part: Path, told: ReadProgress) -> None:
     pa, pc = arrow()
+    if store.meta.streamed:
+        raise NoRoom(
+            f"There is not enough room on the disk to sort the rows by {quote(by)}, which takes a "
+            f"sorted copy of them: make room in {quote(part.parent, 200)}, choose another cache "
+            "folder, or sort the file itself and open it again."
+        )
     size = sum(file.stat().st_size for file in store.path.iterdir())
     if shutil.disk_usage(part).free < size:
         raise no_room(part.parent, size)

@@ -284,7 +284,7 @@ class _Reading:
         row = note.mark_row if note else 0
         bad: list[BadRow] = []
         marks: deque[tuple[Mark, int]] = deque()
-        sizes = [path.stat().st_size for path in self._source.paths]
+        sizes = [size for _, size, _ in states_of(self._source)]
 
         def leave_note(rows: int) -> None:
             while len(marks) > 1 and marks[1][1] <= rows:

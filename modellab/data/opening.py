@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from modellab.data.endings import READABLE
 from modellab.data.hive_source import partition_of, with_partitions
 from modellab.data.packed_source import TextFile, encoding_of, packing_of, zip_texts
@@ -233,12 +235,11 @@ def _open_text(file: TextFile, reading: ReadingSpec) -> Source:
     head = file.head(HEAD_BYTES) if file.encoding != "utf-8" else raw
     refuse_unless_text(file.path, head, file.packing, file.name)
     from modellab.data.arff_source import ArffSource, is_arff
-    from modellab.data.csv_source import CsvSource
     from modellab.data.json_source import JsonArraySource, JsonLinesSource, json_kind
     from modellab.data.libsvm_source import LibsvmSource, is_libsvm
 
     if reading.delimited or reading.header is not None:
-        return CsvSource(file, reading=reading)
+        return _delimited(file, reading, head)
     if is_arff(head):
         return ArffSource(file)
     kind = json_kind(head, file.ending)
@@ -251,7 +252,24 @@ def _open_text(file: TextFile, reading: ReadingSpec) -> Source:
             f"{quote(file.name)} is one JSON value, not a list of rows: save the rows as an array "
             "of objects, or as JSON lines."
         )
-    return LibsvmSource(file) if is_libsvm(head) else CsvSource(file, reading=reading)
+    return LibsvmSource(file) if is_libsvm(head) else _delimited(file, reading, head)
+
+
+def _delimited(file: TextFile, reading: ReadingSpec, head: bytes) -> Source:
+    """Open a delimited text; one whose cells stand in single quotation marks as such."""
+    from modellab.data.csv_sniff import single_quoted
+    from modellab.data.csv_source import CsvSource
+
+    if reading.quote is None and b"'" in head:
+        source = CsvSource(file, reading=msgspec.structs.replace(reading, quote="'"))
+        if single_quoted(head, source.options["delimiter"]):
+            source.options["quote"] = "'"
+            source.warnings.append(
+                f"Cells of {quote(source.name)} stand in single quotation marks, which are left "
+                "out."
+            )
+            return source
+    return CsvSource(file, reading=reading)
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""A source read as the person said: the words for missing values, and a fingerprint of its own."""
+"""A source read as the person said: words for missing values, signs between thousands.
+
+Such a source has a fingerprint of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,20 @@ from modellab.data.arrow import Array, RecordBatch, arrow
 from modellab.data.convert import is_text
 from modellab.data.csv_source import CsvSource
 from modellab.data.source import BadRowSink, Chunk, ReadProgress, Source, no_progress
+from modellab.data.thousands import Grouped, without_thousands
+from modellab.errors import quote
 from modellab.experiment_reading import ReadingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_WORDS = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes"}
+
 
 def as_told(source: Source, reading: ReadingSpec) -> Source:
-    """Return the source as `reading` says; itself where nothing was said."""
-    return source if reading == ReadingSpec() else ToldSource(source, reading)
+    """Return the source as `reading` says; itself where nothing was said, and nothing found out."""
+    plain = reading == ReadingSpec() and _grouped(source, reading) is None
+    return source if plain else ToldSource(source, reading)
 
 
 def recoded(source: Source, reading: ReadingSpec) -> Source | None:
@@ -31,8 +39,29 @@ def recoded(source: Source, reading: ReadingSpec) -> Source | None:
     return None if again is None else as_told(again, reading)
 
 
+def rewrites(source: Source) -> bool:
+    """Whether cells are rewritten on their way in, so that only the chunks show them as meant."""
+    return isinstance(source, ToldSource) and source.rewrites
+
+
+def points_group(source: Source) -> bool:
+    """Whether points stand between thousands, so that a comma may be the decimal sign."""
+    return isinstance(source, ToldSource) and source.thousands == "."
+
+
+def _grouped(source: Source, reading: ReadingSpec) -> Grouped | None:
+    """What was found out about thousands, where the person said nothing."""
+    parts = getattr(source, "parts", [source])
+    if reading.thousands is not None or not all(isinstance(part, CsvSource) for part in parts):
+        return None
+    found = {part.layout.thousands for part in parts}
+    grouped = found.pop() if len(found) == 1 else None
+    # Whoever names the decimal sign means that no other use is made of it.
+    return None if grouped is None or grouped.sign == reading.decimal else grouped
+
+
 class ToldSource:
-    """A source whose words for missing values are nulls, where the person named them.
+    """A source whose cells are rewritten as the person said, or as was found out.
 
     Parameters
     ----------
@@ -41,6 +70,11 @@ class ToldSource:
     reading
         What the person said. It is a part of the fingerprint: the same file read otherwise is
         another data set.
+
+    Attributes
+    ----------
+    thousands
+        The sign between thousands that is left out of numbers; empty: none is.
     """
 
     def __init__(self, source: Source, reading: ReadingSpec) -> None:
@@ -53,19 +87,54 @@ class ToldSource:
         self.columns = source.columns
         self.warnings = source.warnings
         self.options = source.options
-        text = f"{source.fingerprint}\n".encode() + msgspec.json.encode(_settled(reading))
+        grouped = _grouped(source, reading)
+        self.thousands = grouped.sign if grouped else reading.grouping or ""
+        self._grouped = range(len(self.columns)) if grouped is None else grouped.columns
+        said = msgspec.to_builtins(_settled(reading))
+        text = f"{source.fingerprint}\n".encode() + msgspec.json.encode(
+            {key: value for key, value in said.items() if key != "thousands"}
+        )
+        if self.thousands:
+            text += msgspec.json.encode([self.thousands, grouped and list(grouped.columns)])
         self.fingerprint = hashlib.sha256(text).hexdigest()
+        if grouped:
+            names = [column.name for column in self.columns]
+            shown = ", ".join(quote(names[k]) for k in grouped.columns[:3])
+            more = len(grouped.columns) - 3
+            shown += f" and {more:,} more columns" if more > 0 else ""
+            self.warnings.append(
+                f"The {_WORDS[self.thousands]} in the numbers of {shown} are taken as signs "
+                "between thousands."
+            )
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether cells are rewritten."""
+        return self._reading.missing is not None or bool(self.thousands)
 
     def chunks(
         self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
     ) -> Iterator[Chunk]:
         """Yield the rows of the source."""
         for chunk in self.source.chunks(on_bad, progress):
-            if self._reading.missing is None:
-                yield chunk
-            else:
-                words = [*self._reading.missing, ""]
-                yield Chunk(without(chunk.batch, words), chunk.file, chunk.line_of)
+            yield Chunk(self.rewritten(chunk.batch), chunk.file, chunk.line_of)
+
+    def rewritten(self, batch: RecordBatch) -> RecordBatch:
+        """Return rows of the source, columns in its order, as they are meant."""
+        if self._reading.missing is not None:
+            batch = without(batch, [*self._reading.missing, ""])
+        return self.ungrouped(batch) if self.thousands else batch
+
+    def ungrouped(self, batch: RecordBatch) -> RecordBatch:
+        """Return rows with numbers written without signs between thousands."""
+        if not self.thousands:
+            return batch
+        pa, _ = arrow()
+        columns = list(batch.columns)
+        for k in self._grouped:
+            if is_text(columns[k].type):
+                columns[k] = without_thousands(_texts(columns[k]), self.thousands)
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _settled(reading: ReadingSpec) -> ReadingSpec:
@@ -79,15 +148,26 @@ def _settled(reading: ReadingSpec) -> ReadingSpec:
     )
 
 
+def _texts(values: Array) -> Array:
+    """Texts as ``string`` or ``large_string``."""
+    pa, _ = arrow()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return values if pa.types.is_large_string(values.type) else values.cast(pa.string())
+
+
 def without(batch: RecordBatch, words: list[str]) -> RecordBatch:
     """Return rows whose texts are null where they are one of `words`, blanks around not counted."""
     pa, pc = arrow()
     gone = sorted({word.strip() for word in words})
 
     def kept(values: Array) -> Array:
-        if not is_text(values.type) or pa.types.is_dictionary(values.type):
+        if not is_text(values.type):
             return values
-        texts = values if pa.types.is_large_string(values.type) else values.cast(pa.string())
+        try:
+            texts = _texts(values)
+        except pa.ArrowInvalid:
+            return values  # bytes that are no text
         found = pc.is_in(pc.utf8_trim_whitespace(texts), value_set=pa.array(gone, texts.type))
         return pc.if_else(found, pa.scalar(None, texts.type), texts)
 

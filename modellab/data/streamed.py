@@ -6,28 +6,34 @@ again by it, and converted as they would have been stored: the same rows, to the
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from modellab.data.arrow import Array, DataType, RecordBatch, arrow
-from modellab.data.convert import MISSING_TEXTS, convert
-from modellab.data.feeds import Columns, Mark, feeds_of
+from modellab.data.convert import MISSING_TEXTS, ONLY_EMPTY, convert
+from modellab.data.feeds import Columns, Job, Mark, Piece, feeds_of
+from modellab.data.places import split_inner
+from modellab.data.reading_source import ToldSource
 from modellab.data.segments import BATCH_ROWS, file_type
+from modellab.data.source import BadRowSink, Chunk, FileState, ReadProgress, no_progress
 from modellab.errors import DataError, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
-    from modellab.data.feeds import Job
-    from modellab.data.source import Source
+    from modellab.data.feeds import Feed
+    from modellab.data.source import BadRow, Source
     from modellab.data.store import StoreMeta
 
 INDEX_FILE = "index.msgpack"
+_ASKED_FILE = "asked.json"
 _KEPT_BLOCKS = 8
 
 
@@ -61,6 +67,126 @@ def type_named(name: str) -> DataType:
     return next((kind for kind in known if str(kind) == name), pa.string())
 
 
+class _ChunkFeed:
+    """The rows of a source of any format, which can only be read from its beginning.
+
+    Reading on is as fast as ever; to go back, the file is read again up to there.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def jobs(self, start: Mark | None, columns: Columns) -> Iterator[Job]:
+        """Yield the chunks of the source in order."""
+        bad: list[BadRow] = []
+        so_far = 0.0
+
+        def note(done: float, total: float, text: str = "") -> None:  # noqa: ARG001
+            nonlocal so_far
+            so_far = done
+
+        row = 0
+        last: Piece | None = None
+        for chunk in self._source.chunks(bad.append, note):
+            last = piece = Piece(chunk.file, chunk.line_of, chunk.batch.columns, list(bad))
+            if start is None or row >= start.at:
+                yield Job(Mark(0, row), partial(_same, piece), partial(_same, piece), so_far)
+            bad.clear()
+            row += len(chunk.batch)
+        if bad and last is not None:
+            # They may be the last of a file.
+            none = [column.slice(0, 0) for column in last.columns]
+            piece = Piece(bad[0].file, last.line_of, none, list(bad))
+            yield Job(Mark(0, row), partial(_same, piece), partial(_same, piece), so_far)
+
+    def verify(self) -> None:
+        """Do nothing: the source looks itself."""
+
+
+def _same(piece: Piece) -> Piece:
+    return piece
+
+
+def _feeds(source: Source) -> list[Feed]:
+    plain = source.source if isinstance(source, ToldSource) else source
+    return feeds_of(plain, any_letters=True) or [_ChunkFeed(plain)]
+
+
+def states_of(source: Source) -> list[tuple[str, int, int]]:
+    """Path (with the part of the file that is meant), size and date of a source's files."""
+    found = [(path, FileState.of(split_inner(path)[0])) for path in source.paths]
+    return [(str(path.absolute()), s.size, s.modified_ns) for path, s in found]
+
+
+def note_asked(folder: Path, paths: str | Path | Sequence[str | Path]) -> None:
+    """Keep beside an index how its files were named: a folder may say more than its files."""
+    wanted = [paths] if isinstance(paths, str | Path) else list(paths)
+    here = Path.cwd()
+    # Not tidied up: there may be a query in it.
+    asked = [os.path.join(here, os.path.expanduser(os.fspath(p))) for p in wanted]  # noqa: PTH111, PTH118
+    (folder / _ASKED_FILE).write_bytes(msgspec.json.encode(asked))
+
+
+class IndexedSource:
+    """A source that notes where its rows are, whatever is done to them on their way in.
+
+    Parameters
+    ----------
+    source
+        Read by its blocks, texts as texts.
+
+    Notes
+    -----
+    Where nothing is rewritten and all kinds follow from the file, `one_pass.read_once` gives the
+    index, and is faster.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.name, self.format, self.paths = source.name, source.format, source.paths
+        self.size_bytes, self.fingerprint = source.size_bytes, source.fingerprint
+        self.columns, self.warnings = source.columns, source.warnings
+        self.options = source.options
+        self._marks: list[tuple[int, Mark]] = []
+
+    def chunks(
+        self, on_bad: BadRowSink | None = None, progress: ReadProgress = no_progress
+    ) -> Iterator[Chunk]:
+        """Yield the rows of the source."""
+        pa, _ = arrow()
+        names = [column.name for column in self.columns]
+        columns = Columns([pa.string()] * len(names), MISSING_TEXTS)
+        sizes = [size for _, size, _ in states_of(self)]
+        marks: list[tuple[int, Mark]] = []
+        row = 0
+        for feed in _feeds(self._source):
+            for job in feed.jobs(None, columns):
+                piece = job.careful()
+                if on_bad is not None:
+                    for bad in piece.bad:
+                        on_bad(bad)
+                batch = pa.RecordBatch.from_arrays(piece.columns, names=names)
+                if isinstance(self._source, ToldSource):
+                    batch = self._source.rewritten(batch)
+                if len(batch):
+                    marks.append((row, job.mark))
+                row += len(batch)
+                yield Chunk(batch, piece.file, piece.line_of)
+                progress(float(sum(sizes[: job.mark.part])) + job.done, float(self.size_bytes))
+            feed.verify()
+        self._marks = marks
+
+    def index(self) -> Index:
+        """Return where the rows are; they were read to their end before."""
+        return Index(
+            states=states_of(self),
+            options=self.options,
+            rows=[row for row, _ in self._marks],
+            marks=[mark for _, mark in self._marks],
+            types=[""] * len(self.columns),
+        )
+
+
 class StreamedRows:
     """The batches of a data set by number, read from its files.
 
@@ -78,24 +204,28 @@ class StreamedRows:
     """
 
     def __init__(self, folder: Path, meta: StoreMeta) -> None:
-        from modellab.data.one_pass import states_of
-
         pa, _ = arrow()
         raw = (folder / INDEX_FILE).read_bytes()
         self._index = index = msgspec.msgpack.decode(raw, type=Index)
-        self._source = _reopened(meta, index)
+        self._source = _reopened(folder, meta, index)
         if states_of(self._source) != index.states:
             raise DataError(
                 f"{quote(meta.name)} changed since it was opened: open it again.",
                 detail="the index of its rows is of another state of the file",
             )
-        self._feeds = feeds_of(self._source) or []
+        self._feeds = _feeds(self._source)
+        self._missing = ONLY_EMPTY if meta.own_missing else MISSING_TEXTS
+        told = isinstance(self._source, ToldSource) and self._source.rewrites
         self._meta = meta
         self._starts = np.array([*index.rows, meta.n_rows], np.int64)
         self._columns = Columns(
             [type_named(name) for name in index.types],
-            MISSING_TEXTS,
-            frozenset(k for k, c in enumerate(meta.columns) if c.kind in ("category", "boolean")),
+            self._missing,
+            frozenset()
+            if told
+            else frozenset(
+                k for k, c in enumerate(meta.columns) if c.kind in ("category", "boolean")
+            ),
         )
         self._levels = [pa.array(column.levels or [], pa.string()) for column in meta.columns]
         self._schema = pa.schema([(c.name, file_type(c.kind)) for c in meta.columns])
@@ -153,9 +283,14 @@ class StreamedRows:
     def _converted(self, job: Job) -> RecordBatch:
         pa, _ = arrow()
         arrays: list[Array] = []
+        given = job.run().columns
+        if isinstance(self._source, ToldSource):
+            names = [column.name for column in self._meta.columns]
+            batch = pa.RecordBatch.from_arrays(given, names=names)
+            given = self._source.rewritten(batch).columns
         settings = zip(self._meta.columns, self._levels, self._index.commas, strict=True)
-        for values, (column, levels, comma) in zip(job.run().columns, settings, strict=True):
-            done = convert(values, column.kind, levels, comma).values
+        for values, (column, levels, comma) in zip(given, settings, strict=True):
+            done = convert(values, column.kind, levels, comma, missing=self._missing).values
             arrays.append(done.indices if pa.types.is_dictionary(done.type) else done)
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
@@ -166,14 +301,15 @@ class StreamedRows:
             self._going = None
 
 
-def _reopened(meta: StoreMeta, index: Index) -> Source:
+def _reopened(folder: Path, meta: StoreMeta, index: Index) -> Source:
     """Open the files as they were read."""
     from modellab.data.opening import open_source
-    from modellab.data.reading_source import ToldSource, recoded
+    from modellab.data.reading_source import recoded
     from modellab.experiment_reading import ReadingSpec
 
     reading = msgspec.convert(meta.reading, ReadingSpec)
-    source = open_source([path for path, _, _ in index.states], reading)
+    asked = msgspec.json.decode((folder / _ASKED_FILE).read_bytes(), type=list[str])
+    source = open_source(asked, reading)
     if source.options != index.options:
         source = recoded(source, reading) or source
-    return source.source if isinstance(source, ToldSource) else source
+    return source
