@@ -3,156 +3,27 @@
 `Core` works on the arrays of a state made by `modellab.learners.compiled.kernel`, which also says
 what everything means; nothing here allocates, and no loop holds the interpreter lock.
 """
-from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from modellab.learners.compiled._math cimport exp_
 from modellab.learners.compiled._model cimport *
+from modellab.learners.compiled._rates cimport *
 from modellab.learners.compiled._steps cimport *
-
-
-# ------------------------------------------------------------------ the carried rates
-
-
-cdef void far_slopes(const Model *m, double z, const double *score, double *steep) noexcept nogil:
-    # Slopes of the log loss at four scores of any size, for z 0 or 1.
-    cdef double e, limit = m.settings[CLIP]
-    cdef Py_ssize_t l
-    for l in range(4):
-        e = exp_(-score[l] if score[l] > -700.0 else 700.0)
-        steep[l] = ((1.0 - z) - z * e) / (1.0 + e)
-        steep[l] = -limit if steep[l] < -limit else (limit if steep[l] > limit else steep[l])
-
-
-cdef inline void rate_slopes(const Model *m, Py_ssize_t c, double y, double *steep) noexcept nogil:
-    # `clipped_slope` for every carried rate.
-    cdef const double *score = m.rate_score + c * LANES
-    cdef Py_ssize_t l
-    y = side(m, y, c)
-    if m.choices[LOSS] != LOG:
-        for l in range(LANES):
-            steep[l] = clipped_slope(m, y, score[l])
-        return
-    for l in range(0, LANES, 4):
-        if not lab_log_slopes(score + l, 0.5 + 0.5 * y, -700.0, m.settings[CLIP], steep + l):
-            far_slopes(m, 0.5 + 0.5 * y, score + l, steep + l)
-
-
-cdef inline void apply_rates(Model *m, Py_ssize_t c, const double *steep) noexcept nogil:
-    # One step of every carried rate of vector c along the row at hand (no L1, no AdaGrad).
-    cdef double *w = m.rate_weights + c * m.d * LANES
-    cdef double shrink[LANES]
-    cdef double update[LANES]
-    cdef double l2 = l2_part(m), divisor = schedule_divisor(m), eta
-    cdef Py_ssize_t l
-    for l in range(LANES):
-        eta = m.rates[l] / divisor
-        shrink[l] = 1.0 - eta * l2
-        if shrink[l] < 0.0:
-            shrink[l] = 0.0
-        update[l] = -eta * steep[l]
-        if m.choices[INTERCEPT]:
-            m.rate_bias[c * LANES + l] += update[l]
-    lab_rates_step(w, m.z, m.d, shrink, update)
-
-
-cdef void apply_rate_gradients(Model *m, Py_ssize_t c, double share) noexcept nogil:
-    # The same for any penalty and schedule, along share * the summed gradients.
-    cdef double *w = m.rate_weights + c * m.d * LANES
-    cdef double *s = m.rate_squares + c * m.d * LANES
-    cdef double *bias = m.rate_bias + c * LANES
-    cdef double *bias_squares = m.rate_bias_squares + c * LANES
-    cdef const double *gradient = m.rate_gradient + c * m.d * LANES
-    cdef const double *bias_gradient = m.rate_bias_gradient + c * LANES
-    cdef double l1 = l1_part(m), l2 = l2_part(m), divisor = schedule_divisor(m), g
-    cdef double eta[LANES]
-    cdef double shrink[LANES]
-    cdef double own[LANES]
-    cdef bint adagrad = m.choices[SCHEDULE] == ADAGRAD
-    cdef Py_ssize_t j, l
-    for l in range(LANES):
-        eta[l] = m.rates[l] / divisor
-        own[l] = eta[l]
-        shrink[l] = 1.0 - eta[l] * l2
-        if shrink[l] < 0.0:
-            shrink[l] = 0.0
-    for j in range(m.d):
-        if adagrad:
-            for l in range(LANES):
-                g = share * gradient[l] + l2 * w[l]
-                s[l] += g * g
-                own[l] = eta[l] / sqrt(s[l] + ADAGRAD_FLOOR)
-                w[l] -= own[l] * g
-        else:
-            for l in range(LANES):
-                w[l] = w[l] * shrink[l] - eta[l] * (share * gradient[l])
-        if l1 > 0.0:
-            for l in range(LANES):
-                w[l] = towards_zero(w[l], own[l] * l1)
-        w += LANES
-        s += LANES
-        gradient += LANES
-    if m.choices[INTERCEPT]:
-        for l in range(LANES):
-            g = share * bias_gradient[l]
-            if adagrad:
-                bias_squares[l] += g * g
-                bias[l] -= eta[l] / sqrt(bias_squares[l] + ADAGRAD_FLOOR) * g
-            else:
-                bias[l] -= eta[l] * g
-
-
-cdef inline void collect_rates(Model *m, Py_ssize_t c, const double *steep) noexcept nogil:
-    cdef double *g = m.rate_gradient + c * m.d * LANES
-    cdef double own[LANES]
-    cdef double z
-    cdef Py_ssize_t j, l
-    for l in range(LANES):
-        own[l] = steep[l]
-        m.rate_bias_gradient[c * LANES + l] += own[l]
-    for j in range(m.d):
-        z = m.z[j]
-        for l in range(LANES):
-            g[l] += own[l] * z
-        g += LANES
-
-
-cdef inline void clear_rate_gradients(Model *m) noexcept nogil:
-    memset(m.rate_gradient, 0, m.k * m.d * LANES * sizeof(double))
-    memset(m.rate_bias_gradient, 0, m.k * LANES * sizeof(double))
 
 
 # ------------------------------------------------------------------ steps
 
 
-cdef inline void step_rates(Model *m, double y, bint known) noexcept nogil:
-    # One step of every carried rate along the row at hand; `known`: their scores are its own.
-    cdef double steep[LANES]
-    cdef Py_ssize_t c
-    cdef bint simple = l1_part(m) == 0.0 and m.choices[SCHEDULE] != ADAGRAD
-    if not known:
-        score_rates(m)
-    if not simple:
-        clear_rate_gradients(m)
-    for c in range(m.k):
-        rate_slopes(m, c, y, steep)
-        if simple:
-            apply_rates(m, c, steep)
-        else:
-            collect_rates(m, c, steep)
-            apply_rate_gradients(m, c, 1.0)
-
-
-cdef inline void follow(Model *m, double y, bint rates_known) noexcept nogil:
+cdef inline void follow(Model *m, double y) noexcept nogil:
     # One step of every weight vector along the row at hand, whose scores are known.
     cdef double eta = step_size(m)
     cdef Py_ssize_t c
     find_slopes(m, y)
     for c in range(m.k):
         apply(m, c, m.steep[c], m.z, m.steep[c], eta)
-    if m.choices[CARRY]:
-        step_rates(m, y, rates_known)
+
+
+cdef inline void finish_step(Model *m) noexcept nogil:
     count_step(m)
     take_average(m)
 
@@ -167,7 +38,10 @@ cdef void step_one(Model *m, const double *x, double y) noexcept nogil:
         see(m, x)
     if not known:
         score_row(m)
-    follow(m, y, known)
+    follow(m, y)
+    if m.choices[CARRY]:
+        step_rates(m, y, known)
+    finish_step(m)
     m.at_hand = NULL
 
 
@@ -187,8 +61,6 @@ cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n
             scaler_learns(m, rows + i * m.d, m.z, m.z)
     memset(m.gradient, 0, m.k * m.width * sizeof(double))
     memset(m.bias_gradient, 0, m.k * sizeof(double))
-    if m.choices[CARRY]:
-        clear_rate_gradients(m)
     for i in range(n):
         see(m, rows + i * m.d)
         score_row(m)
@@ -203,14 +75,13 @@ cdef void step_group(Model *m, const double *rows, const double *y, Py_ssize_t n
             score_rates(m)
             for c in range(m.k):
                 rate_slopes(m, c, y[i], steep)
-                collect_rates(m, c, steep)
+                collect_rates(m, c, steep, i == 0)
     for c in range(m.k):
         apply(m, c, share, m.gradient + c * m.width, share * m.bias_gradient[c], eta)
         if m.choices[CARRY]:
             apply_rate_gradients(m, c, share)
     m.at_hand = NULL
-    count_step(m)
-    take_average(m)
+    finish_step(m)
 
 
 cdef void learn_waiting(Model *m, Py_ssize_t batch) noexcept nogil:
@@ -255,10 +126,10 @@ cdef struct Rule:
     # What `Model` says of a plain step, read once.
     int64_t loss
     double epsilon, clip, eta, shrink, l1, l2
-    bint falls, regression, intercept, carry, scales
+    bint falls, regression, intercept, carry, put_off, together, scales
 
 
-cdef inline bint read_rule(const Model *m, Rule *rule) noexcept nogil:
+cdef inline bint read_rule(Model *m, Rule *rule) noexcept nogil:
     rule.loss = m.choices[LOSS]
     rule.epsilon = m.settings[EPSILON]
     rule.clip = m.settings[CLIP]
@@ -266,26 +137,56 @@ cdef inline bint read_rule(const Model *m, Rule *rule) noexcept nogil:
     rule.regression = m.choices[REGRESSION]
     rule.intercept = m.choices[INTERCEPT]
     rule.carry = m.choices[CARRY]
+    rule.put_off = rule.carry and rates_step_plainly(m)
     rule.scales = m.choices[SCALE] == ONLINE
     rule.l1 = l1_part(m)
     rule.l2 = l2_part(m)
     rule.eta = m.settings[ETA]
     rule.shrink = max(1.0 - rule.eta * rule.l2, 0.0)
+    rule.together = rule.put_off and m.k == 1 and rule.loss == LOG
+    if rule.put_off:
+        size_rates(m)
     return m.k == 1 and not m.choices[AVERAGE] and m.choices[SCHEDULE] < ADAGRAD
 
 
+cdef inline void ask_carried(
+    Model *m, const Rule *rule, const double *x, const double *own, double y, const double *before,
+    const double *after
+) noexcept nogil:
+    # What the carried rates say of x, and how right they were about `own`.
+    if rule.put_off:
+        ask_and_grade_rates(m, x, own, y, turn_rates(m, before, after))
+        return
+    m.z = <double *>before
+    score_rates(m)
+    ask_and_grade_rates(m, x, own, y, m.rate_score)
+
+
+cdef inline void teach_carried(
+    Model *m, const Rule *rule, double y, const double *after, bint known
+) noexcept nogil:
+    # Their step along `after`, at once or later; `known`: a step at once finds its scores.
+    if rule.put_off:
+        if rule.falls:
+            size_rates(m)
+        put_off_rates(m, y, after)
+        return
+    m.z = <double *>after
+    step_rates(m, y, known)
+
+
 cdef inline void ask_and_follow(
-    Model *m, const double *x, const double *own, double y, double *before, double *after,
-    double *scores
+    Model *m, const Rule *rule, const double *x, const double *own, double y, double *before,
+    double *after, double *scores
 ) noexcept nogil:
     # Predict x into `scores`, then one step along `own`; both as `take_in` left them.
     cdef Py_ssize_t c
     cdef bint same = own == x and m.choices[SCALE] != ONLINE
     if same:
         after = before
+    if rule.carry:
+        ask_carried(m, rule, x, own, y, before, after)
     m.z = before
-    if m.choices[CARRY]:
-        ask_and_grade_rates(m, x, own, y)
     if m.choices[AVERAGE]:
         score_to_predict(m)
         memcpy(scores, m.score, m.k * sizeof(double))
@@ -300,7 +201,10 @@ cdef inline void ask_and_follow(
             lab_two_dots(m.weights + c * m.width, before, after, m.span, scores + c, m.score + c)
             scores[c] += m.bias[c]
             m.score[c] += m.bias[c]
-    follow(m, y, same)
+    follow(m, y)
+    if rule.carry:
+        teach_carried(m, rule, y, after, same)
+    finish_step(m)
 
 
 cdef inline void ask_and_follow_one(
@@ -309,8 +213,10 @@ cdef inline void ask_and_follow_one(
 ) noexcept nogil:
     # The same for one vector of weights that takes plain steps; what one row needs to know of the
     # one before it stays in registers.
-    cdef double asked = 0.0, score = 0.0, eta = rule.eta, shrink = rule.shrink, g
+    cdef double asked = 0.0, score = 0.0, eta = rule.eta, shrink = rule.shrink, g = 0.0
+    cdef double steep[LANES]
     cdef Py_ssize_t j
+    cdef bint taught = not rule.carry
     cdef bint same = own == x and not rule.scales
     if rule.falls:
         eta = step_size(m)
@@ -318,8 +224,7 @@ cdef inline void ask_and_follow_one(
     if same:
         after = before
     if rule.carry:
-        m.z = before
-        ask_and_grade_rates(m, x, own, y)
+        ask_carried(m, rule, x, own, y, before, after)
     if same:
         asked = score = lab_dot(m.weights, before, m.span) + m.bias[0]
     else:
@@ -327,17 +232,22 @@ cdef inline void ask_and_follow_one(
         asked += m.bias[0]
         score += m.bias[0]
     scores[0] = asked
-    g = slope(rule.loss, y if rule.regression else y + y - 1.0, score, rule.epsilon)
-    g = -rule.clip if g < -rule.clip else (rule.clip if g > rule.clip else g)
+    if rule.together and lab_rates_log_slopes(m.rate_score, score, y, rule.clip, steep, &g):
+        if rule.falls:
+            size_rates(m)
+        put_off_rate(m, 0, steep, after)
+        taught = True
+    else:
+        g = slope(rule.loss, y if rule.regression else y + y - 1.0, score, rule.epsilon)
+        g = -rule.clip if g < -rule.clip else (rule.clip if g > rule.clip else g)
     lab_step(m.weights, after, m.span, shrink, -eta * g)
     if rule.l1 > 0.0:
         for j in range(m.span):
             m.weights[j] = towards_zero(m.weights[j], eta * rule.l1)
     if rule.intercept:
         m.bias[0] -= eta * g
-    if rule.carry:
-        m.z = after
-        step_rates(m, y, same)
+    if not taught:
+        teach_carried(m, rule, y, after, same)
     m.counters[STEPS] += 1
 
 
@@ -348,19 +258,20 @@ cdef Py_ssize_t run_ahead(
     # Rows whose prediction is followed by the arrival of exactly one label; gives how many.
     cdef double *z = m.z
     cdef double *before = m.ahead
-    cdef double *after = m.ahead + 2 * m.width
-    cdef Py_ssize_t i = 0, d = m.d, side = 0, width = m.width
+    cdef double *after = m.ahead + 4 * m.width
+    cdef Py_ssize_t i = 0, d = m.d, side = 0, coming = 0, width = m.width
     cdef Rule rule
     cdef bint one = read_rule(m, &rule)
     cdef bint more = (
         n > 0 and upto[0] == arrived + 1 and take_in(m, rows, own, y[0], before, after)
     )
     while more:
-        side = (i & 1) * width
+        side = coming  # a row stays until two more have come: a step may have been put off
         i += 1
+        coming = (i & 3) * width
         more = (
             i < n and upto[i] == arrived + i + 1
-            and take_in(m, rows + i * d, own + i * d, y[i], before + width - side, after + width - side)
+            and take_in(m, rows + i * d, own + i * d, y[i], before + coming, after + coming)
         )
         if one:
             ask_and_follow_one(
@@ -369,9 +280,10 @@ cdef Py_ssize_t run_ahead(
             )
         else:
             ask_and_follow(
-                m, rows + (i - 1) * d, own + (i - 1) * d, y[i - 1], before + side, after + side,
-                scores + (i - 1) * m.k
+                m, &rule, rows + (i - 1) * d, own + (i - 1) * d, y[i - 1], before + side,
+                after + side, scores + (i - 1) * m.k
             )
+    settle_rates(m)
     m.z = z
     m.at_hand = NULL
     return i
@@ -460,6 +372,10 @@ cdef class Core:
         self.m.bias_gradient = &flat[0]
         flat = state["rate_score"].reshape(-1)
         self.m.rate_score = &flat[0]
+        flat = state["rate_asked"].reshape(-1)
+        self.m.rate_asked = &flat[0]
+        flat = state["rate_update"].reshape(-1)
+        self.m.rate_update = &flat[0]
         flat = state["rate_gradient"].reshape(-1)
         self.m.rate_gradient = &flat[0]
         flat = state["rate_bias_gradient"].reshape(-1)

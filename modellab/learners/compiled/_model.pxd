@@ -2,9 +2,8 @@
 # each loop is compiled as a whole. kernel.py says what everything means.
 from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy
 
-from modellab.learners.compiled._math cimport double_to_bits, exp_, power
+from modellab.learners.compiled._math cimport exp_
 
 cdef extern from "_vector.h" nogil:
     double lab_dot(const double *a, const double *b, Py_ssize_t n)
@@ -23,12 +22,6 @@ cdef extern from "_vector.h" nogil:
     )
 
 cdef extern from "_lanes.h" nogil:
-    void lab_rates_score(
-        const double *w, const double *z, Py_ssize_t d, const double *bias, double *score
-    )
-    void lab_rates_step(
-        double *w, const double *z, Py_ssize_t d, const double *shrink, const double *update
-    )
     bint lab_log_slopes(
         const double *score, double y, double lowest, double limit, double *steep
     )
@@ -154,7 +147,7 @@ cdef struct Model:
     double *errors        # (window, RATES)
     Py_ssize_t window
     double *z             # (width): the row at hand, as the weights see it
-    double *ahead         # (4, width): rows on their way, before and after the scaler took them in
+    double *ahead         # (8, width): rows on their way, before and after the scaler took them in
     double *score         # (k)
     double *steep         # (k): what each vector is to follow
     double *gradient      # (k, width)
@@ -162,6 +155,11 @@ cdef struct Model:
     double *rate_score    # (k, LANES)
     double *rate_gradient
     double *rate_bias_gradient
+    double *rate_asked    # (k, LANES): scores of a row before the scaler took it in
+    double *rate_update   # (k, LANES): with rate_shrink, the step that is put off, along `due`
+    double rate_shrink[LANES]
+    double rate_back[LANES]  # the step sizes, times -1
+    const double *due     # the row of that step, or NULL
     const double *at_hand  # the row seen last, while z and the scores are still its own; or NULL
     bint at_hand_usable
 
@@ -238,15 +236,6 @@ cdef inline double towards_zero(double w, double cut) noexcept nogil:
     return (above if above > 0.0 else 0.0) + (below if below < 0.0 else 0.0)
 
 
-cdef inline uint64_t fingerprint(const double *x, Py_ssize_t d) noexcept nogil:
-    cdef uint64_t key = 0, factor = <uint64_t>0x9E3779B97F4A7C15
-    cdef Py_ssize_t j
-    for j in range(d):
-        key += double_to_bits(x[j]) * factor
-        factor = factor + <uint64_t>0x5851F42D4C957F2E
-    return key ^ (key >> 29)
-
-
 # ------------------------------------------------------------------ scaling
 
 
@@ -315,94 +304,3 @@ cdef inline void score_to_predict(Model *m) noexcept nogil:
         return
     for c in range(m.k):
         m.score[c] = lab_dot(m.average + c * m.width, m.z, m.span) + m.bias_average[c]
-
-
-cdef inline void score_rates(Model *m) noexcept nogil:
-    cdef Py_ssize_t c
-    for c in range(m.k):
-        lab_rates_score(
-            m.rate_weights + c * m.d * LANES, m.z, m.d, m.rate_bias + c * LANES,
-            m.rate_score + c * LANES,
-        )
-
-
-cdef inline void answer_rates(const Model *m, double *answer) noexcept nogil:
-    # What each rate says of the row at hand: a class code or a number.
-    cdef const double *score = m.rate_score
-    cdef double best[RATES]
-    cdef Py_ssize_t c, l
-    if m.choices[REGRESSION]:
-        memcpy(answer, score, RATES * sizeof(double))
-    elif m.k == 1:
-        for l in range(RATES):
-            answer[l] = 1.0 if score[l] > 0.0 else 0.0
-    else:
-        for l in range(RATES):
-            best[l] = score[l]
-            answer[l] = 0.0
-        for c in range(1, m.k):
-            score += LANES
-            for l in range(RATES):
-                if score[l] > best[l]:
-                    best[l] = score[l]
-                    answer[l] = <double>c
-
-
-cdef inline Py_ssize_t wrapped(Py_ssize_t place, Py_ssize_t room) noexcept nogil:
-    return place - room if place >= room else place
-
-
-cdef inline void ask_rates(Model *m, const double *x) noexcept nogil:
-    # Remember what each rate answers for this row until its label comes.
-    cdef Py_ssize_t place
-    score_rates(m)
-    if m.counters[ASKED] == m.asked_room:  # the oldest never got a label in time
-        m.counters[ASKED_FIRST] = wrapped(m.counters[ASKED_FIRST] + 1, m.asked_room)
-        m.counters[ASKED] -= 1
-    place = wrapped(m.counters[ASKED_FIRST] + m.counters[ASKED], m.asked_room)
-    m.asked_key[place] = fingerprint(x, m.d)
-    answer_rates(m, m.asked_value + place * RATES)
-    m.counters[ASKED] += 1
-
-
-cdef inline void note_errors(Model *m, const double *value, double y) noexcept nogil:
-    # What each rate answered, against the label.
-    cdef double *error = m.errors + m.counters[ERRORS_NEXT] * RATES
-    cdef Py_ssize_t l
-    if m.choices[REGRESSION]:
-        for l in range(RATES):
-            error[l] = fabs(value[l] - y)
-    else:
-        for l in range(RATES):
-            error[l] = 0.0 if value[l] == y else 1.0
-    m.counters[ERRORS_NEXT] = wrapped(m.counters[ERRORS_NEXT] + 1, m.window)
-    if m.counters[ERRORS] < m.window:
-        m.counters[ERRORS] += 1
-
-
-cdef inline void ask_and_grade_rates(
-    Model *m, const double *x, const double *own, double y
-) noexcept nogil:
-    # Ask about x, then grade what was said of `own`, whose label has come.
-    cdef double value[RATES]
-    if x != own or m.counters[ASKED] > 0:
-        ask_rates(m, x)
-        grade_rates(m, own, y)
-        return
-    score_rates(m)
-    answer_rates(m, value)
-    note_errors(m, value, y)
-    m.counters[ASKED_FIRST] = wrapped(m.counters[ASKED_FIRST] + 1, m.asked_room)
-
-
-cdef inline void grade_rates(Model *m, const double *x, double y) noexcept nogil:
-    # Find this row among those asked (earlier ones got no label: forget them), score the answers.
-    cdef Py_ssize_t i, place = m.counters[ASKED_FIRST]
-    cdef uint64_t key = fingerprint(x, m.d)
-    for i in range(m.counters[ASKED]):
-        if m.asked_key[place] == key:
-            note_errors(m, m.asked_value + place * RATES, y)
-            m.counters[ASKED_FIRST] = wrapped(place + 1, m.asked_room)
-            m.counters[ASKED] -= i + 1
-            return
-        place = wrapped(place + 1, m.asked_room)

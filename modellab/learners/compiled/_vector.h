@@ -46,6 +46,15 @@ LAB_INLINE int vec_within(vec x, double low, double high)
     return _mm256_movemask_pd(_mm256_and_pd(_mm256_cmp_pd(x, vec_all(low), _CMP_GT_OQ),
                                             _mm256_cmp_pd(x, vec_all(high), _CMP_LT_OQ))) == 15;
 }
+LAB_INLINE vec vec_put_second(vec a, double x)
+{
+    return _mm256_blend_pd(a, _mm256_set1_pd(x), 2);
+}
+LAB_INLINE double vec_second(vec a)
+{
+    const __m128d low = _mm256_castpd256_pd128(a);
+    return _mm_cvtsd_f64(_mm_unpackhi_pd(low, low));
+}
 LAB_INLINE double vec_sum(vec a, vec b)
 {
     vec pairs = _mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
@@ -162,6 +171,12 @@ LAB_INLINE int vec_within(vec x, double low, double high)
     int fourth = pair_at(x.hi, 1) > low && pair_at(x.hi, 1) < high;
     return first & second & third & fourth;
 }
+/* the second of the four: put in its place, and taken out */
+LAB_INLINE vec vec_put_second(vec a, double x)
+{
+    return vec_join(pair_of(pair_at(a.lo, 0), x), a.hi);
+}
+LAB_INLINE double vec_second(vec a) { return pair_at(a.lo, 1); }
 /* ((a0 + a1) + (a2 + a3)) + ((b0 + b1) + (b2 + b3)) */
 LAB_INLINE double vec_sum(vec a, vec b)
 {
@@ -316,6 +331,13 @@ LAB_INLINE void lab_see(const double *x, ptrdiff_t d, const double *mean, const 
     if (j < d)
         vec_store(z + j, vec_mul(vec_sub(vec_part(x + j, d - j), vec_load(mean + j)),
                                  vec_load(inverse + j)));
+}
+
+/* towards 0 by `cut`, and no further: one of the two terms is 0 */
+LAB_INLINE vec vec_towards_zero(vec w, vec cut)
+{
+    const vec none = vec_all(0.0), above = vec_sub(w, cut), below = vec_add(w, cut);
+    return vec_add(vec_above(above, none, above, none), vec_above(none, below, below, none));
 }
 
 LAB_INLINE void lab_copy(const double *x, ptrdiff_t d, double *z)

@@ -528,7 +528,9 @@ class LinearKernel:
         arrays["rates"] = np.array(RATES + (0.0,) * (LANES - len(RATES)))
         for name in ("rate_weights", "rate_squares", "rate_gradient"):
             arrays[name] = np.zeros((k, d, LANES))
-        for name in ("rate_bias", "rate_bias_squares", "rate_score", "rate_bias_gradient"):
+        for name in ("rate_bias", "rate_bias_squares", "rate_bias_gradient"):
+            arrays[name] = np.zeros((k, LANES))
+        for name in ("rate_score", "rate_asked", "rate_update"):
             arrays[name] = np.zeros((k, LANES))
         arrays["errors"] = np.zeros((self.rates_window if carried else 1, len(RATES)))
         arrays["asked_key"] = np.zeros(1, np.uint64)

@@ -51,7 +51,7 @@ def blank_arrays(outputs: int, features: int) -> dict[str, NDArray[Any]]:
         "waiting": np.zeros((1, features)),
         "waiting_y": np.zeros(1),
         "z": np.zeros(width),
-        "ahead": np.zeros((4, width)),
+        "ahead": np.zeros((8, width)),
         "score": np.zeros(k),
         "steep": np.zeros(k),
         "gradient": np.zeros((k, width)),
