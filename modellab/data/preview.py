@@ -16,7 +16,7 @@ from modellab.data.convert import MISSING_TEXTS, ONLY_EMPTY, as_texts, is_text
 from modellab.data.csv_source import CsvSource
 from modellab.data.kinds import KindDetector, NeedsRecount
 from modellab.data.opening import open_source
-from modellab.data.reading_source import ToldSource, recoded, without
+from modellab.data.reading_source import ToldSource, points_group, recoded, without
 from modellab.data.source import BadRow, Chunk, ReadProgress, Source, no_progress
 from modellab.data.text_source import NOT_UTF8
 from modellab.errors import quote
@@ -79,6 +79,8 @@ class Preview(msgspec.Struct, frozen=True):
         Why it may be read wrongly, in sentences; none if nothing speaks for it.
     warnings
         What reading the file would warn of.
+    thousands
+        The sign between thousands that is left out of numbers; empty: none is.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Preview(msgspec.Struct, frozen=True):
     missing: list[MissingWord]
     doubts: list[str]
     warnings: list[str]
+    thousands: str = ""
 
 
 def preview(
@@ -143,7 +146,7 @@ def preview(
         format=source.format,
         delimited=csv is not None,
         delimiter=inner.options.get("delimiter", ""),
-        quote=_mark(reading) if csv is not None else "",
+        quote=_mark(csv) if csv is not None else "",
         decimal="," if comma else ".",
         encoding=str(getattr(getattr(inner, "file", None), "encoding", "")),
         comment=inner.options.get("comment", ""),
@@ -159,11 +162,12 @@ def preview(
         missing=look.missing_words(),
         doubts=sentences,
         warnings=list(source.warnings),
+        thousands=source.thousands if isinstance(source, ToldSource) else "",
     )
 
 
-def _mark(reading: ReadingSpec) -> str:
-    return '"' if reading.mark is None else reading.mark
+def _mark(csv: CsvSource) -> str:
+    return '"' if csv.reading.mark is None else csv.reading.mark
 
 
 class _Look:
@@ -173,6 +177,7 @@ class _Look:
         self, source: Source, reading: ReadingSpec, rows: int, progress: ReadProgress
     ) -> None:
         self._reading = reading
+        self._source = source
         self._words: Counter[str] = Counter()
         told = reading.missing
         self._used = list(MISSING_TEXTS) if told is None else [*{m.strip() for m in told}, ""]
@@ -185,7 +190,7 @@ class _Look:
         # Words that were named are counted before they are gone.
         inner = source.source if isinstance(source, ToldSource) else source
         delimiter = inner.options.get("delimiter", "")
-        comma = bool(delimiter) and delimiter != ","
+        comma = points_group(source) or (bool(delimiter) and delimiter != ",")
         meant = reading.decimal == ","
         if reading.decimal is not None:
             comma = meant
@@ -220,6 +225,8 @@ class _Look:
             head = [self._cells(values) for values in batch.slice(0, room).columns]
             self.shown += [list(row) for row in zip(*head, strict=True)]
             self.lines += [chunk.line_of(k) for k in range(min(room, len(batch)))]
+        if isinstance(self._source, ToldSource):
+            batch = self._source.ungrouped(batch)
         for detector, values in zip(self._detectors, batch.columns, strict=True):
             detector.update(values)
         self.seen += len(batch)
@@ -279,6 +286,12 @@ def _doubts(look: _Look, csv: CsvSource, reading: ReadingSpec) -> list[str]:
     if csv.encoding == "cp1252" and reading.encoding is None:
         found.append(
             "It is not UTF-8, so it is read as Windows-1252: letters beyond A to Z may be others."
+        )
+    grouped = csv.layout.thousands
+    if grouped and not grouped.sure and (reading.thousands, reading.decimal) == (None, None):
+        found.append(
+            f"The commas in the numbers of {quote(csv.columns[grouped.columns[0]].name)} are taken "
+            "as decimal signs; perhaps they stand between thousands."
         )
     if not csv.layout.has_header and reading.header is None:
         found.append("No header was found: the first row is taken as data.")

@@ -57,7 +57,9 @@ def _grouped(source: Source, reading: ReadingSpec) -> Grouped | None:
     found = {part.layout.thousands for part in parts}
     grouped = found.pop() if len(found) == 1 else None
     # Whoever names the decimal sign means that no other use is made of it.
-    return None if grouped is None or grouped.sign == reading.decimal else grouped
+    if grouped is None or not grouped.sure or grouped.sign == reading.decimal:
+        return None
+    return grouped
 
 
 class ToldSource:

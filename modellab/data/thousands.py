@@ -26,17 +26,21 @@ _LEAST = 2
 
 @dataclass(frozen=True)
 class Grouped:
-    """Which sign stands between thousands, and in which columns (positions)."""
+    """Which sign stands between thousands, and in which columns (positions).
+
+    `sure`: it can mean nothing else.
+    """
 
     sign: str
     columns: tuple[int, ...]
+    sure: bool = True
 
 
 @cache
 def _pattern(sign: str) -> str:
     """Numbers that have the sign; valid for RE2 and `re`."""
     apart, decimal = SIGNS[sign], _DECIMAL[sign]
-    return rf"^\s*[+-]?[1-9]\d{{0,2}}({apart}\d{{3}})+({decimal}\d*)?\s*$"
+    return rf"^\s*-?[1-9]\d{{0,2}}({apart}\d{{3}})+({decimal}\d*)?\s*$"
 
 
 def without_thousands(texts: Array, sign: str) -> Array:
@@ -59,7 +63,8 @@ def find_thousands(rows: Sequence[Sequence[str]], delimiter: str) -> Grouped | N
 
     A column must hold nothing but numbers, written with the sign wherever they are large enough.
     One of them must leave no doubt: two groups, or a decimal sign after a group; a comma can also
-    be no decimal sign where it is the delimiter, and blanks and apostrophes never are one.
+    be no decimal sign where it is the delimiter, and blanks and apostrophes never are one. Commas
+    that may be decimal signs as well are found, but not sure.
     """
     width = max(map(len, rows), default=0)
     columns = [
@@ -70,11 +75,13 @@ def find_thousands(rows: Sequence[Sequence[str]], delimiter: str) -> Grouped | N
         told = [_judged(column, sign, delimiter) for column in columns]
         if "sure" in told:
             return Grouped(sign, tuple(k for k, word in enumerate(told) if word))
-    return None
+    told = [_judged(column, ",", delimiter) for column in columns]
+    unsure = tuple(k for k, word in enumerate(told) if word == "not all")
+    return Grouped(",", unsure, sure=False) if unsure else None
 
 
 def _judged(cells: list[str], sign: str, delimiter: str) -> str:
-    """``sure``, ``may be`` or nothing: whether a column's numbers have the sign."""
+    """Whether a column's numbers have the sign: ``sure``, maybe (``all``, ``not all``), or no."""
     spellings = sign if sign in ",." else SIGNS[sign].strip("[]")
     if not any(s in cell for cell in cells for s in spellings):
         return ""
@@ -94,4 +101,4 @@ def _judged(cells: list[str], sign: str, delimiter: str) -> str:
         sure = decimal or max(groups) > 1 or (delimiter == "," and len(with_sign) >= _LEAST)
     else:
         sure = decimal or max(groups) > 1 or len(with_sign) >= _LEAST
-    return "sure" if sure else "may be"
+    return "sure" if sure else "not all" if others else "all"

@@ -57,11 +57,23 @@ def test_what_is_told_is_done_at_once(tmp_path: Path) -> None:
         ("a,b\n" + "ä,1\nö,2\n" * 20, "latin-1", "read as Windows-1252"),
         ("a,b\n" + "1,x\n" * 40 + "1,2,3\n" * 5, "utf-8", "11% of the rows seen cannot be read"),
         ("1,2\n3,4\n5,6\n", "utf-8", "No header was found"),
+        ("a;b\n1,500;x\n250;y\n", "utf-8", "perhaps they stand between thousands"),
     ],
 )
 def test_doubts_are_told(tmp_path: Path, text: str, encoding: str, doubt: str) -> None:
     (found,) = preview(written(tmp_path / "a.csv", text, encoding)).doubts
     assert doubt in found
+
+
+def test_thousands_and_single_marks_are_told(tmp_path: Path) -> None:
+    text = "a;b\n" + "'1.234.567,8';'x; y'\n'12,5';'z'\n" * 3
+    seen = preview(written(tmp_path / "a.csv", text))
+    assert (seen.thousands, seen.quote, seen.decimal, seen.delimiter) == (".", "'", ",", ";")
+    assert seen.kinds[0] == "number"
+    assert seen.rows[0] == ["1.234.567,8", "x; y"]  # as the file has them
+    assert len(seen.warnings) == 2
+    seen = preview(tmp_path / "a.csv", ReadingSpec(thousands="none"))
+    assert (seen.thousands, seen.kinds[0]) == ("", "category")
 
 
 def test_a_sure_file_and_other_formats_give_no_doubts(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def rows(store: Store) -> list[list[Any]]:
         ('a,b\n1,"x\n2,y"\n', {"quote": "none"}, ["a", "b"], [[1, '"x'], [2, 'y"']]),
         ('a,b\n1,"2,5"\n3,"4,5"\n', {"decimal": ","}, ["a", "b"], [[1, 2.5], [3, 4.5]]),
         ("a;b\n1;2,5\n3;4,5\n", {"decimal": "."}, ["a", "b"], [[1, "2,5"], [3, "4,5"]]),
+        ("a;b\n1,500;x\n2,250;y\n", {"thousands": "comma"}, ["a", "b"], [[1500, "x"], [2250, "y"]]),
+        ('a,b\n"1.500",x\n"2,5",y\n', {"thousands": ".", "decimal": ","}, ["a", "b"],
+         [[1500, "x"], [2.5, "y"]]),
+        ("a;b\n1,234,567;x\n2,250;y\n", {"thousands": "none"}, ["a", "b"],
+         [["1,234,567", "x"], ["2,250", "y"]]),
+        ("a,b\n'x',2\n'y',3\n", {"quote": "double"}, ["a", "b"], [["'x'", 2], ["'y'", 3]]),
         ("x,y\nu,v\nw,u\n", {"header": False}, ["column_1", "column_2"],
          [["x", "y"], ["u", "v"], ["w", "u"]]),
         ("1,2\n3,4\n5,7\n", {"header": True}, ["1", "2"], [[3, 4], [5, 7]]),
@@ -67,6 +73,117 @@ def test_a_text_is_read_as_told(
         assert store.names == names
         assert rows(store) == expected
         assert store.bad_row_count == 0
+
+
+NBSP = "\u00a0"
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "expected", "sign"),
+    [
+        (["1,234,567", "12", "-1,234"], ";", [1234567, 12, -1234], ","),
+        (["1,234.5", "999", "1,000,000"], ";", [1234.5, 999, 1000000], ","),
+        (['"1,234"', '"56,789"', "12"], ",", [1234, 56789, 12], ","),
+        (["1.234.567,8", "12,5", "1.234"], ";", [1234567.8, 12.5, 1234], "."),
+        (['"1.234,5"', '"12,5"', "999"], ",", [1234.5, 12.5, 999], "."),
+        (["1 234 567", "12", " -1 234 "], ";", [1234567, 12, -1234], " "),
+        ([f"1{NBSP}234{NBSP}567,5", "12,25", "\u2009"], ";", [1234567.5, 12.25, None], " "),
+        (["1'234", "56\u2019789.5", "NA"], ",", [1234, 56789.5, None], "'"),
+    ],
+)
+def test_signs_between_thousands_are_found_out(
+    cells: list[str], delimiter: str, expected: list[float | None], sign: str, tmp_path: Path
+) -> None:
+    lines = [f"{cell}{delimiter}w{k % 7}{delimiter}{k}" for k, cell in enumerate(cells * 40)]
+    text = delimiter.join("abc") + "\n" + "\n".join(lines) + "\n"
+    with opened(tmp_path, text) as store:
+        assert store.column("a").kind == "number"
+        assert [row[0] for row in rows(store)] == expected * 40
+        assert [row[2] for row in rows(store)] == list(range(len(cells) * 40))
+        (warning,) = [w for w in store.warnings if "thousands" in w]
+        assert "in the numbers of “a” are taken as signs between thousands" in warning
+    # Said to be what was found out, it gives the same numbers.
+    with opened(tmp_path, text, thousands=sign) as told:
+        assert [row[0] for row in rows(told)] == expected * 40
+        assert not any("thousands" in w for w in told.warnings)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["192.168.178.101", "192.168.178.102"],  # addresses
+        ["1.234", "12.500", "0.125"],  # three decimals
+        ["1,234", "2,345"],  # a decimal comma, perhaps
+        ["1,234,56", "12,34,567"],
+        ["+49 170 123", "1 234 567"],
+        ["2020 001", "2020 002"],
+        ["1 234", "5000"],
+        ["1,234,567", "about 5"],
+    ],
+)
+def test_what_may_be_something_else_stays(cells: list[str], tmp_path: Path) -> None:
+    text = "a;b\n" + "".join(f"{cell};{k}\n" for k, cell in enumerate(cells * 40))
+    with opened(tmp_path, text) as store:
+        assert not any("thousands" in w for w in store.warnings)
+        shown = store.column_as("a", "text", 0, 2).to_pylist()
+        assert [float(t.replace(",", ".")) if _plain(t) else t for t in shown] == [
+            float(t.replace(",", ".")) if _plain(t) else t for t in cells[:2]
+        ]
+
+
+def _plain(text: str) -> bool:
+    return text.replace(",", "", 1).replace(".", "", 1).isdigit()
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "expected"),
+    [
+        ("'a','b c'\n'x, y',1\n'it''s',2\n'\"z\"',3\n", ["a", "b c"],
+         [["x, y", 1], ["it's", 2], ['"z"', 3]]),
+        ("a;b\n'1,5';'x'\n'2,5';'y;z'\n", ["a", "b"], [[1.5, "x"], [2.5, "y;z"]]),
+        ("a,b\r\n'x','1'\r\n'y','3'\r\n", ["a", "b"], [["x", 1], ["y", 3]]),
+    ],
+)  # fmt: skip
+def test_single_quotation_marks_are_found_out(
+    text: str, names: list[str], expected: list[list[Any]], tmp_path: Path
+) -> None:
+    with opened(tmp_path, text) as store:
+        assert (store.names, rows(store)) == (names, expected)
+        assert any("single quotation marks" in warning for warning in store.warnings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n'tis,1\nit's,2\n'em,4\n",
+        "a,b\n'x',1\n\"y, z\",2\n",
+        "a,b\n'x' and y,1\nz,2\n",
+        "a,b\n'x',1\ny,2\nz,3\nu,5\n",
+    ],
+)
+def test_an_apostrophe_is_no_quotation_mark(text: str, tmp_path: Path) -> None:
+    with opened(tmp_path, text) as store:
+        assert "'" in rows(store)[0][0]
+        assert not any("quotation" in warning for warning in store.warnings)
+
+
+def test_two_columns_with_decimal_commas_are_not_cut_at_them(tmp_path: Path) -> None:
+    with opened(tmp_path, "a;b\n" + "".join(f"{k};{k},5\n" for k in range(400))) as store:
+        assert store.names == ["a", "b"]
+        assert rows(store)[3] == [3, 3.5]
+
+
+def test_a_large_archive_of_several_texts_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import zipfile
+
+    monkeypatch.setattr("modellab.data.one_pass.SMALL_BYTES", 100)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("one.csv", "two.csv"):
+            archive.writestr(name, "a,b\n" + "".join(f"{k},w{k % 3}\n" for k in range(500)))
+    with import_dataset(tmp_path / "x.zip", cache=tmp_path / "cache") as store:
+        assert (store.n_rows, rows(store)[501]) == (1000, [1, "w1"])
 
 
 def test_what_was_said_is_part_of_what_the_data_are(tmp_path: Path) -> None:
@@ -136,6 +253,7 @@ def test_a_file_that_is_no_text_has_nothing_to_choose(tmp_path: Path) -> None:
         ("data.reading.encoding=zlib", "is no character encoding"),
         ("data.reading.comment=#########", "at most 8 characters of one line"),
         ("data.reading.header=maybe", "must be true or false"),
+        ("data.reading.thousands=dot", "must be one of comma, point, blank, apostrophe, none"),
         ("data.reading.missing=NA", "must be a list, each of it a text"),
     ],
 )
@@ -147,16 +265,21 @@ def test_what_is_not_allowed_is_said(change: str, words: str) -> None:
 
 
 def test_signs_must_differ() -> None:
-    for table in ('delimiter = "\'"\nquote = "\'"', 'delimiter = ";"\ncomment = ";"'):
+    for table in (
+        'thousands = "comma"\ndecimal = ","',
+        'delimiter = "\'"\nquote = "\'"',
+        'delimiter = ";"\ncomment = ";"',
+    ):
         with pytest.raises(ExperimentError, match="also"):
             loads(EXPERIMENT + f"[data.reading]\n{table}\n")
 
 
 def test_it_is_written_and_read_again() -> None:
-    told = ReadingSpec(";", "none", ",", "cp1252", "%", False, ["-999", "n/a"])
+    told = ReadingSpec(";", "none", ",", "cp1252", "%", False, ["-999", "n/a"], "point")
     text = EXPERIMENT + (
         '[data.reading]\ndelimiter = ";"\nquote = "none"\ndecimal = ","\nencoding = "cp1252"\n'
         'comment = "%"\nheader = false\nmissing = ["-999", "n/a"]\n'
+        'thousands = "point"\n'
     )
     experiment = loads(text)
     assert experiment.data.reading == told

@@ -10,7 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QW
 
 from modellab.data.convert import MISSING_TEXTS
 from modellab.experiment import ReadingSpec
-from modellab.experiment_reading import DELIMITER_WORDS, ENCODINGS, MAX_MISSING
+from modellab.experiment_reading import (
+    DELIMITER_WORDS,
+    ENCODINGS,
+    MAX_MISSING,
+    THOUSANDS_WORDS,
+)
 from modellab.gui.kit import Label, LabeledField, LinkButton, PlainButton, count_text, describe
 from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.theme import px
@@ -21,7 +26,12 @@ if TYPE_CHECKING:
     from modellab.data.preview import Preview
 
 AUTO, OTHER = "auto", "other"
+_THOUSANDS = [
+    ("none", "nothing  1234"), ("comma", "comma  1,234"), ("point", "point  1.234"),
+    ("blank", "blank  1 234"), ("apostrophe", "apostrophe  1'234"),
+]  # fmt: skip
 _NAMES = {sign: word for word, sign in DELIMITER_WORDS.items()}
+_SIGN_NAMES = {sign: word for word, sign in THOUSANDS_WORDS.items()}
 _SIGNS = {",": ",", ";": ";", "|": "|", ":": ":", "^": "^", "~": "~"}
 
 
@@ -103,6 +113,9 @@ class ReadingForm(QWidget):
         )
         self.header = ChoiceField("First row", "Whether the first row holds the columns' names.")
         self.decimal = ChoiceField("Decimal sign", "How numbers are written.")
+        self.thousands = ChoiceField(
+            "Between thousands", "The sign that large numbers are written with; it is left out."
+        )
         self.encoding = ChoiceOrText(
             "Letters",
             "How letters are written as bytes (character encoding).",
@@ -123,7 +136,7 @@ class ReadingForm(QWidget):
         )
         for field in (self.delimiter, self.encoding, self.quote, self.comment):
             field.changed.connect(self.changed)
-        for choice in (self.header, self.decimal):
+        for choice in (self.header, self.decimal, self.thousands):
             choice.chosen.connect(lambda _key: self.changed.emit())
         self._missing: list[str] | None = None
         self._words = QStandardItemModel(self)
@@ -162,6 +175,7 @@ class ReadingForm(QWidget):
             "delimiter": LabeledField("&Between cells", self.delimiter),
             "header": LabeledField("&First row", self.header),
             "decimal": LabeledField("&Decimal sign", self.decimal),
+            "thousands": LabeledField("Between &thousands", self.thousands),
             "encoding": LabeledField("&Letters (encoding)", self.encoding),
             "quote": LabeledField("&Around cells", self.quote),
             "comment": LabeledField("Lines left &out begin with", self.comment),
@@ -186,7 +200,7 @@ class ReadingForm(QWidget):
     def reading(self) -> ReadingSpec:
         """Return what is chosen (not yet checked)."""
         header = self.header.current()
-        decimal = self.decimal.current()
+        decimal, thousands = self.decimal.current(), self.thousands.current()
         return ReadingSpec(
             delimiter=self.delimiter.value(),
             quote=self.quote.value(),
@@ -195,6 +209,7 @@ class ReadingForm(QWidget):
             comment=self.comment.value(),
             header=None if header == AUTO else header == "yes",
             missing=None if self._missing is None else list(self._missing),
+            thousands=None if thousands == AUTO else thousands,
         )
 
     def set_reading(self, reading: ReadingSpec) -> None:
@@ -205,6 +220,8 @@ class ReadingForm(QWidget):
         self.comment.set_value(reading.comment)
         self.decimal.set_current(reading.decimal or AUTO)
         self.header.set_current(AUTO if reading.header is None else ("no", "yes")[reading.header])
+        said = None if reading.grouping is None else _SIGN_NAMES[reading.grouping]
+        self.thousands.set_current(said or AUTO)
         self._missing = None if reading.missing is None else list(reading.missing)
         self.usual.setVisible(self._missing is not None)
 
@@ -232,6 +249,12 @@ class ReadingForm(QWidget):
         )  # fmt: skip
         self.decimal.set_options(
             [(AUTO, f"found out{sign}"), (".", "point  1.5"), (",", "comma  1,5")], decimal
+        )
+        between = "" if found is None or told.thousands is not None else (
+            f": {_SIGN_NAMES[found.thousands]}" if found.thousands else ": nothing"
+        )  # fmt: skip
+        self.thousands.set_options(
+            [(AUTO, f"found out{between}"), *_THOUSANDS], self.thousands.current() or AUTO
         )
         if found is None:
             return
