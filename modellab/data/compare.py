@@ -14,6 +14,7 @@ import numpy as np
 from modellab.data.arrow import Array, arrow
 from modellab.data.profile_parts import finite
 from modellab.data.source import ReadProgress, no_progress
+from modellab.data.unseen import Unseen, unseen_categories, unseen_words
 from modellab.experiment import Kind
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Comparison(msgspec.Struct, frozen=True):
         Rows looked at.
     classes
         What the shares of `Bar.target` are of; empty for a mean.
+    unseen
+        Categories and texts: what is new after the training window.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Comparison(msgspec.Struct, frozen=True):
     train_seen: int
     rest_seen: int
     classes: list[str] = []
+    unseen: Unseen | None = None
 
 
 def compare(
@@ -96,7 +100,7 @@ def compare(
     dataset
         The data with their roles and kinds.
     columns
-        Names; the first `MAX_COLUMNS` if None. Texts are left out.
+        Names; the first `MAX_COLUMNS` if None. Of texts only what is `unseen` is told.
     progress
         Told columns done; may raise `Cancelled`.
 
@@ -116,13 +120,24 @@ def compare(
     for number, name in enumerate(names):
         progress(number, len(names), name)
         kind = dataset.kinds.get(name, store.column(name).kind)
+
+        def tell(number: int = number, name: str = name) -> None:
+            progress(number, len(names), name)
+
         if kind == "text":
+            new = unseen_words(dataset, name, *parts, tell)
+            seen = [sum(stop - start for start, stop in part) for part in parts]
+            found.append(Comparison(name, kind, [], 0.0, False, seen[0], seen[1], unseen=new))
             continue
         pieces = [
             [store.column_as(name, kind, start, stop) for start, stop in part] for part in parts
         ]
         own = name == dataset.target
-        found.append(_compared(name, kind, pieces, None if own else target, [] if own else classes))
+        one = _compared(name, kind, pieces, None if own else target, [] if own else classes)
+        if kind == "category":
+            new = unseen_categories(dataset, name, parts[1], tell)
+            one = msgspec.structs.replace(one, unseen=new)
+        found.append(one)
     return found
 
 

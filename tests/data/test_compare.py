@@ -111,5 +111,33 @@ def test_odd_columns_do_no_harm(tmp_path: Path) -> None:
         module.Bar("missing", 1.0, 1.0, found["nothing"].bars[0].target)
     ]
     assert not found["once"].shifted
-    assert "text" not in found
+    assert (found["text"].kind, found["text"].bars) == ("text", [])
     assert found["wild"].bars
+
+
+def test_new_categories_and_words_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modellab.data.unseen._ROWS", 300)
+    # "rare" is in one row of the training window, between the stretches that are compared.
+    place = ["rare" if k in (777, 2000) else f"p{k % 3}" for k in range(ROWS)]
+    place[3000], place[3001], place[3500] = "new", "new", "<b>newer</b>"
+    found = compared(tmp_path, place=place)
+    new = found["place"].unseen
+    assert new is not None
+    assert (new.count, new.of, new.different, new.rows) == (3, ROWS - TRAIN, 2, ROWS - TRAIN)
+    assert new.examples == ["new", "<b>newer</b>"]
+    assert found["same"].unseen is None
+
+
+def test_new_words_of_texts(tmp_path: Path) -> None:
+    story = [f"the long and ordinary story of number {k} told at length" for k in range(ROWS)]
+    story[0] += " " + " ".join(str(k) for k in range(ROWS))
+    story[2500] = "an EXTRAORDINARY story, extraordinary and ordinary"
+    found = compared(tmp_path, story=[*story[:-1], None])
+    new = found["story"].unseen
+    assert found["story"].kind == "text"
+    assert new is not None
+    assert (new.count, new.different, new.examples) == (3, 2, ["extraordinary", "an"])
+    assert new.rows == ROWS - TRAIN
+    assert new.of == (ROWS - TRAIN - 2) * 11 + 6

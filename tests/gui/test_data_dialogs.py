@@ -12,9 +12,10 @@ from page_contract import controls
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QLabel
 
+from modellab.data.unseen import Unseen
 from modellab.errors import DataError
 from modellab.experiment import DataSpec, DriftSpec, Experiment, ReadingSpec
-from modellab.gui.data.column_dialog import ColumnDialog
+from modellab.gui.data.column_dialog import ColumnDialog, _unseen
 from modellab.gui.data.export_dialog import ExportDialog
 from modellab.gui.data.gallery_dialog import GalleryDialog
 from modellab.gui.data.part_dialog import PartDialog, as_part
@@ -537,3 +538,26 @@ def test_all_about_a_column(bench: Any, qtbot: Any) -> None:
     dialog.bars.grab()
     dialog.accept()
     assert dialog._stop == []
+
+
+def test_what_is_new_after_the_training_window_is_told() -> None:
+    told = _unseen(Unseen(3, 1000, 7, ["<b>new</b>", "newer"], 900), "category")
+    assert told == (
+        "New values: 3 of 1,000 cells (0.3 %) in the 900 rows looked at after the training window "
+        "do not occur in it, 7 different: “<b>new</b>”, “newer”, …."
+    )
+    assert _unseen(Unseen(0, 50, 0, [], 9), "text").startswith("Nothing new: all words of the 9")
+
+
+def test_signs_between_thousands_can_be_chosen(bench: Any, qtbot: Any, tmp_path: Path) -> None:
+    path = tmp_path / "grouped.csv"
+    path.write_text("a;b\n" + "1.234.567,5;1\n2,5;2\n" * 30)
+    dialog = reading(bench, qtbot, path)
+    form = dialog.form
+    assert form.thousands.currentText() == "found out: point"
+    assert dialog.model.headerData(1, Qt.Orientation.Horizontal) == "a"
+    choose(dialog, form.thousands, "none")
+    bench.settle()
+    assert form.reading() == ReadingSpec(thousands="none")
+    other = reading(bench, qtbot, path, ReadingSpec(thousands=","))
+    assert other.form.thousands.current() == "comma"

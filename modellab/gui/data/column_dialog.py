@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modellab.data.compare import Bar, Comparison
+    from modellab.data.unseen import Unseen
     from modellab.gui.pages.data_facts import ColumnFacts
     from modellab.gui.session import Session
 
@@ -133,6 +134,7 @@ class ColumnDialog(QDialog):
         self.kind.setFixedWidth(px(150))
         self.facts = Label("", 13, 400, "second", wrap=True)
         self.shift = Label("", 13, 500, wrap=True)
+        self.unseen = Label("", 13, 400, "second", wrap=True)
         self.bars = PairBars()
         self.table = DataTable(
             "Values of the column", "Each value with its share of rows and the target there."
@@ -163,6 +165,7 @@ class ColumnDialog(QDialog):
         head.addLayout(words, 1)
         outer.addLayout(head)
         outer.addWidget(self.shift)
+        outer.addWidget(self.unseen)
         both = QHBoxLayout()
         both.setSpacing(px(16))
         both.addWidget(self.bars, 1)
@@ -194,10 +197,16 @@ class ColumnDialog(QDialog):
             text = "The two parts are being compared." if waiting else _not_compared(found)
             self.shift.setText(text)
             self.shift.set_tone("second")
+        elif one.kind == "text":
+            self.shift.setText(_not_compared(found))
+            self.shift.set_tone("second")
         else:
             seen = f"{count_text(one.train_seen)} and {count_text(one.rest_seen)} rows compared."
             self.shift.setText(f"{found.shift_text} {seen}".strip())
             self.shift.set_tone("alarm" if found.shifted else "second")
+        told = "" if one is None or one.unseen is None else _unseen(one.unseen, one.kind)
+        self.unseen.setText(told)
+        self.unseen.setVisible(bool(told))
         bars = one.bars if one is not None else []
         self.bars.set_bars(bars)
         names = one.classes if one is not None else []
@@ -247,6 +256,21 @@ def _facts(found: ColumnFacts) -> str:
     if found.range:
         told.append(found.range)
     return " · ".join(told)
+
+
+def _unseen(new: Unseen, kind: str) -> str:
+    """What is new after the training window, in a sentence."""
+    what, cells = ("words", "words") if kind == "text" else ("values", "cells")
+    rows = f"the {count_text(new.rows)} rows looked at after the training window"
+    if not new.count:
+        return f"Nothing new: all {what} of {rows} occur in it."
+    shown = ", ".join(quote(word) for word in new.examples)
+    more = ", …" if new.different > len(new.examples) else ""
+    share = new.count / max(new.of, 1)
+    return (
+        f"New {what}: {count_text(new.count)} of {count_text(new.of)} {cells} ({_percent(share)}) "
+        f"in {rows} do not occur in it, {count_text(new.different)} different: {shown}{more}."
+    )
 
 
 def _not_compared(found: ColumnFacts) -> str:

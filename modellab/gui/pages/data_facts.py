@@ -110,7 +110,7 @@ def column_facts(session: Session) -> list[ColumnFacts]:
         facts: dict[str, Any] = {}
         if column.name in profiles:
             facts = from_profile(profiles[column.name], session.train_rows)
-        if column.name in compared:
+        if column.name in compared and compared[column.name].kind != "text":
             one = compared[column.name]
             facts["pairs"] = [(bar.train, bar.rest) for bar in one.bars if bar.label != "missing"]
             facts["shift"] = one.distance
