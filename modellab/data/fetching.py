@@ -64,7 +64,9 @@ class Remote:
 def fetch(remote: Remote, folder: Path, progress: ReadProgress = no_progress) -> Path:
     """Have a file in `folder`: at once if it was fetched before and is still the same.
 
-    Beside it lies its checksum (``.sha256``), by which a later change is noticed.
+    Its checksum is compared with the publisher's, where one is known. Else it is recorded beside
+    the file (``.sha256``) when it is fetched first: a file that changed here is fetched again, and
+    must then be what it was.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ def fetch(remote: Remote, folder: Path, progress: ReadProgress = no_progress) ->
         If there is no connection, the server refuses, or it is not the file that was expected.
     """
     target = folder / remote.name
+    first = recorded(remote, folder)
     if _is_whole(target, remote):
         return target
     packed = folder / f".{remote.name}.{os.getpid()}.download"
@@ -89,6 +92,12 @@ def fetch(remote: Remote, folder: Path, progress: ReadProgress = no_progress) ->
         folder.mkdir(parents=True, exist_ok=True)
         _download(remote, packed, progress)
         digest = _unpack(remote, packed, part, progress)
+        if remote.sha256 is None and first not in (None, digest):
+            raise _other(
+                remote,
+                "its checksum is another than when it was fetched first; delete "
+                f"{quote(_beside(target).name)} in {quote(folder, 200)} to take it all the same",
+            )
         part.replace(target)
         _beside(target).write_text(digest + "\n", encoding="ascii")
     except OSError as error:
@@ -112,18 +121,26 @@ def is_fetched(remote: Remote, folder: Path) -> bool:
         return False
 
 
+def recorded(remote: Remote, folder: Path) -> str | None:
+    """Return the checksum (sha256, in hex) that a file had when it was fetched first, if it was."""
+    try:
+        told = _beside(folder / remote.name).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return told if len(told) == 64 and set(told) <= set("0123456789abcdef") else None
+
+
 def _beside(target: Path) -> Path:
     return target.with_name(f"{target.name}.sha256")
 
 
 def _is_whole(target: Path, remote: Remote) -> bool:
     try:
-        told = _beside(target).read_text(encoding="ascii").strip()
         with target.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         return False
-    return found == told and remote.sha256 in (None, found)
+    return found == recorded(remote, target.parent) and remote.sha256 in (None, found)
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):

@@ -127,6 +127,8 @@ _ITEMS = (
            number=True),
     _river("chicks", "Weights of chicks", "Fifty chicks on four diets, weighed as they grow.", 578,
            4, "weight", "chick-weights.csv", number=True),
+    _river("bananas", "Bananas", "Two classes, each of the shape of a banana in the plane.", 5300,
+           3, "label", "banana.zip", kinds=(("label", "category"),)),
     _toy("diabetes", "Diabetes", "How far the disease went within a year, from ten measurements.",
          442, 11, number=True),
     _toy("breast_cancer", "Breast cancer", "Is a tumour malignant? Thirty measurements of cells.",
@@ -165,6 +167,37 @@ _ITEMS = (
     _remote("trec07", "Mail spam (TREC 2007)", "Mails of three months, with sender and subject: is "
             "it spam?", 75_419, 6, "y", "trec07p.zip", "trec07p.csv", 144_504_829,
             kinds=(("y", "category"),)),
+    *(
+        _remote(f"insects_{id_}", f"Insects, {what}", "Which insect flies by? Wing beats seen by "
+                f"a laser, as the temperature changes: drift that is {what}.", rows, 34,
+                "column_34", f"https://drive.google.com/uc?export=download&id={place}&confirm=t",
+                f"{file}.csv", size, reading=ReadingSpec(header=False))
+        for id_, what, rows, size, file, place in (
+            ("abrupt", "abrupt", 52_848, 14_151_769, "abrupt_balanced",
+             "1WQoIuuVgiuXfzv4kvao6XuLQG37V923O"),
+            ("gradual", "gradual", 24_150, 6_474_831, "gradual_balanced",
+             "1fepYkDxwMbuoRUaG_fsymSzkuapS4vJp"),
+            ("incremental", "incremental", 57_018, 15_258_997, "incremental_balanced",
+             "1tKQ2KL4m-ACHCVKUDLFPrM4cyhioiOpu"),
+            ("recurring", "recurring", 79_986, 21_433_047, "incremental_reoccurring_balanced",
+             "1mSKTSsxzYMjdV005AJqrcMGajuu7dUfW"),
+        )
+    ),
+    _remote("keystroke", "Keystrokes", "Who types the password? The rhythm of 51 people.", 20_400,
+            34, "subject", "https://www.cs.cmu.edu/~keystroke/DSL-StrongPasswordData.csv",
+            "DSL-StrongPasswordData.csv", 4_669_935, ignore=("sessionIndex", "rep")),
+    _remote("web_traffic", "Web traffic", "How many sessions does a web shop have in a quarter of "
+            "an hour, region by region?", 44_160, 5, "sessionsA", "web-traffic.csv.zip",
+            "web-traffic.csv", 2_769_905, number=True, time="dateTime", ignore=("sessionsB",),
+            reading=ReadingSpec(delimiter="bar")),
+    _remote("criteo", "Clicks on advertisements", "Is an advertisement clicked? Numbers and "
+            "categories of very many values.", 100_000, 40, "click", "criteo_sample.csv.gz",
+            "criteo_sample.csv.gz", 8_749_440, kinds=(("click", "category"),)),
+    _remote("higgs", "Higgs", "Eleven million collisions of particles: signal or background? "
+            "Larger than most memories.", 11_000_000, 29, "column_1",
+            "https://archive.ics.uci.edu/ml/machine-learning-databases/00280/HIGGS.csv.gz",
+            "HIGGS.csv.gz", 2_816_407_858, reading=ReadingSpec(header=False),
+            kinds=(("column_1", "category"),)),
 )  # fmt: skip
 
 GALLERY: dict[str, Item] = {item.id: item for item in _ITEMS}

@@ -16,11 +16,21 @@ def split_inner(path: str | Path) -> tuple[Path, str]:
     try:
         while at >= 0:
             if Path(text[:at]).is_file() and not Path(text).exists():
-                return Path(text[:at]), text[at + len(INNER) :]
+                return Path(text[:at]), slashes(text[at + len(INNER) :])
             at = text.find(INNER, at + 1)
     except (OSError, ValueError):
         pass  # too long for a path, or with a NUL: what it is named will say so
     return Path(text), ""
+
+
+def slashes(inner: str, sep: str = os.sep) -> str:
+    """Return the part of a file as it was written, if it went through a path of Windows.
+
+    There a path turns slashes, which members of archives and divisions in queries have, into
+    backslashes, which neither has. (A query that needs one writes ``char(92)``; ``chr(92)`` in
+    DuckDB.)
+    """
+    return inner.replace("\\", "/") if sep == "\\" else inner
 
 
 def names_data(path: str | Path) -> bool:

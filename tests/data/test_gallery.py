@@ -16,7 +16,7 @@ import pytest
 
 from modellab.data import fetching, gallery
 from modellab.data.dataset import Dataset
-from modellab.data.fetching import SLACK, Remote, fetch, is_fetched
+from modellab.data.fetching import SLACK, Remote, fetch, is_fetched, recorded
 from modellab.data.gallery import GALLERY, prepare
 from modellab.data.importer import import_dataset
 from modellab.data.synthetic import StreamSpec, made_experiment
@@ -156,6 +156,28 @@ def test_a_file_comes_whole_and_is_fetched_once(how: str, server: _Server, tmp_p
     path.write_bytes(CONTENT[:-2] + b"9\n")
     assert fetch(remote, tmp_path).read_bytes() == CONTENT
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.csv", "x.csv.sha256"]
+
+
+def test_without_a_known_checksum_the_first_one_is_recorded(
+    server: _Server, tmp_path: Path
+) -> None:
+    remote = Remote(server.serve("/first", CONTENT), "x.csv", len(CONTENT))
+    assert recorded(remote, tmp_path) is None
+    path = fetch(remote, tmp_path)
+    assert recorded(remote, tmp_path) == hashlib.sha256(CONTENT).hexdigest()
+    # Damaged here, it is fetched again; what comes then must be the same.
+    path.write_bytes(b"damaged")
+    server.serve("/first", CONTENT[:-2] + b"9\n")
+    with pytest.raises(DataError) as caught:
+        fetch(remote, tmp_path)
+    assert caught.value.sentence == (
+        "“x.csv” is not the file that was expected (its checksum is another than when it was "
+        f"fetched first; delete “x.csv.sha256” in “{tmp_path}” to take it all the same): nothing "
+        "was kept."
+    )
+    assert path.read_bytes() == b"damaged"
+    (tmp_path / "x.csv.sha256").unlink()
+    assert fetch(remote, tmp_path).read_bytes() == CONTENT[:-2] + b"9\n"
 
 
 def test_no_archive_writes_outside_its_place(server: _Server, tmp_path: Path) -> None:

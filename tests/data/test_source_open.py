@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +13,7 @@ import pytest
 
 from modellab.data import source as source_module
 from modellab.data.opening import open_source
+from modellab.data.places import slashes
 from modellab.data.source import FileState, fingerprint_of
 from modellab.errors import DataError
 
@@ -181,3 +182,12 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
         open_source(pipe)
     with pytest.raises(DataError, match="a pipe or a device"):
         open_source(Path(os.devnull))
+
+
+def test_slashes_of_a_part_survive_paths_of_windows() -> None:
+    query = "SELECT a / b AS half FROM t WHERE day = '2020/01/02'"
+    path = str(PureWindowsPath(f"C:/data/x.sqlite::{query}"))
+    assert "\\" in path.partition("::")[2]
+    assert slashes(path.partition("::")[2], "\\") == query
+    assert slashes("folder\\two.csv", "\\") == "folder/two.csv"
+    assert slashes("a\\b", "/") == "a\\b"

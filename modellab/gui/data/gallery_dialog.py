@@ -14,7 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from modellab.data.gallery import GALLERY, Item, is_here
+from modellab.data.fetching import recorded
+from modellab.data.gallery import GALLERY, Item, gallery_folder, is_here
 from modellab.data.synthetic import KINDS
 from modellab.gui.data.stream_form import StreamForm
 from modellab.gui.kit import (
@@ -233,11 +234,18 @@ def _facts(found: Item) -> str:
     if found.remote is None:
         told.append(f"Shipped with {found.origin}.")
     elif is_here(found):
-        told.append("Was fetched before: it opens at once.")
+        told.append("Was fetched before: it opens at once, if it still is what it was.")
+        known = recorded(found.remote, gallery_folder())
+        if known:
+            told.append(f"Its checksum (SHA-256) begins with {known[:16]}.")
     else:
         host = urlsplit(found.remote.url).hostname
         told.append(f"{size_text(found.remote.size)} unpacked, from {host}.")
         told.append(
-            "It is checked by its size, and kept; everything else works without a connection."
+            "Its publisher tells its size but no checksum: the size is checked, and the checksum "
+            "is recorded when it is fetched first; what comes later must have the same."
+            if found.remote.sha256 is None
+            else "Its size and checksum are checked."
         )
+        told.append("It is kept; everything else works without a connection.")
     return " ".join(told)
