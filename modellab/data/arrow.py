@@ -6,7 +6,9 @@ Arrow values are `Any` to the type checker; the names below say what is meant.
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from functools import cache
 from threading import get_ident
 from typing import Any, TypeAlias
@@ -24,6 +26,12 @@ def arrow() -> tuple[Any, Any]:
     import pyarrow.compute as pc
 
     _spare_pandas(pa)
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
+        # Keeps memory at hand that the default gives back to the system after a hundredth of a
+        # second and gets again page by page: two fifths of the time that reading Parquet took.
+        # It also reserves far less address space. Not there on Windows.
+        with suppress(NotImplementedError):
+            pa.set_memory_pool(pa.jemalloc_memory_pool())
     return pa, pc
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from functools import partial
 from operator import add
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 CSV_BLOCK = 2**22
 ROWS = 65_536
+WHOLE_GROUP_BYTES = 2**26
+"""Row groups up to so many bytes are read whole, several beside each other."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -246,9 +249,8 @@ class ParquetFeed:
         self.verify = source.verify
 
     def jobs(self, start: Mark | None, columns: Columns) -> Iterator[Job]:
-        """Yield the blocks of the file; none reaches over the end of a group of row groups."""
+        """Yield the blocks of the file: row groups, or batches of those that are large."""
         pa, _ = arrow()
-        import pyarrow.parquet as pq
 
         source = self.source
         source.verify()
@@ -259,23 +261,41 @@ class ParquetFeed:
         ]
         done = 0
         try:
-            # Without pre_buffer a full pass stays at one row group's memory.
-            with pq.ParquetFile(source.path, pre_buffer=False, read_dictionary=coded) as file:
-                for groups, rows in _groups(file.metadata):
-                    if start and done + rows <= start.at:
-                        done += rows
-                        continue
-                    for batch in file.iter_batches(ROWS, row_groups=groups):
-                        if not start or done >= start.at:
-                            share = (done + len(batch)) / max(source.n_rows, 1)
-                            load = partial(self._load, batch, done)
-                            mark = Mark(self._part, done)
-                            yield Job(mark, load, load, source.size_bytes * share)
-                            source.verify()
-                        done += len(batch)
+            handles = _Handles(source, coded)
+            for groups, rows, size in _groups(handles.metadata):
+                if start and done + rows <= start.at:
+                    done += rows
+                    continue
+                if max(8 * rows * len(source.kept), size) <= WHOLE_GROUP_BYTES:
+                    load = partial(self._group, handles, groups, done)
+                    share = (done + rows) / max(source.n_rows, 1)
+                    yield Job(Mark(self._part, done), load, load, source.size_bytes * share)
+                    done += rows
+                    source.verify()
+                    continue
+                # All threads at the columns of one batch.
+                for batch in handles.get().iter_batches(ROWS, row_groups=groups):
+                    if not start or done >= start.at:
+                        share = (done + len(batch)) / max(source.n_rows, 1)
+                        load = partial(self._load, batch, done)
+                        mark = Mark(self._part, done)
+                        yield Job(mark, load, load, source.size_bytes * share)
+                        source.verify()
+                    done += len(batch)
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise self._damaged(done, error) from error
         source.verify()
+
+    def _group(self, handles: _Handles, groups: list[int], before: int) -> Piece:
+        """Read row groups as they are, beside others."""
+        pa, _ = arrow()
+        try:
+            table = handles.get().read_row_groups(groups, use_threads=False)
+            arrays = [_one(column) for column in table.columns]
+            batch = pa.RecordBatch.from_arrays(arrays, names=table.schema.names)
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            raise self._damaged(before, error) from error
+        return self._load(batch, before)
 
     def _damaged(self, done: int, error: Exception) -> DataError:
         self.source.verify()
@@ -295,15 +315,52 @@ class ParquetFeed:
         return Piece(self.source.name, partial(add, before + 1), columns)
 
 
-def _groups(metadata: Any) -> Iterator[tuple[list[int], int]]:
-    """Row groups to be read together: small ones until they make a batch."""
+class _Handles:
+    """A Parquet file opened once for each thread that reads it."""
+
+    def __init__(self, source: ParquetSource, coded: list[str]) -> None:
+        self._path = source.path
+        self._coded = coded
+        self._local = threading.local()
+        self.metadata: Any = None
+        self.metadata = self.get().metadata
+
+    def get(self) -> Any:
+        """Return this thread's."""
+        file = getattr(self._local, "file", None)
+        if file is None:
+            import pyarrow.parquet as pq
+
+            # Without pre_buffer a full pass stays at one row group's memory.
+            file = self._local.file = pq.ParquetFile(
+                self._path, pre_buffer=False, read_dictionary=self._coded, metadata=self.metadata
+            )
+        return file
+
+
+def _one(column: Any) -> Array:
+    """A column's values in one piece."""
+    pa, pc = arrow()
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    whole = column.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        # More text than 32 bits can count.
+        whole = pc.cast(column, pa.large_string()).combine_chunks()
+    return whole
+
+
+def _groups(metadata: Any) -> Iterator[tuple[list[int], int, int]]:
+    """Row groups to be read together (small ones until they make a batch), their rows and bytes."""
     groups: list[int] = []
-    rows = 0
+    rows = size = 0
     for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
         groups.append(number)
-        rows += metadata.row_group(number).num_rows
+        rows += group.num_rows
+        size += group.total_byte_size
         if rows >= ROWS:
-            yield groups, rows
-            groups, rows = [], 0
+            yield groups, rows, size
+            groups, rows, size = [], 0, 0
     if groups:
-        yield groups, rows
+        yield groups, rows, size
