@@ -30,6 +30,8 @@ SEGMENT_BYTES = 2**25
 """About how many bytes a segment has; never more than `SEGMENT_BATCHES` batches."""
 SEGMENT_BATCHES = 4
 _OPEN_SEGMENTS = 16
+_OPEN_BYTES = 2**27
+"""Of segments that are mapped, as far as they were read: they count as this process's memory."""
 
 
 def segment_name(number: int) -> str:
@@ -208,12 +210,16 @@ class SegmentReader:
         self._per_segment = batches
         self._lock = threading.Lock()
         self._open: OrderedDict[int, Any] = OrderedDict()
+        self._most = _OPEN_SEGMENTS
         count = -(-n_rows // BATCH_ROWS)
         self.segments = -(-count // batches)
         # A file that is not there or was cut off is noticed now, not in the middle of a replay.
         for number in range(self.segments):
             with self._mapped(number) as reader:
                 whole = reader.num_record_batches
+            if number == 0:
+                size = (folder / segment_name(number)).stat().st_size
+                self._most = max(2, min(_OPEN_SEGMENTS, _OPEN_BYTES // max(size, 1)))
             if whole != min(batches, count - number * batches):
                 pa, _ = arrow()
                 raise pa.ArrowInvalid(f"{segment_name(number)} is not complete")
@@ -229,7 +235,7 @@ class SegmentReader:
             reader = self._open.get(segment)
             if reader is None:
                 reader = self._open[segment] = self._mapped(segment)
-                if len(self._open) > _OPEN_SEGMENTS:
+                if len(self._open) > self._most:
                     self._open.popitem(last=False)
             else:
                 self._open.move_to_end(segment)

@@ -41,6 +41,7 @@ META_FILE = "store.json"
 BAD_ROWS_FILE = "bad_rows.csv"
 BAD_ROWS_LISTED = 10_000
 _KEPT_BATCHES = 32
+_KEPT_BYTES = 2**26
 
 
 class StoredColumn(msgspec.Struct, frozen=True):
@@ -403,7 +404,8 @@ class Store:
             batch = self._batches.get(number)
             if batch is None:
                 batch = self._batches[number] = self._with_levels(self._rows.batch(number))
-                if len(self._batches) > _KEPT_BATCHES:
+                most = max(2, min(_KEPT_BATCHES, _KEPT_BYTES // max(batch.nbytes, 1)))
+                while len(self._batches) > most:
                     self._batches.popitem(last=False)
             else:
                 self._batches.move_to_end(number)
