@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -38,7 +38,15 @@ BLOCK = 1024
 _CACHE_BYTES = 64 * 2**20  # for each view
 _READ_BLOCKS = 64
 _SPARSE_CELLS = 400  # taken for a row of hashed words
-_FILL_BLOCKS = 8  # encoded at a time: they stay in the processor's cache
+_LABEL_PAGES = 4
+
+
+class Page(NamedTuple):
+    """Values of rows [start, stop)."""
+
+    start: int
+    stop: int
+    values: NDArray[Any]
 
 
 class EncodedStream:
@@ -97,8 +105,8 @@ class EncodedStream:
         self._answers: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._lock = threading.RLock()
         self._soon = (0, 0)
-        self._pages: dict[str, tuple[int, int, Any]] = {}
-        self._ahead: dict[str, tuple[int, int, Any]] = {}
+        self._pages: dict[str, tuple[Page, ...]] = {}  # the newest first
+        self._ahead: dict[str, Page] = {}
         self.faults: tuple[Fault, ...] = ()
         self._faults: Faults | None = None
         self._arrivals: Arrivals = self._usual
@@ -149,26 +157,31 @@ class EncodedStream:
         (`start` is `stop`). Changes no value.
         """
         first, last = start // BLOCK, -(-stop // BLOCK)
-        self._soon = (first, last) if last - first > 1 else (0, 0)
-        if start == stop:
-            with self._lock:
+        with self._lock:
+            self._soon = (first, last) if last - first > 1 else (0, 0)
+            if start == stop:
                 self._pages.clear()
                 self._ahead.clear()
 
-    def encode_ahead(self, view: View, start: int, stop: int) -> None:
+    def encode_ahead(self, views: Sequence[View], start: int, stop: int) -> None:
         """Encode the page of rows [start, stop) before it is asked for: from another thread.
 
-        Nothing is done where rows of this view have no pages.
+        Nothing is done where rows of a view have no pages.
         """
         first, last = start // BLOCK, -(-stop // BLOCK)
-        if view == "dict" or self.encoder.sparse(view) or last - first > self._room(view):
-            return
         faults = self._faults
-        page = self._encoded_page(view, first, last)
-        page.flags.writeable = False
+        labels = np.asarray(self._truth(first * BLOCK, min(last * BLOCK, self.n_rows)))
+        made: list[tuple[str, NDArray[Any]]] = [("labels", labels)]
+        for view in views:
+            if view == "dict" or self.encoder.sparse(view) or last - first > self._room(view):
+                continue
+            made.append((view, self._encoded_page(view, first, last)))
         with self._lock:
-            if self._faults is faults:
-                self._ahead[view] = first * BLOCK, min(last * BLOCK, self.n_rows), page
+            if self._faults is not faults:
+                return
+            for name, values in made:
+                values.flags.writeable = False
+                self._ahead[name] = Page(first * BLOCK, min(last * BLOCK, self.n_rows), values)
 
     def page_rows(self, views: Iterable[View]) -> int:
         """Rows of a page: so many are kept at once of rows that will be asked for soon."""
@@ -179,35 +192,36 @@ class EncodedStream:
 
         `make(first, last)`: blocks [first, last) as one array; called where there is none yet.
         """
+        pages = self._pages.get(name, ())
+        for page in pages:
+            if page.start <= start < stop <= page.stop:
+                return page.values[start - page.start : stop - page.start]
         first, last = self._soon
         if not first * BLOCK <= start < stop <= last * BLOCK:
             return None
-        at, end, values = self._pages.get(name, (0, 0, None))
-        ready = self._ahead.get(name, (0, 0, None))
-        if not at <= start < stop <= end and ready[0] <= start < stop <= ready[1]:
-            at, end, values = self._pages[name] = self._ahead.pop(name)
-        if not at <= start < stop <= end:
-            room = _READ_BLOCKS
-            if name in ("scaled", "raw", "ordinal"):
-                room = self._room(name)  # type: ignore[arg-type]
-            begin = start // BLOCK
-            upto = min(begin + room, last)
-            if stop > upto * BLOCK:
-                return None
-            self._pages.pop(name, None)  # its place is needed
+        encoded = name in ("scaled", "raw", "ordinal")
+        begin = start // BLOCK
+        upto = min(begin + (self._room(name) if encoded else _READ_BLOCKS), last)  # type: ignore[arg-type]
+        ready = self._ahead.get(name)
+        fits = ready is not None and ready.start <= start < stop <= ready.stop
+        if not fits and stop > upto * BLOCK:
+            return None
+        # Of labels, those before are kept: lanes are scored when their models are further on.
+        before = () if encoded else pages[: _LABEL_PAGES - 1]
+        self._pages.pop(name, None)  # its place is needed
+        if ready is not None and fits:
+            page = self._ahead.pop(name)
+        else:
             values = make(begin, upto)
             values.flags.writeable = False
-            at, end = begin * BLOCK, min(upto * BLOCK, self.n_rows)
-            self._pages[name] = at, end, values
-        return values[start - at : stop - at]
+            page = Page(begin * BLOCK, min(upto * BLOCK, self.n_rows), values)
+        self._pages[name] = (page, *before)
+        return page.values[start - page.start : stop - page.start]
 
     def _encoded_page(self, view: View, first: int, last: int) -> NDArray[np.float64]:
         start, stop = first * BLOCK, min(last * BLOCK, self.n_rows)
-        table = self._source(start, stop)
         out = np.zeros((stop - start, len(self.encoder.names(view))))
-        step = _FILL_BLOCKS * BLOCK
-        for at in range(0, stop - start, step):
-            self.encoder.fill(table.slice(at, step), view, out[at : at + step])
+        self.encoder.fill(self._source(start, stop), view, out)
         return out
 
     def next_link(self, position: int) -> int:

@@ -337,6 +337,13 @@ class Policy(ABC):
         Both lie in one block. The rows come in order, each once.
         """
 
+    def expect(self, start: int, stop: int) -> None:
+        """Know that rows [start, stop) are stepped through next, maybe in several steps.
+
+        More than a block only where `modellab.replay.strides` says that it may. Changes no result.
+        """
+        del start, stop
+
     def set(self, name: str, value: Scalar) -> None:
         """Change a setting of the policy or of the learner from the next row on.
 

@@ -212,6 +212,16 @@ class Cycle(Policy):
         """The model's own answers: none where the baseline stood in."""
         return no_answer(self.around.task, len(part)) if at < self.down_until else part
 
+    def still_to(self, position: int) -> int:
+        """Up to where no model changes and nothing is to be done, from `position` on.
+
+        `position` itself where that is not known, because it depends on answers yet to be given.
+        """
+        waits = not isinstance(self.inner, Still) or self._needs_errors() or self.down
+        if waits or position < self.down_until or self._next_act(position - 1) <= position:
+            return position
+        return self._next_change(position)
+
     # -- its own errors
 
     def _needs_errors(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -12,11 +12,23 @@ from modellab.learners.base import Learner, Prediction, join, runs_rows
 from modellab.policies.base import Policy, Surroundings, labelled, pick, put_back, take
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from modellab.experiment import OnlinePolicy
-    from modellab.learners.base import PrequentialLearner
+    from modellab.learners.base import Ints, PrequentialLearner, Rows
     from modellab.policies.guard_judge import Judge
 
 _LEAST_REACH = 16
+
+
+class Stretch(NamedTuple):
+    """Rows [start, stop), their labels, and how many of these are known after each row."""
+
+    start: int
+    stop: int
+    rows: Rows
+    labels: NDArray[Any]
+    counts: Ints
 
 
 class Online(Policy):
@@ -37,9 +49,25 @@ class Online(Policy):
         self.waiting = 0
         self.guard: Judge | None = None
         self._reach = _LEAST_REACH  # rows run ahead with a guard; no result depends on it
+        self._stretch: Stretch | None = None
+
+    def expect(self, start: int, stop: int) -> None:
+        """Look once at rows of which each is learned at once: more than a block of them are."""
+        self._stretch = None
+        if stop - start <= BLOCK:
+            return
+        rows = self.around.rows(self.learner.view, start, stop)
+        labels = self.around.labels(start, stop)
+        counts = np.arange(1, stop - start + 1, dtype=np.int64)
+        self._stretch = Stretch(start, stop, rows, labels, counts)
 
     def step(self, start: int, stop: int) -> Prediction:
         """Test, then train, row by row."""
+        stretch = self._stretch
+        if stretch is not None:
+            if stretch.start <= start < stop <= stretch.stop:
+                return self._step_stretch(stretch, start, stop)
+            self._stretch = None
         if runs_rows(self.learner):
             if self.guard is not None:
                 return self._step_guarded(start, stop, self.guard)
@@ -144,6 +172,28 @@ class Online(Policy):
         self.next_row = end
         self.counters.updates += updates
         self.version += 1
+        return prediction
+
+    def _step_stretch(self, stretch: Stretch, start: int, stop: int) -> Prediction:
+        """As `_step_compiled` does, where every label is there and known at once."""
+        own = slice(start - stretch.start, stop - stretch.start)
+        rows = stretch.rows[own]
+        learner: Any = self.learner
+        with self.counters.clock("learn"):
+            prediction, updates = cast("PrequentialLearner", learner).run(
+                rows,
+                rows,
+                stretch.labels[own],
+                stretch.counts[: stop - start],
+                1,
+                self.spec.batch,
+                False,
+            )
+        self.next_row = self.trained_to = stop
+        self.counters.updates += updates
+        self.version += 1
+        if stop == stretch.stop:
+            self._stretch = None  # its rows need not be kept any longer
         return prediction
 
     def _note_learned(self, mask: np.ndarray) -> None:

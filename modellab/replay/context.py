@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.prices = self.experiment.prices
+        self._clocks_lock = threading.Lock()
         self.shared = Shared(self)
         """What all lanes find out alike about the same rows."""
 
@@ -140,10 +142,11 @@ class Context:
         if start >= self.n_rows:
             return NEVER
         if self.dataset.first_out_of_order is not None:
-            clock = self._clocks.setdefault(
-                span_ns, TimeArrivals(self._times, self.n_rows, 0, span_ns)
-            )
-            found = clock.arrival(start)
+            with self._clocks_lock:
+                clock = self._clocks.setdefault(
+                    span_ns, TimeArrivals(self._times, self.n_rows, 0, span_ns)
+                )
+                found = clock.arrival(start)
             return found if found < self.n_rows else NEVER
         wanted = self._time(start) + span_ns
         low, high = start + 1, self.n_rows

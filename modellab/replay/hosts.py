@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from modellab.errors import LabError
 from modellab.learners.base import Prediction, Progress, View, no_progress
+from modellab.replay.beside import Beside
 from modellab.replay.context import Context, build_context
 from modellab.replay.lane import LaneRunner
 from modellab.replay.process import start_worker
 from modellab.replay.strides import strides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from modellab.data.store import Store
     from modellab.evaluation.evidence import LaneEvidence
@@ -87,27 +88,30 @@ class LaneHost:
         out: dict[str, Pieces] = {lane.spec.name: [] for lane in lanes}
         stream = self.context.stream
         at = min((lane.position for lane in lanes), default=stop)
-        while at < stop:
-            views: list[View] = list(dict.fromkeys(lane.learner.view for lane in lanes))
-            rows = stream.page_rows(views)
-            end = min(stop, (at // rows + 1) * rows)
-            stream.soon(at, end)
-            ahead = self._encode_ahead(views, end, min(stop, end + rows), lanes)
-            self._advance_all(lanes, end, out if collect else None)
-            for done in ahead:
-                done.result()
-            at = end
+        beside: dict[str, Beside] = {}
+        try:
+            while at < stop:
+                views: list[View] = list(dict.fromkeys(lane.learner.view for lane in lanes))
+                rows = stream.page_rows(views)
+                end = min(stop, (at // rows + 1) * rows)
+                stream.soon(at, end)
+                ahead = self._encode_ahead(views, end, min(stop, end + rows), lanes)
+                self._advance_all(lanes, end, out if collect else None, beside)
+                if ahead is not None:
+                    ahead.result()
+                at = end
+        finally:
+            self._finish(beside.values())
         stream.soon(0, 0)
         return out if collect else {}
 
     def _encode_ahead(
         self, views: list[View], start: int, stop: int, lanes: list[LaneRunner]
-    ) -> list[Future[None]]:
+    ) -> Future[None] | None:
         """Begin to encode the rows that come next, while lanes are at those before."""
         if stop - start < _WORTH_THREADS or not self._far(lanes, start):
-            return []
-        pool = self._threaded()
-        return [pool.submit(self.context.stream.encode_ahead, v, start, stop) for v in views]
+            return None
+        return self._threaded().submit(self.context.stream.encode_ahead, views, start, stop)
 
     def _far(self, lanes: list[LaneRunner], stop: int) -> list[LaneRunner]:
         """Lanes to be taken to `stop` beside the others; none where threads would not pay."""
@@ -120,27 +124,54 @@ class LaneHost:
             self._pool = ThreadPoolExecutor(self._threads, "lanes")
         return self._pool
 
+    @staticmethod
+    def _finish(beside: Iterable[Beside]) -> None:
+        """Wait until all that is done beside the lanes is done; raise what went wrong first."""
+        errors: list[BaseException] = []
+        for one in beside:
+            try:
+                one.finish()
+            except BaseException as error:  # noqa: BLE001  # the others go on until they are done
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
     def _advance_all(
-        self, lanes: list[LaneRunner], stop: int, out: dict[str, Pieces] | None
+        self,
+        lanes: list[LaneRunner],
+        stop: int,
+        out: dict[str, Pieces] | None,
+        beside: dict[str, Beside],
     ) -> None:
         """Take lanes ahead up to `stop`: those that may, beside the others."""
         far = self._far(lanes, stop)
-        begun = [self._threaded().submit(self._advance, lane, stop, out) for lane in far]
+        begun = []
+        for lane in far:
+            aside = beside.setdefault(lane.spec.name, Beside(self._threaded()))
+            begun.append(self._threaded().submit(self._advance, lane, stop, out, aside))
         try:
             for lane in lanes:
                 if lane not in far:
+                    if lane.spec.name in beside:  # it went on beside the others before
+                        beside[lane.spec.name].finish()
                     self._advance(lane, stop, out)
         finally:
             wait(begun)
         for done in begun:
             done.result()
 
-    def _advance(self, lane: LaneRunner, stop: int, out: dict[str, Pieces] | None) -> None:
+    def _advance(
+        self,
+        lane: LaneRunner,
+        stop: int,
+        out: dict[str, Pieces] | None,
+        beside: Beside | None = None,
+    ) -> None:
         if out is None:
-            lane.advance(stop)
+            lane.advance(stop, beside=beside)
             return
         pieces = out[lane.spec.name]
-        lane.advance(stop, lambda at, labels, made: pieces.append((at, labels, made)))
+        lane.advance(stop, lambda at, labels, made: pieces.append((at, labels, made)), beside)
 
     def foresee(self) -> None:
         """Leave out of the lanes' histories what is dropped by the end: nobody looks before it."""

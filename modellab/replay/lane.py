@@ -18,14 +18,14 @@ from modellab.evaluation.parameter_history import ParameterHistory
 from modellab.evaluation.references import References
 from modellab.experiment import Intervention, LaneSpec, Scalar, StaticPolicy
 from modellab.learners.base import Learner, Prediction, Progress, join, no_progress
-from modellab.policies.base import PolicyEvent
+from modellab.policies.base import NEVER, PolicyEvent
 from modellab.policies.guard import Guarded
 from modellab.policies.make import make
 from modellab.replay.lane_checks import check_lane
-from modellab.replay.lane_state import LaneState, Metrics, Sink
+from modellab.replay.lane_state import LaneState, Metrics, PolicyThen, Sink
 from modellab.replay.lane_watch import LaneWatch
 from modellab.replay.pins import pack_pin, pin_key, pins_of, unpack_pin
-from modellab.replay.strides import step_end, strides
+from modellab.replay.strides import single_model, step_end
 from modellab.replay.surroundings import LaneSurroundings, common_answers
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from modellab.replay.beside import Beside
     from modellab.replay.context import Context
 
 _PIECE = 65_536
@@ -120,21 +121,26 @@ class LaneRunner:
         found = common_answers(self.context, known, self.position, stop)
         return found[start - self.position :]
 
-    def advance(self, stop: int, sink: Sink | None = None) -> None:
-        """Replay rows up to `stop`, exclusive, journal entries included."""
+    def advance(self, stop: int, sink: Sink | None = None, beside: Beside | None = None) -> None:
+        """Replay rows up to `stop`, exclusive, journal entries included.
+
+        `beside`: where answers may be scored while the lane goes on. Then all is there once that
+        has finished.
+        """
         while self.position < stop:
-            self._apply_journal()
+            if self.applied < len(self.journal):
+                if beside is not None and self.journal[self.applied].position <= self.position:
+                    beside.finish()
+                self._apply_journal()
             reach = step_end(self.policy, self.context, self.position, stop)
-            end = min(stop, reach, self._next_pause())
-            self._step(self.position, end, sink)
+            self._step(self.position, min(stop, reach, self._next_pause()), sink, beside)
 
     def _next_pause(self) -> int:
-        """Next position at which something other than rows happens: a journal entry, a sample."""
-        ends = [self.samples.next_due(self.position + 1)]
+        """Next position at which something other than rows happens: a journal entry, a pin."""
+        ends = [at for at in self.pins if at > self.position]
         if self.applied < len(self.journal):
             ends.append(self.journal[self.applied].position)
-        ends += [at for at in self.pins if at > self.position]
-        return min(ends)
+        return min(ends, default=NEVER)
 
     def _next_look(self, position: int) -> int:
         """Next position, after this one, at which the model is looked at."""
@@ -146,7 +152,7 @@ class LaneRunner:
 
         For a replay that nobody looks at before its end, of a lane that has a single model.
         """
-        if strides(self.policy):
+        if single_model(self.policy):
             self.parameters.foresee(self.context.stop, self.context.train_rows)
             self.samples.foresee(self.context.stop, self.context.train_rows + 1)
 
@@ -156,23 +162,52 @@ class LaneRunner:
         wanted = self.context.experiment.evaluation.memory_set.rows > 0
         return wanted and not self.baseline and self.context.train_rows > 0
 
-    def _step(self, start: int, stop: int, sink: Sink | None) -> None:
+    def _step(self, start: int, stop: int, sink: Sink | None, beside: Beside | None) -> None:
         prediction = self._predict(start, stop)
         labels = self.context.stream.labels(start, stop)
-        rows = self.scores.update(labels, prediction, *self._references_right(start, stop))
-        self.error.append(start, rows.window)
-        self.cumulative.append(start, rows.cumulative)
         if sink is not None:
             sink(start, labels, prediction)
         self.position = stop
-        self._tell(start, prediction, labels)
-        self._sample()
+        told, self.policy.events = self.policy.events, []
+        then = PolicyThen.of(self.policy, stop)
+        if beside is None:
+            self._evaluate(start, prediction, labels, told, then)
+        else:
+            beside.do(lambda: self._evaluate(start, prediction, labels, told, then))
         self._pin()
+
+    def _evaluate(
+        self,
+        start: int,
+        prediction: Prediction,
+        labels: NDArray[Any],
+        told: list[PolicyEvent],
+        then: PolicyThen,
+    ) -> None:
+        """Score a step, and note what there is to note of it; does not look at the model."""
+        stop = start + len(prediction)
+        majority, nochange = self._references_right(start, stop)
+        at = start
+        while at < stop:
+            end = min(stop, self.samples.next_due(at + 1))
+            own = slice(at - start, end - start)
+            rows = self.scores.update(
+                labels[own],
+                prediction[own],
+                None if majority is None else majority[own],
+                None if nochange is None else nochange[own],
+            )
+            self.error.append(at, rows.window)
+            self.cumulative.append(at, rows.cumulative)
+            self._sample(end)
+            at = end
+        self._tell(start, prediction, labels, told, then)
 
     def _predict(self, start: int, stop: int) -> Prediction:
         """Let the policy do its step, and look at the model where that is due."""
         parts = []
         at = start
+        self.policy.expect(start, stop)
         while at < stop:
             end = min(stop, self._next_look(at))
             parts.append(self.policy.step(at, end))
@@ -185,10 +220,16 @@ class LaneRunner:
         if self._remembers and self.forgetting.next_due(position) == position:
             self._score_memory(position)
 
-    def _tell(self, start: int, prediction: Prediction, labels: NDArray[Any]) -> None:
+    def _tell(
+        self,
+        start: int,
+        prediction: Prediction,
+        labels: NDArray[Any],
+        told: list[PolicyEvent],
+        then: PolicyThen,
+    ) -> None:
         """Take what the policy did in a step, and what there is to note of it."""
-        told, self.policy.events = self.policy.events, []
-        alarms = self.watch.note(start, prediction, labels, self.policy, told)
+        alarms = self.watch.note(start, prediction, labels, then, told)
         # An alarm comes with the row that ends at its position; what a policy does there, after.
         self.events += sorted([*alarms, *told], key=lambda e: e.position) if alarms else told
 
@@ -200,8 +241,7 @@ class LaneRunner:
             return None, None
         return self.context.shared.references_right(self.references, start, stop)
 
-    def _sample(self) -> None:
-        at = self.position
+    def _sample(self, at: int) -> None:
         if self.samples.due(at):
             window = self.scores.metrics("window")
             self.samples.record(at, {k: np.nan if v is None else v for k, v in window.items()})

@@ -13,6 +13,7 @@ from modellab.learners.base import Prediction
 
 if TYPE_CHECKING:
     from modellab.experiment import LaneSpec, Scalar
+    from modellab.policies.base import Policy
 
 Metrics = dict[str, dict[str, float | None]]
 
@@ -21,6 +22,35 @@ Sink = Callable[[int, NDArray[Any], Prediction], None]
 
 Snapshots = tuple[list[str], NDArray[np.int64], NDArray[np.float64]]
 """Values by name at some positions: names, positions (m,), values (m, len(names))."""
+
+
+@dataclass
+class PolicyThen:
+    """What is noted of a policy at the end of a step, when it may be further on already.
+
+    Attributes
+    ----------
+    has_model, trained_to
+        As the policy told.
+    down_spans
+        Spans that were answered by the baseline: taken away from the policy.
+    """
+
+    has_model: bool
+    trained_to: int
+    stored: int
+    down_spans: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, policy: Policy, stop: int) -> PolicyThen:
+        """Look at a policy that is at `stop`."""
+        spans, policy.down_spans = policy.down_spans, []
+        return cls(policy.has_model, policy.trained_to, policy.rows_stored(stop), spans)
+
+    def rows_stored(self, position: int) -> int:
+        """Rows that it kept for later training at the end of the step."""
+        del position
+        return self.stored
 
 
 @dataclass

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from modellab.learners.base import Prediction
     from modellab.policies.base import Policy
     from modellab.replay.context import Context
+    from modellab.replay.lane_state import PolicyThen
+
+    Seen = Policy | PolicyThen
 
 TITLES = {
     "adwin": "ADWIN",
@@ -73,7 +76,7 @@ class LaneWatch:
         start: int,
         prediction: Prediction,
         labels: NDArray[Any],
-        policy: Policy,
+        policy: Seen,
         events: list[PolicyEvent],
     ) -> list[PolicyEvent]:
         """Take in a step: rows from `start` on, with what the policy did in it.
@@ -191,7 +194,7 @@ class Staleness:
         """Know that from `position` on another model serves."""
         self._changed = position
 
-    def note(self, stop: int, policy: Policy, events: list[PolicyEvent]) -> None:
+    def note(self, stop: int, policy: Seen, events: list[PolicyEvent]) -> None:
         """Take in a step of the policy that ended at `stop`."""
         for event in events:
             if event.kind in _SERVES:
@@ -202,16 +205,16 @@ class Staleness:
         self.rows_stored = max(self.rows_stored, policy.rows_stored(stop))
         self._start, self._from, self._changed = stop, _trained_to(policy), -1
 
-    def mean(self, position: int, policy: Policy) -> float | None:
+    def mean(self, position: int, policy: Seen) -> float | None:
         """Mean over the rows up to `position`; None before the first, or without a model."""
         total, rows = self._total(position, policy)
         return total / rows if rows else None
 
-    def stored(self, position: int, policy: Policy) -> int:
+    def stored(self, position: int, policy: Seen) -> int:
         """Most rows that had to be kept so far."""
         return max(self.rows_stored, policy.rows_stored(position))
 
-    def _total(self, stop: int, policy: Policy) -> tuple[float, int]:
+    def _total(self, stop: int, policy: Seen) -> tuple[float, int]:
         """Sum of staleness and number of rows with a model, up to `stop`."""
         start, old, new = self._start, self._from, _trained_to(policy)
         if stop <= start:
@@ -255,7 +258,7 @@ class Staleness:
         self._start, self._from, self._changed = state["start"], state["from"], state["changed"]
 
 
-def _trained_to(policy: Policy) -> int:
+def _trained_to(policy: Seen) -> int:
     """Exclusive end of the newest row that the model learned from; -1 without a model."""
     return int(policy.trained_to) if policy.has_model else -1
 
@@ -267,7 +270,7 @@ class Downtime:
         self._context = context
         self._ns = 0
 
-    def note(self, policy: Policy) -> None:
+    def note(self, policy: Seen) -> None:
         """Take the spans that the policy says were answered by the baseline."""
         for start, stop in policy.down_spans:
             self._ns += self._span(start, stop)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from modellab.experiment import Fault, LaneSpec
     from modellab.replay.engine_out import Job, Outbox
+    from modellab.replay.growing import Growth
     from modellab.replay.protocol import ReplayState
     from modellab.replay.replay import Replay
     from modellab.replay.rollbacks import Told
@@ -54,6 +55,8 @@ SLICE_SECONDS = 0.02
 FEW_ROWS, LONG_SECONDS = 64, 0.1
 """So few rows may take longer: every slice has a cost of its own, which smaller ones only multiply.
 On a busy machine slices would otherwise shrink to single rows, and never get anywhere."""
+MORE_ROWS = 4
+"""At full speed a slice may have so many times as many rows: long steps cost less."""
 TICK_SECONDS = 1 / 60
 FRAME_SECONDS = 1 / 60
 SAFE_SECONDS = 5.0
@@ -169,6 +172,27 @@ class Player:
         if old is not None:
             old.close()
 
+    def grow(self, growth: Growth, job: Job) -> Replay:
+        """Let the replay become one of more rows and go on as it did (on the player's thread)."""
+        playing, target, self._pace, self._target = self._pace, self._target, None, None
+
+        def progress(done: float, total: float, text: str = "") -> None:
+            job.progress(done, total, text)
+            self._at_work(text)
+
+        old = growth.old
+        try:
+            self.replay = growth.finish(progress)
+            old.close()
+        finally:
+            assert self.replay is not None
+            if playing is not None:
+                self._play(Play(mode=playing.mode, rate=playing.rate), self.replay)
+            self._target = target
+            self._busy = ""
+            self._structure_changed()
+        return self.replay
+
     # ------------------------------------------------------------------ the loop
 
     def _loop(self) -> None:
@@ -260,6 +284,8 @@ class Player:
         self.seconds += seconds
         if rows == self._rows or seconds > SLICE_SECONDS:
             most = replay.experiment.replay.chunk_rows
+            if self._pace is not None and self._pace.mode == "max":
+                most *= MORE_ROWS
             wanted = SLICE_SECONDS if rows > FEW_ROWS else LONG_SECONDS
             self._rows = paced(rows, seconds, wanted, most)
         self._speed.append((begin + seconds, replay.position))

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 PIECE_SECONDS = 0.2
 CHUNKS = 32
 """Most chunks between two looks at how far it is: nobody waits at a slider."""
+MOST = 2**24
+"""Most rows of a piece where no prediction is kept."""
 
 
 @dataclass(frozen=True)
@@ -286,9 +288,11 @@ def _play(
     cancel: threading.Event | None,
 ) -> None:
     from modellab.replay.predictions import PredictionFile
+    from modellab.replay.strides import STRIDE
 
     total = replay.stop - replay.train_rows
-    most = CHUNKS * replay.experiment.replay.chunk_rows
+    # Predictions are collected piece by piece.
+    most = CHUNKS * replay.experiment.replay.chunk_rows if predictions is not None else MOST
     rows = min(most, 256)
     told = 0.0
     sink = None
@@ -297,7 +301,10 @@ def _play(
     try:
         while not replay.finished and not (cancel is not None and cancel.is_set()):
             begin = time.perf_counter()
-            replay.advance(replay.position + rows, sink.take if sink is not None else None)
+            to = replay.position + rows
+            if rows > STRIDE:  # whole steps
+                to -= to % STRIDE
+            replay.advance(to, sink.take if sink is not None else None)
             now = time.perf_counter()
             # Pieces of about equal time: any piece gives the same numbers.
             rows = paced(rows, now - begin, PIECE_SECONDS, most)

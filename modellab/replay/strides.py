@@ -1,15 +1,16 @@
 """How many rows a lane may be taken ahead in one step, without any result being another.
 
-A step lies in one block, because policies that act in between look at their lane there. Two kinds
-of lanes don't: models that never change, and compiled learners that learn each row at once. These
-take many blocks in a step, so that what a step costs is spread over more rows. What all lanes find
+A step lies in one block, because policies that act in between look at their lane there. Three kinds
+of lanes may take many blocks in a step, so that what a step costs is spread over more rows: models
+that never change, models that are replaced at positions known beforehand (up to there), and
+compiled learners that learn each row at once. What all lanes find
 out alike about the same rows is found out once.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,10 @@ import numpy as np
 from modellab.data.stream import BLOCK
 from modellab.learners.base import runs_rows
 from modellab.policies.base import block_end
+from modellab.policies.cycle import Cycle
+from modellab.policies.hindsight import Hindsight
 from modellab.policies.online import Online
+from modellab.policies.scheduled import Scheduled
 from modellab.policies.static import Static
 
 if TYPE_CHECKING:
@@ -29,14 +33,24 @@ if TYPE_CHECKING:
 
     Right = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
+_STILL = (Scheduled, Hindsight)
+"""Policies whose model is another only at positions that are known beforehand."""
 STRIDE = 64 * BLOCK
 """Most rows of a step."""
 _CELLS = 2**18
-_KEPT = 2 * STRIDE  # rows
+_KEPT = 4 * STRIDE  # rows: lanes are scored when others are further on
 
 
 def strides(policy: Policy) -> bool:
-    """Whether steps of more than a block give what steps of a block give, as the policy is now."""
+    """Whether steps of more than a block may give what steps of a block give (see `step_end`).
+
+    Such lanes need nothing of the process but what may be asked for from several threads.
+    """
+    return type(policy) in _STILL or single_model(policy)
+
+
+def single_model(policy: Policy) -> bool:
+    """Whether one model serves to the end, that stays as it is or learns each row at once."""
     if type(policy) is Static:
         return True
     if type(policy) is not Online or policy.guard is not None:
@@ -55,7 +69,12 @@ def step_end(policy: Policy, context: Context, position: int, stop: int) -> int:
         return end
     if type(policy) is Static:
         return stop
-    if policy.next_row != position or not context.stream.prompt:  # type: ignore[attr-defined]
+    if not context.stream.prompt:
+        return end
+    if isinstance(policy, Cycle):
+        # Blocks in which something is done, or right after them, are gone through one by one.
+        return max(min(stop, (policy.still_to(position) - 1) // BLOCK * BLOCK), end)
+    if policy.next_row != position:  # type: ignore[attr-defined]
         return end
     return context.shared.labelled_to(position, stop)
 
@@ -72,7 +91,7 @@ class Shared:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
-        self._labelled: dict[int, int] = {}
+        self._labelled: deque[tuple[int, int, int]] = deque(maxlen=64)  # from, to, looked to
         self._rows = 0  # of all that is in:
         self._right: OrderedDict[tuple[int, int], tuple[Right, dict[str, Any]]] = OrderedDict()
 
@@ -81,14 +100,15 @@ class Shared:
 
         At least the end of the block of `position`.
         """
-        first = position // BLOCK
-        key = stop
         with self._lock:
-            known = self._labelled.get(key)
-            if known is None or known < position:
-                known = self._look(first * BLOCK, stop)
-                self._labelled = {key: known}
-        return max(known, block_end(position))
+            # Lanes come one after the other, each from the beginning.
+            for first, upto, last in reversed(self._labelled):
+                if first <= position < upto and (last == stop or upto < min(last, stop)):
+                    return max(upto, block_end(position))
+            first = position // BLOCK * BLOCK
+            upto = self._look(first, stop)
+            self._labelled.append((first, upto, stop))
+        return max(upto, block_end(position))
 
     def _look(self, start: int, stop: int) -> int:
         y = self._context.stream.seen(start, stop)
@@ -129,4 +149,4 @@ class Shared:
             self._rows = 0
 
 
-__all__ = ["STRIDE", "Shared", "step_end", "strides"]
+__all__ = ["STRIDE", "Shared", "single_model", "step_end", "strides"]

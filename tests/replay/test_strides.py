@@ -22,10 +22,12 @@ from modellab.experiment import (
     LearnerSpec,
     MemorySet,
     OnlinePolicy,
+    ScheduledPolicy,
     SplitSpec,
     StaticPolicy,
     replace,
 )
+from modellab.experiment_policies import HindsightPolicy
 from modellab.policies.base import Policy, block_end
 from modellab.replay import lane as lane_module
 from modellab.replay.context import Context
@@ -75,6 +77,10 @@ def made(path: Path, target: str = "name", delay: int | str = 0) -> Experiment:
             LaneSpec("Static", StaticPolicy(), linear),
             LaneSpec("Tree", OnlinePolicy(), LearnerSpec(tree)),
             LaneSpec("Groups", OnlinePolicy(every=5, batch=2), linear),
+            LaneSpec("Retrained", ScheduledPolicy(every=3000, keep=2000, delay=700), linear),
+            LaneSpec("Weekly", ScheduledPolicy(every=3072, keep="all"), linear),
+            LaneSpec("Alarmed", ScheduledPolicy(every=2500, keep="alarm"), linear),
+            LaneSpec("Best", HindsightPolicy(at=[4096, 9001], keeps=[500, "all"]), linear),
         ],
         intervention=[
             Intervention(3333, "Online", {"learning_rate": 0.3}),
@@ -99,11 +105,10 @@ def played(experiment: Experiment, store: Store, chunk: int, **how: Any) -> dict
     for name, runner in host.lanes.items():
         blobs = runner.state()
         rest = pickle.loads(blobs["rest"])
-        del rest["policy"]["version"]
-        rest["policy"]["counters"] = {
-            key: value for key, value in rest["policy"]["counters"].items() if "cpu" not in key
-        }
-        rest["policy"]["cache"] = None
+        for policy in (rest["policy"], rest["policy"].get("inner", {})):
+            policy.update(version=0, cache=None)
+            counters = policy.get("counters", {}).items()
+            policy["counters"] = {key: value for key, value in counters if "cpu" not in key}
         found[name] = blobs["learner"], rest
     replay.close()
     return found
