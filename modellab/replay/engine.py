@@ -17,6 +17,7 @@ from modellab.replay.data_protocol import COMMANDS as DATA
 from modellab.replay.engine_jobs import Jobs
 from modellab.replay.engine_out import Job, Outbox
 from modellab.replay.engine_verdict import COMMANDS as VERDICTS
+from modellab.replay.growing_protocol import COMMANDS as GROWING
 from modellab.replay.player import Player
 from modellab.replay.process import frame_streams
 from modellab.replay.protocol import (
@@ -50,6 +51,7 @@ _JOBS = (
     WriteResults,
     *VERDICTS,
     *DATA,
+    *GROWING,
 )
 
 
@@ -67,7 +69,7 @@ class Engine:
     def __init__(self, outbox: Outbox, services: Services) -> None:
         self._out = outbox
         self._player = Player(outbox)
-        self._jobs = Jobs(self._player, services)
+        self._jobs = Jobs(self._player, services, outbox)
         self._running: dict[int, Job] = {}
         self._player.thread.start()
 

@@ -14,14 +14,21 @@ from modellab.errors import DataError, ExperimentError, LabError, quote
 from modellab.replay import warm
 from modellab.replay.data_jobs import COMMANDS as DATA
 from modellab.replay.data_jobs import DataJobs
+from modellab.replay.engine_growing import (
+    FirstRows,
+    ReplayGrowth,
+    check_kinds,
+    forget_unsettled,
+    summary_of,
+    told,
+)
 from modellab.replay.engine_verdict import COMMANDS as VERDICTS
 from modellab.replay.engine_verdict import VerdictJobs
+from modellab.replay.growing_protocol import GrowReplay, UseRows
 from modellab.replay.protocol import (
     BadRowsPage,
-    ColumnSummary,
     DataSummary,
     Deploy,
-    Deployed,
     OpenData,
     ProfileData,
     ProfileSummary,
@@ -32,14 +39,16 @@ from modellab.replay.protocol import (
     WriteResults,
     Written,
 )
-from modellab.replay.session_folder import SessionFolder
+from modellab.replay.session_folder import JournalLine, SessionFolder
 from modellab.replay.task import TaskProcess, TrainTask
-from modellab.replay.telemetry import sampled_times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modellab.data.growing import PartialStore
     from modellab.data.store import Store
     from modellab.experiment import Experiment
-    from modellab.replay.engine_out import Job
+    from modellab.replay.engine_out import Job, Outbox
     from modellab.replay.player import Player
     from modellab.replay.replay import Replay
     from modellab.replay.services import Services
@@ -58,16 +67,21 @@ class Jobs:
         The thread that owns the replay.
     services
         What the rooms above do, which this one must not import.
+    outbox
+        Where news of an import go.
     """
 
-    def __init__(self, player: Player, services: Services) -> None:
+    def __init__(self, player: Player, services: Services, outbox: Outbox) -> None:
         self._player = player
         self._services = services
         self._verdicts = VerdictJobs(player, services)
         self._looks = DataJobs(self._current, self._store_for)
+        self._first = FirstRows(outbox, self._take)
+        self._growth = ReplayGrowth(player)
         self._store: Store | None = None
         self._opened: OpenData | None = None
         self._guard = threading.Lock()
+        self._imports = ThreadPoolExecutor(1, "import")
         self._data = ThreadPoolExecutor(1, "data")
         self._pages = ThreadPoolExecutor(1, "pages")
         self._trainings = ThreadPoolExecutor(1, "training")
@@ -77,7 +91,7 @@ class Jobs:
     def start(self, command: Any, job: Job) -> None:
         """Start the job that a command asks for."""
         if isinstance(command, OpenData):
-            self._data.submit(job.run, lambda job: self._open(command, job))
+            self._imports.submit(job.run, lambda job: self._open(command, job))
         elif isinstance(command, ProfileData):
             self._data.submit(job.run, lambda job: self._profile(command, job))
         elif isinstance(command, ReadRows):
@@ -94,38 +108,30 @@ class Jobs:
             self._verdicts.start(command, job)
         elif isinstance(command, DATA):
             self._looks.start(command, job)
+        elif isinstance(command, UseRows):
+            self._pages.submit(job.run, lambda _: self._first.use(self._current()))
+        elif isinstance(command, GrowReplay):
+            self._deployments.submit(self._grow, job)
 
     # ------------------------------------------------------------------ data
 
     def _open(self, command: OpenData, job: Job) -> DataSummary:
-        from modellab.data.dataset import guess_target, guess_time
-        from modellab.replay.context import memory_budget
-
         begin = time.perf_counter()
-        store = _import(command, job)
-        target, reason = guess_target(store)
-        summary = DataSummary(
-            name=store.name,
-            paths=store.source_paths,
-            format=store.meta.format,
-            size_bytes=store.size_bytes,
-            n_rows=store.n_rows,
-            fingerprint=store.fingerprint,
-            columns=[ColumnSummary(c.name, c.kind, c.reason) for c in store.columns],
-            bad_rows=store.bad_row_count,
-            warnings=list(store.warnings),
-            guessed_target=target,
-            guessed_target_reason=reason,
-            guessed_time=guess_time(store),
-            read_seconds=time.perf_counter() - begin,
-            memory_bytes=8 * store.n_rows * len(store.columns),
-            memory_budget=memory_budget(),
-        )
+        self._first.begin()
+        growing = None
+        if command.growing and command.sort_by is None:
+            growing = self._first.watch(command, job, begin)
+        store = _import(command, job, growing)
+        summary = summary_of(store, time.perf_counter() - begin)
+        self._take(store, command)
+        return summary
+
+    def _take(self, store: Store, command: OpenData) -> None:
+        """Let a store be the open data set."""
         with self._guard:
             # Other jobs may still read the former store: it is closed when the last one lets go.
             self._store, self._opened = store, command
         self._task.warm_up()
-        return summary
 
     def _current(self) -> Store:
         with self._guard:
@@ -139,12 +145,15 @@ class Jobs:
         sort_by = data.time if data.sort else None
         with self._guard:
             store, opened = self._store, self._opened
-        how = (sort_by, data.kinds, data.reading)
-        same = opened is not None and (opened.sort_by, opened.kinds, opened.reading) == how
-        if store is not None and opened is not None and same:
+        how = (sort_by, data.reading)
+        if store is not None and opened is not None and (opened.sort_by, opened.reading) == how:
             named = [str(Path(p)) for p in data.paths]
             if named in ([str(Path(p)) for p in opened.paths], store.source_paths):
-                return store
+                if store.unfinished:
+                    check_kinds(store, data.kinds)
+                    return store
+                if opened.kinds == data.kinds:
+                    return store
         wanted = OpenData(paths=data.paths, kinds=data.kinds, sort_by=sort_by, reading=data.reading)
         return _import(wanted, job)
 
@@ -224,7 +233,7 @@ class Jobs:
                 f"The folder {quote(command.session_dir, 200)} cannot be written: {error.strerror}."
             ) from error
         experiment, resume = command.experiment, command.resume
-        prices = None
+        prices = rows = None
         if resume:
             restored = folder.restored(experiment)
             if restored is None:
@@ -233,7 +242,7 @@ class Jobs:
                     "The last checkpoint is of no use, so the replay was done again from its start."
                 )
             else:
-                experiment, prices = restored.experiment, restored.prices
+                experiment, prices, rows = restored.experiment, restored.prices, restored.rows
         replay = Replay(
             experiment,
             store,
@@ -243,9 +252,12 @@ class Jobs:
             find=self._verdicts.finder(store, job),
         )
         try:
+            if resume and rows is not None and rows < store.n_rows:
+                forget_unsettled(replay, rows)
+                folder.append(JournalLine(rows=store.n_rows))
             replay.prepare(job.progress, resume=resume)
             if not resume:
-                folder.begin(replay.as_replayed())
+                folder.begin(replay.as_replayed(), store.n_rows)
             if prices is not None:
                 replay.set_prices(prices)
             replay.context.calibrated(job.progress)
@@ -269,25 +281,17 @@ class Jobs:
         if job.cancelled.is_set():
             replay.close()
             return
-        from modellab.learners.catalogue import entry
-
         self._player.install(replay, folder)
-        context = replay.context
-        views = sorted({entry(spec.learner).view for spec in replay.experiment.lane})
-        job.done(
-            Deployed(
-                experiment=replay.as_replayed(),
-                baselines=list(replay.baselines),
-                train_rows=replay.train_rows,
-                stop=replay.stop,
-                n_rows=context.n_rows,
-                position=replay.position,
-                times_ns=sampled_times(context.n_rows, context.stream.times),
-                fit_seconds=seconds,
-                encoded={view: list(context.encoder.names(view)) for view in views},
-                warnings=warnings,
-            )
-        )
+        job.done(told(replay, seconds, warnings))
+
+    def _grow(self, job: Job) -> None:
+        """Let the replay go on over the rows that are open now; the player answers."""
+        try:
+            store = self._current()
+        except LabError as error:
+            job.fail(error)
+            return
+        self._growth.grow(store, job)
 
     # ------------------------------------------------------------------ results
 
@@ -314,7 +318,9 @@ class Jobs:
         self._data.submit(job.run, write)
 
 
-def _import(command: OpenData, job: Job) -> Store:
+def _import(
+    command: OpenData, job: Job, growing: Callable[[PartialStore], None] | None = None
+) -> Store:
     from modellab.data.importer import import_dataset
 
     return import_dataset(
@@ -323,6 +329,7 @@ def _import(command: OpenData, job: Job) -> Store:
         sort_by=command.sort_by,
         progress=job.progress,
         reading=command.reading,
+        growing=growing,
     )
 
 

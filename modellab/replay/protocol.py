@@ -31,6 +31,7 @@ from modellab.experiment import (
     Scalar,
 )
 from modellab.replay.data_protocol import DataCommand
+from modellab.replay.growing_protocol import GrowingCommand, RowsReady
 from modellab.replay.protocol_base import Command as Command
 from modellab.replay.protocol_base import Reply as Reply
 
@@ -43,12 +44,16 @@ ReplayState = Literal["idle", "preparing", "paused", "playing", "finished"]
 
 
 class OpenData(Command):
-    """Job: import the files into the store (or map the cached one) -> `DataSummary`."""
+    """Job: import the files into the store (or map the cached one) -> `DataSummary`.
+
+    `growing`: the first rows may be used while it goes on (`RowsReady`).
+    """
 
     paths: list[str]
     kinds: dict[str, Kind] = {}
     sort_by: str | None = None
     reading: ReadingSpec = ReadingSpec()
+    growing: bool = False
 
 
 class ProfileData(Command):
@@ -267,6 +272,7 @@ AnyCommand = (
     | Ready
     | Shutdown
     | DataCommand
+    | GrowingCommand
 )
 
 
@@ -414,7 +420,7 @@ class Telemetry(Reply):
     feature_drift: FeatureDriftNews | None = None
 
 
-AnyReply = Ack | JobProgress | JobDone | JobFailed | Telemetry
+AnyReply = Ack | JobProgress | JobDone | JobFailed | Telemetry | RowsReady
 
 
 class ColumnSummary(msgspec.Struct):
@@ -426,7 +432,7 @@ class ColumnSummary(msgspec.Struct):
 
 
 class DataSummary(msgspec.Struct):
-    """Result of `OpenData`."""
+    """Result of `OpenData`; `whole`: these are all rows of the files."""
 
     name: str
     paths: list[str]
@@ -443,6 +449,7 @@ class DataSummary(msgspec.Struct):
     read_seconds: float
     memory_bytes: int
     memory_budget: int
+    whole: bool = True
 
 
 class ProfileSummary(msgspec.Struct):

@@ -28,7 +28,8 @@ NAME = "journal.jsonl"
 class JournalLine(msgspec.Struct, omit_defaults=True):
     """One thing that was done; the first line is the experiment as it was deployed.
 
-    `fault_removed` is the number that the fault had then.
+    `fault_removed` is the number that the fault had then; `rows` are those of the data set from
+    then on.
     """
 
     experiment: Experiment | None = None
@@ -38,16 +39,19 @@ class JournalLine(msgspec.Struct, omit_defaults=True):
     fault: Fault | None = None
     fault_removed: int | None = None
     prices: PriceSpec | None = None
+    rows: int | None = None
 
 
 class Restored(msgspec.Struct):
     """What a journal brings back.
 
-    `experiment` has the prices that it was deployed with; `prices` are the last ones set.
+    `experiment` has the prices that it was deployed with; `prices` are the last ones set; `rows`
+    are those that the data set had (None: it is not known).
     """
 
     experiment: Experiment
     prices: PriceSpec
+    rows: int | None = None
 
 
 class SessionFolder:
@@ -64,9 +68,9 @@ class SessionFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / NAME
 
-    def begin(self, experiment: Experiment) -> None:
-        """Begin the journal anew with the experiment as it is deployed."""
-        self._path.write_bytes(_line(JournalLine(experiment=experiment)))
+    def begin(self, experiment: Experiment, rows: int | None = None) -> None:
+        """Begin the journal anew with the experiment as it is deployed, on so many rows."""
+        self._path.write_bytes(_line(JournalLine(experiment=experiment, rows=rows)))
 
     def append(self, line: JournalLine) -> None:
         """Add a line; it has left this process when this returns."""
@@ -85,10 +89,11 @@ class SessionFolder:
         found = lines[0].experiment
         if _kept(found) != _kept(given):
             return None
-        prices = found.prices
+        prices, rows = found.prices, lines[0].rows
         for line in lines[1:]:
             found = _applied(found, line)
             prices = line.prices or prices
+            rows = line.rows or rows
         experiment: Experiment = replace(
             given,
             lane=found.lane,
@@ -96,7 +101,7 @@ class SessionFolder:
             fault=found.fault,
             prices=found.prices,
         )
-        return Restored(experiment, prices)
+        return Restored(experiment, prices, rows)
 
     def _lines(self) -> list[JournalLine]:
         try:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from modellab.errors import LabError
 from modellab.experiment import DataSpec, Experiment, LaneSpec, LearnerSpec, OnlinePolicy
-from modellab.replay import data_protocol, protocol
+from modellab.replay import data_protocol, growing_protocol, protocol
 from modellab.replay.protocol import (
     Ack,
     AnyCommand,
@@ -86,7 +86,7 @@ def test_replies_come_through_a_pipe_as_they_are(reply: protocol.AnyReply) -> No
 def test_every_command_is_known_to_the_decoder() -> None:
     kinds = {
         kind
-        for module in (protocol, data_protocol)
+        for module in (protocol, data_protocol, growing_protocol)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, protocol.Command)
     }
