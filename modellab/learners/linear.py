@@ -79,7 +79,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "(FTRL-Proximal) does best where many columns are rarely used, and sets weights to 0 with "
         "l1. pa, pa1, pa2 are passive-aggressive: as far as each row needs, for the losses hinge "
         "and epsilon_insensitive; the learning rate is their limit C (pa has none), and they have "
-        "no penalty. For columns of text there are the first four.",
+        "no penalty. With columns of text, adagrad and adam touch only those that a row has.",
     ),
     Parameter(
         "penalty",
@@ -172,8 +172,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "one against the rest",
         choices=MULTICLASS,
         help="For three classes and more. one against the rest: a model for each class on its own. "
-        "softmax: all together, so that their probabilities fit; with the loss log. Columns of "
-        "text take one against the rest.",
+        "softmax: all together, so that their probabilities fit; with the loss log.",
     ),
     Parameter(
         "average",
@@ -181,7 +180,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "bool",
         False,
         help="Predict with the mean of the weights after every step so far: steadier where nothing "
-        "changes, slow to follow where it does. Not for columns of text.",
+        "changes, slow to follow where it does. With columns of text not beside l1 or elasticnet, "
+        "unless the schedule is adagrad, adam or ftrl.",
     ),
     Parameter(
         "clip",

@@ -11,7 +11,6 @@ import pytest
 
 from modellab.learners.compiled import _math
 from modellab.learners.compiled.kernel import LinearKernel
-from modellab.learners.compiled.sparse_kernel import SparseKernel
 
 TOLERANCE = 1e-9
 
@@ -314,22 +313,3 @@ def test_a_state_made_before_there_were_moments_is_taken_over() -> None:
     other.load_state(state)
     assert other.weights.tobytes() == kernel.weights.tobytes()
     assert other.steps == kernel.steps
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"schedule": "adam"}, "adam is not there for columns of text"),
-        ({"schedule": "pa1", "loss": "hinge"}, "pa1 is not there for columns of text"),
-        ({"average": True}, "averaged weights are not there"),
-        ({"multiclass": "softmax"}, "softmax is not there"),
-    ],
-)
-def test_sparse_rows_say_what_they_do_not_have(given: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        SparseKernel(8, 3, 2, **given)
-    if "schedule" in given and len(given) == 1:
-        kernel = SparseKernel(8, 3, 2)
-        with pytest.raises(ValueError, match=says):
-            kernel.set_parameter("schedule", given["schedule"])
-        assert kernel.parameter("schedule") == "constant"

@@ -1,12 +1,14 @@
 """Linear models on sparse rows (words of texts), learned row by row: settings, state and calls.
 
 The arithmetic is that of `modellab.learners.compiled.kernel`, in another order of operations: L2
-shrinks all weights by one common factor, and L1 cuts a weight when its column is next touched by
-all that was due since (lazily, as Langford et al. 2009 and Tsuruoka et al. 2009 do), so that a step
-costs as much as its row has cells. Two differences: with AdaGrad a penalty acts only on the columns
-that a row has; and of the columns only the first `dense` are scaled online, words stay as they are.
-No learning rates are carried along, and there is no Adam, FTRL, passive-aggressive step, averaging
-or softmax.
+shrinks all weights by one common factor, L1 cuts a weight when its column is next touched by all
+that was due since (lazily, as Langford et al. 2009 and Tsuruoka et al. 2009 do), and a weight's
+share of the averages is summed up then, too, so that a step costs as much as its row has cells.
+
+The differences: with AdaGrad a penalty acts only on the columns that a row has; with Adam these
+are the only ones whose means move (the lazy form of PyTorch's ``SparseAdam``); averages don't go
+with an L1 that is cut lazily; of the columns only the first `dense` are scaled online, words stay
+as they are; and no learning rates are carried along.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ import numpy as np
 
 from modellab.data.sparse import SparseRows, join_rows
 from modellab.learners.compiled.kernel import LinearKernel
+from modellab.learners.compiled.linear_arrays import prepare_moments
 from modellab.learners.compiled.linear_settings import (
     CHOICES,
+    COUNTERS,
+    FIXED,
     REGRESSION_LOSSES,
     SETTINGS,
     checked_parameters,
@@ -35,12 +40,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-# Places in the arrays, as in _sparse.pyx.
-_COUNTERS = ("steps", "scaled", "skipped")
-_KEPT = ("counters", "shared", "v", "squares", "cut", "bias", "bias_squares")
+_KEPT = ("counters", "shared", "v", "cut", "bias", "bias_squares")
 _SCALER = ("mean", "variance", "inverse")
+_MEANS = ("sums", "since", "bias_sums")
 _LARGEST = 1e100
-_SCHEDULES = ("constant", "invscaling", "optimal", "adagrad")
+_SKIPPED = COUNTERS.index("skipped")
+_EARLIER = ("steps", "scaled", "skipped")
+"""The counters that states of earlier versions have."""
 
 
 class SparseKernel:
@@ -82,26 +88,31 @@ class SparseKernel:
 
     @property
     def weights(self) -> Floats:
-        """Copy of the weights, (K, d)."""
-        factor, cuts = self._arrays["shared"]
+        """Copy of the weights that predict, (K, d): with `average` the averaged ones."""
+        factor, cuts, mass = self._arrays["shared"]
         v = self._arrays["v"]
+        if self._parameters["average"]:
+            whole = self._arrays["sums"] + v * (mass - self._arrays["since"])
+            return np.asarray(whole / max(self._count("averaged"), 1))
         due = np.maximum(np.abs(v) - (cuts - self._arrays["cut"]), 0.0)
         return np.asarray(factor * np.sign(v) * due)
 
     @property
     def intercept(self) -> Floats:
-        """Copy of the intercepts, (K,)."""
+        """Copy of the intercepts that predict, (K,)."""
+        if self._parameters["average"]:
+            return np.asarray(self._arrays["bias_sums"] / max(self._count("averaged"), 1))
         return np.array(self._arrays["bias"])
 
     @property
     def steps(self) -> int:
         """Steps made so far."""
-        return int(self._arrays["counters"][0]) - 1
+        return self._count("steps") - 1
 
     @property
     def skipped(self) -> int:
         """Rows never learned: a value that is not finite, or a label out of range."""
-        return int(self._arrays["counters"][2])
+        return self._count("skipped")
 
     @property
     def waiting(self) -> int:
@@ -117,7 +128,7 @@ class SparseKernel:
             return 1.0 / float(p["alpha"] * (start + step - 1.0))
         if p["schedule"] == "invscaling":
             return float(p["learning_rate"] / step ** p["power_t"])
-        return float(p["learning_rate"])
+        return 1.0 if p["schedule"] == "pa" else float(p["learning_rate"])
 
     def parameter(self, name: str) -> Any:
         """Return the present value of a setting."""
@@ -129,12 +140,21 @@ class SparseKernel:
         Raises
         ------
         ValueError
-            If the value is not allowed.
+            If there is no such setting, it cannot change, or the value is not allowed.
         """
+        if name not in self._parameters:
+            raise ValueError(f"there is no setting {name}")
+        if name in FIXED:
+            raise ValueError(f"{name} cannot change once weights have been learned")
+        before = self._parameters["schedule"]
         changed = checked_parameters({**self._parameters, name: value}, self.outputs)
         _check_sparse(changed)
+        if changed["schedule"] != before:
+            self._ready().level()  # what waits was due under the schedule of before
         self._parameters = changed
+        self._make_room()
         self._write_settings()
+        prepare_moments({**self._arrays, "weights": self._arrays["v"]}, changed, before)
 
     def rates(self) -> None:
         """No learning rates are carried along on sparse rows."""
@@ -147,32 +167,51 @@ class SparseKernel:
     def reset(self) -> None:
         """Forget everything learned."""
         k, d, dense = self.outputs, self.features, max(1, self.dense)
-        adagrad = self._parameters["schedule"] == "adagrad"
+        average = self._parameters["average"]
         self._arrays = {
             "dense": self.dense,
-            "counters": np.array([1, 0, 0], np.int64),
+            "counters": np.zeros(len(COUNTERS), np.int64),
             "choices": np.zeros(len(CHOICES), np.int64),
             "settings": np.zeros(len(SETTINGS)),
-            "shared": np.array([1.0, 0.0]),
+            "shared": np.array([1.0, 0.0, 0.0]),
             "v": np.zeros((k, d)),
-            "squares": np.zeros((k, d if adagrad else 1)),
+            "squares": np.zeros((k, 1)),
+            "moments": np.zeros((k, 1)),
             "cut": np.zeros(d),
-            "bias": np.zeros(k),
-            "bias_squares": np.zeros(k),
-            "mean": np.zeros(dense),
-            "variance": np.zeros(dense),
-            "inverse": np.zeros(dense),
+            "sums": np.zeros((k, d if average else 1)),
+            "since": np.zeros(d if average else 1),
             "x": np.zeros(dense),
             "z": np.zeros(dense),
-            "score": np.zeros(k),
             "gradient": np.zeros((k, d)),
-            "bias_gradient": np.zeros(k),
             "touched": np.zeros(d, np.int32),
             "stamp": np.zeros(d, np.int32),
         }
+        for name in ("bias", "bias_squares", "bias_moments", "bias_sums", "bias_gradient"):
+            self._arrays[name] = np.zeros(k)
+        for name in ("score", "steep"):
+            self._arrays[name] = np.zeros(k)
+        for name in _SCALER:
+            self._arrays[name] = np.zeros(dense)
+        self._arrays["counters"][COUNTERS.index("steps")] = 1
         self._waiting, self._n_waiting = [], 0
-        self._core = None
+        self._make_room()
         self._write_settings()
+
+    def _count(self, name: str) -> int:
+        return int(self._arrays["counters"][COUNTERS.index(name)])
+
+    def _own(self) -> tuple[str, ...]:
+        """Arrays that only some settings need, and a state only then has."""
+        schedule = self._parameters["schedule"]
+        found: tuple[str, ...] = ("squares",) if schedule in ("adagrad", "adam", "ftrl") else ()
+        found += ("moments", "bias_moments") if schedule in ("adam", "ftrl") else ()
+        return found + (_MEANS if self._parameters["average"] else ())
+
+    def _make_room(self) -> None:
+        for name in ("squares", "moments"):
+            if name in self._own() and self._arrays[name].shape[1] < self.features:
+                self._arrays[name] = np.zeros((self.outputs, self.features))
+        self._core = None
 
     def run(
         self,
@@ -232,7 +271,7 @@ class SparseKernel:
         self, rows: SparseRows, y: Floats, good: NDArray[np.bool_], start: int, stop: int
     ) -> None:
         chosen = start + np.flatnonzero(good[start:stop])
-        self._arrays["counters"][2] += stop - start - len(chosen)
+        self._arrays["counters"][_SKIPPED] += stop - start - len(chosen)
         if len(chosen):
             self._waiting.append((rows[chosen], y[chosen]))
             self._n_waiting += len(chosen)
@@ -256,7 +295,7 @@ class SparseKernel:
         y = np.ascontiguousarray(y, np.float64)
         good = self._usable(rows, y)
         if not good.all():
-            self._arrays["counters"][2] += int(np.count_nonzero(~good))
+            self._arrays["counters"][_SKIPPED] += int(np.count_nonzero(~good))
             rows, y = rows[good], y[good]
         self._ready().learn(*_cells(rows), y, batch, hold_scaler)
         return self.steps - before
@@ -291,7 +330,7 @@ class SparseKernel:
             "shape": [self.features, self.outputs, self.dense],
             "parameters": dict(self._parameters),
         }
-        for name in (*_KEPT, *_SCALER):
+        for name in (*_KEPT, *_SCALER, *self._own()):
             state[name] = self._arrays[name].copy()
         if self._waiting:
             rows = join_rows([part for part, _ in self._waiting])
@@ -310,15 +349,25 @@ class SparseKernel:
             If the state is of a model of another shape, loss or scaling.
         """
         parameters = checked_parameters({**self._parameters, **state["parameters"]}, self.outputs)
-        same = all(parameters[n] == self._parameters[n] for n in ("loss", "scale", "fit_intercept"))
+        same = all(parameters[name] == self._parameters[name] for name in FIXED)
         if not same or list(state["shape"]) != [self.features, self.outputs, self.dense]:
             raise ValueError("the state is of another model")
         self._parameters = parameters
         self.reset()
-        for name in (*_KEPT, *_SCALER):
-            self._arrays[name] = np.array(state[name])
+        for name in (*_KEPT[2:], *_SCALER, *self._own()):
+            value = np.asarray(state[name], np.float64)
+            if value.shape != self._arrays[name].shape:
+                raise ValueError(f"{name} of the state has another shape")
+            self._arrays[name][...] = value
+        counters = np.asarray(state["counters"], np.int64)
+        earlier = len(counters) == len(_EARLIER)
+        places = [COUNTERS.index(name) for name in (_EARLIER if earlier else COUNTERS)]
+        self._arrays["counters"][places] = counters
+        shared = np.asarray(state["shared"])
+        self._arrays["shared"][: len(shared)] = shared
         if "waiting" in state:
             rows = SparseRows(**state["waiting"], width=self.features, dense=self.dense)
+            _check_rows(rows, len(state["waiting_y"]))
             self._waiting = [(rows, np.array(state["waiting_y"]))]
             self._n_waiting = len(rows)
         self._core = None
@@ -328,10 +377,6 @@ class SparseKernel:
         model = LinearKernel(1, self.outputs, **{**self._parameters, "track_rates": False})
         self._arrays["choices"][:] = model.choices
         self._arrays["settings"][:] = model.settings
-        wide = self.features if self._parameters["schedule"] == "adagrad" else 1
-        if self._arrays["squares"].shape[1] < wide:
-            self._arrays["squares"] = np.zeros((self.outputs, wide))
-        self._core = None
 
     def _ready(self) -> Core:
         if self._core is None:
@@ -343,15 +388,21 @@ class SparseKernel:
 
 def _check_sparse(parameters: Mapping[str, Any]) -> None:
     """Raise ValueError for what only the dense kernel has."""
-    if parameters["schedule"] not in _SCHEDULES:
+    lazily = parameters["schedule"] in ("constant", "invscaling", "optimal")
+    if parameters["average"] and lazily and parameters["penalty"] in ("l1", "elasticnet"):
         raise ValueError(
-            f"the schedule {parameters['schedule']} is not there for columns of text; "
-            f"with those there are {', '.join(_SCHEDULES)}"
+            "averaged weights don't go with the penalties l1 and elasticnet for columns of text, "
+            "unless the schedule is adagrad, adam or ftrl"
         )
-    if parameters["average"]:
-        raise ValueError("averaged weights are not there for columns of text")
-    if parameters["multiclass"] == "softmax":
-        raise ValueError("softmax is not there for columns of text; they take one against the rest")
+
+
+def _check_rows(rows: SparseRows, labels: int) -> None:
+    """Raise ValueError for rows that the compiled loops could not go over."""
+    values, columns, ends = _cells(rows)
+    fits = len(values) == len(columns) and len(ends) == labels + 1 and labels > 0
+    fits = fits and ends[0] >= 0 and ends[-1] <= len(values) and bool((np.diff(ends) >= 0).all())
+    if not fits or (len(columns) and not 0 <= columns.min() <= columns.max() < rows.width):
+        raise ValueError("the waiting rows of the state are damaged")
 
 
 def _cells(rows: SparseRows) -> tuple[Floats, NDArray[np.int32], Ints]:
