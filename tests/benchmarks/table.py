@@ -40,6 +40,8 @@ FOLDER = Path(__file__).parent
 ORDER = ("linear", "trees", "detectors", "engine", "big", "window")
 LIMIT = 1200.0
 """Seconds after which a part is given up."""
+ROWS = {"big": 2_000_000}
+"""Rows of a part for which the usual number would take too long."""
 QUICK = "**Of the quick form, at least in parts: it shows that all works, and is no measurement.**"
 PACKAGES = (
     "modellab", "numpy", "scipy", "pyarrow", "pandas", "river", "scikit-learn",
@@ -298,6 +300,15 @@ def parser() -> argparse.ArgumentParser:
     return wanted
 
 
+def handed_on(given: argparse.Namespace, part: str) -> list[str]:
+    """The options that a part is started with."""
+    rows = given.rows or (None if given.quick else ROWS.get(part))
+    found = ["--quick"] if given.quick else []
+    for option, value in (("rows", rows), ("rounds", given.rounds)):
+        found += [f"--{option}", str(value)] if value else []
+    return found
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure, write after every part, and print; 1 when a part failed."""
     given = parser().parse_args(argv)
@@ -309,22 +320,20 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     if given.peers:
         peers.fetch()
-    handed = ["--quick"] if given.quick else []
-    for option in ("rows", "rounds"):
-        value = getattr(given, option)
-        handed += [f"--{option}", str(value)] if value else []
+    handed = {name: handed_on(given, name) for name in known}
     before = read_results(out) if given.only or given.resume else {}
     kept = {name: before[name] for name in known if name in before}
     chosen = [
         name
         for name in known
-        if name in (given.only or known) and not (given.resume and sound(kept.get(name), handed))
+        if name in (given.only or known)
+        and not (given.resume and sound(kept.get(name), handed[name]))
     ]
     about = machine()
     started = time.monotonic()
     for number, name in enumerate(chosen, 1):
         print(f"[{number}/{len(chosen)}] {name}", flush=True)
-        kept[name] = run_part(name, known[name], handed, given.limit)
+        kept[name] = run_part(name, known[name], handed[name], given.limit)
         ordered = {part: kept[part] for part in known if part in kept}
         write({"machine": about, "parts": ordered}, out)
     print(f"\n{(out / 'RESULTS.md').read_text('utf-8')}" if chosen else "Nothing to measure.")

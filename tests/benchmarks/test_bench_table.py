@@ -109,6 +109,14 @@ def test_the_quick_form_measures_the_real_thing(tmp_path: Path) -> None:
     assert table.QUICK in (tmp_path / "RESULTS.md").read_text("utf-8")
 
 
+def test_what_takes_long_is_smaller_unless_rows_are_given() -> None:
+    read = table.parser().parse_args
+    assert table.handed_on(read([]), "big") == ["--rows", str(table.ROWS["big"])]
+    assert table.handed_on(read(["--rounds", "5"]), "engine") == ["--rounds", "5"]
+    assert table.handed_on(read(["--rows", "7"]), "big") == ["--rows", "7"]
+    assert table.handed_on(read(["--quick"]), "big") == ["--quick"]
+
+
 def test_targets_are_least_or_greatest_values() -> None:
     assert Figure("a", 2.0, "x", 2.0).reached
     assert not Figure("a", 2.1, "ms", 2.0, at_most=True).reached
