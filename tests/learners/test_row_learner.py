@@ -108,6 +108,29 @@ def test_the_same_bits_however_it_is_cut(kind, task, lag, every):
     assert one.state() == other.state()
 
 
+@pytest.mark.parametrize("seen", ["all classes", "one class"])
+@pytest.mark.parametrize(("kind", "task"), KINDS)
+def test_the_same_bits_with_missing_cells_and_one_class(kind, task, seen):
+    x, y = stream(task, 450)
+    rng = np.random.default_rng(3)
+    x[rng.random(x.shape) < 0.15] = np.nan
+    x[60], x[61, 1], x[62, 0] = np.nan, np.inf, 1e200
+    if seen == "one class":
+        y = np.full(450, 2 if task == "classification" else 7.5, y.dtype)
+    one, other, third = (make(kind, task, **fast(kind)) for _ in range(3))
+    expected = run(one, x, y, lag=3)
+    found = run(other, x, y, (1, 61, 62, 63, 300), lag=3)
+    for a, b in zip(expected, found, strict=True):
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+    assert np.isfinite(expected[0]).all()
+    first = run(third, x[:200], y[:200])
+    third.load_state(third.state())  # and a restart in mid-stream
+    rest = run(third, x[200:], y[200:])
+    whole = run(make(kind, task, **fast(kind)), x, y)
+    assert np.concatenate([first[1], rest[1]]).tobytes() == whole[1].tobytes()
+    assert one.state() == other.state()
+
+
 @pytest.mark.parametrize(("kind", "task"), KINDS)
 def test_waiting_rows_travel_with_the_state(kind, task):
     x, y = stream(task, 400)

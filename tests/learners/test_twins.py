@@ -18,9 +18,14 @@ CASES: list[dict[str, Any]] = [
     {"loss": "hinge", "scale": "online", "schedule": "pa1"},
     {"loss": "log", "schedule": "adagrad", "average": True, "penalty": "l1"},
     {"outputs": 3, "scale": "online", "track_rates": True},
+    {"scale": "online", "track_rates": True, "schedule": "invscaling", "learning_rate": 0.5},
+    {"scale": "online", "track_rates": True, "schedule": "adagrad", "penalty": "elasticnet"},
+    {"loss": "hinge", "track_rates": True, "penalty": "l1", "alpha": 0.01},
+    {"loss": "huber", "scale": "online", "track_rates": True, "fit_intercept": False},
     {"outputs": 3, "multiclass": "softmax", "schedule": "ftrl"},
 ]
 COLUMNS = (1, 4, 10, 13)
+OF_MAPS = ("scale", "penalty", "schedule", "alpha", "loss", "clip", "average", "multiclass")
 
 
 def stream(case: dict[str, Any], d: int, n: int = 240) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +33,11 @@ def stream(case: dict[str, Any], d: int, n: int = 240) -> tuple[np.ndarray, np.n
     rng = np.random.default_rng(d)
     rows = rng.normal(size=(n, d)) * rng.uniform(0.1, 30.0, d)
     value = rows.sum(axis=1) + rng.normal(size=n)
-    y = value if case.get("loss") == "squared" else np.digitize(value, [0.0]).astype(float)
+    y = (
+        value
+        if case.get("loss") in ("squared", "huber")
+        else np.digitize(value, [0.0]).astype(float)
+    )
     if case.get("outputs") == 3:
         y = np.digitize(value, [-5.0, 5.0]).astype(float)
     rows[11, 0], rows[50, d - 1], rows[90] = np.nan, 1e200, 1e6
@@ -38,7 +47,7 @@ def stream(case: dict[str, Any], d: int, n: int = 240) -> tuple[np.ndarray, np.n
 
 def kernel(case: dict[str, Any], d: int) -> LinearKernel:
     given = dict(case)
-    return LinearKernel(d, given.pop("outputs", 1), learning_rate=0.05, **given)
+    return LinearKernel(d, given.pop("outputs", 1), **{"learning_rate": 0.05, **given})
 
 
 def same(one: dict[str, Any], two: dict[str, Any]) -> None:
@@ -64,13 +73,40 @@ def test_both_builds_give_the_same_bits(
             one = kernel(case, d)
             scores.append(one.run(rows, rows, y, np.arange(1, len(y) + 1)))
             states.append(one.state_dict())
-            given = {k: v for k, v in case.items() if k not in ("outputs", "track_rates")}
+            given = {k: v for k, v in case.items() if k in OF_MAPS}
             many = RateMap(d, case.get("outputs", 1), np.geomspace(1e-4, 1.0, 11), **given)
             many.run(rows, y)
             maps.append(many.state_dict())
         assert scores[0].tobytes() == scores[1].tobytes()
         same(*states)
         same(*maps)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_both_builds_find_the_same_neighbours(
+    outputs: int, scaled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not twins.loops("_neighbours").__name__.endswith(twins.SUFFIX):
+        pytest.skip("there is one build only on this processor")
+    rng = np.random.default_rng(outputs)
+    n = 400
+    for d in COLUMNS:
+        rows = rng.normal(size=(n, d)) * rng.uniform(0.1, 30.0, d)
+        rows[rng.random(rows.shape) < 0.1] = np.nan
+        rows[:, -1] = rng.integers(-1, 3, n)
+        codes = np.zeros(d, np.int32)
+        codes[-1] = 3
+        y = rng.integers(0, max(2, outputs), n).astype(float)
+        given = {"window": 70, "neighbours": 7, "by_distance": True, "scaled": scaled}
+        found = []
+        for which in ("base", "best"):
+            monkeypatch.setenv(twins.VARIABLE, which)
+            core = twins.loops("_neighbours").NeighboursCore(codes, outputs, given)
+            answers, out = np.empty(n, np.int64), np.empty((n, outputs))
+            core.run(rows, rows, y, np.arange(1, n + 1), 1, False, answers, out)
+            found.append((answers.tobytes(), out.tobytes()))
+        assert found[0] == found[1]
 
 
 def test_the_plain_build_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
