@@ -103,7 +103,7 @@ def test_both_builds_find_the_same_neighbours(
         for which in ("base", "best"):
             monkeypatch.setenv(twins.VARIABLE, which)
             core = twins.loops("_neighbours").NeighboursCore(codes, outputs, given)
-            answers, out = np.empty(n, np.int64), np.empty((n, outputs))
+            answers, out = np.zeros(n, np.int64), np.empty((n, outputs))
             core.run(rows, rows, y, np.arange(1, n + 1), 1, False, answers, out)
             found.append((answers.tobytes(), out.tobytes()))
         assert found[0] == found[1]
