@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenuBar, QPushButton, QSizePolicy, QWidget
 
@@ -49,7 +49,7 @@ class SearchButton(QPushButton):
         super().__init__(parent)
         self.setProperty("kind", "search")
         self.setAutoDefault(False)
-        self.setFixedWidth(px(200))
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         describe(self, "Search commands", "Find and do any command by typing a few of its letters.")
         row = QHBoxLayout(self)
         row.setContentsMargins(px(9), 0, px(9), 0)
@@ -60,6 +60,9 @@ class SearchButton(QPushButton):
         row.addWidget(Label(shortcut, 11, 500, "third"))
         for label in self.findChildren(QWidget):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def sizeHint(self) -> QSize:
+        return QSize(max(px(200), self.layout().minimumSize().width()), super().sizeHint().height())
 
 
 class Header(QFrame):

@@ -90,6 +90,8 @@ class ParameterChooser(PlainButton):
 
     chosen = Signal(object)
     """Names to draw (list of str), or None for the largest by size."""
+    counted = Signal()
+    """Other numbers are told: the button wants another width."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -116,6 +118,7 @@ class ParameterChooser(PlainButton):
                 f"Parameters drawn: {text}",
                 "Choose which parameters are drawn; unless you choose, the largest by size.",
             )
+            self.counted.emit()
         self.setEnabled(bool(self._names))
 
     def open_list(self) -> ParameterPopup:

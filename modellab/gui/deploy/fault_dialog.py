@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +30,7 @@ from modellab.gui.kit import (
     describe,
     tip_text,
 )
+from modellab.gui.kit.areas import UprightArea
 from modellab.gui.plots.parts import paint_mark
 from modellab.gui.theme import px, set_font, theme
 
@@ -174,13 +174,7 @@ class FaultDialog(QDialog):
         listed.body.addWidget(self.kinds)
         top.addWidget(listed)
         top.addLayout(right, 1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.list)
-        scroll.viewport().setAutoFillBackground(False)
-        self.list.setAutoFillBackground(False)
+        scroll = UprightArea(self.list)
         scroll.setAccessibleName("Faults of this replay")
         scroll.setMinimumHeight(px(96))
         below = QHBoxLayout()

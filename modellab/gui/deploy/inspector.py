@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, SignalInstance
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from modellab.experiment import HindsightPolicy, ScheduledPolicy, StaticPolicy
 from modellab.gui.deploy.policy_box import POLICY_SETTINGS, GuardBox, PolicyBox
@@ -26,6 +20,7 @@ from modellab.gui.kit import (
     LaneChip,
     PlainButton,
 )
+from modellab.gui.kit.areas import UprightArea
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
@@ -119,13 +114,7 @@ class Inspector(Card):
         row.addWidget(self.edit, 1)
         column.addLayout(row)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
-        scroll.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
+        scroll = UprightArea(inside)
         scroll.setAccessibleName("Settings of the selected lane")
         self.area = scroll
         self.inside = inside

@@ -199,7 +199,7 @@ class LaneCard(QFrame):
         notes, at_length = notes_words(lane)
         if notes != self.notes.text():
             self.notes.setText(notes)
-            self.notes.setToolTip(tip_text(at_length))
+            self.notes.set_tip(at_length)
         self.notes.setVisible(bool(notes))
         guard = lane.spec.guard
         self.shield.setVisible(guard is not None)

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -37,6 +35,7 @@ from modellab.gui.kit import (
     Rule,
     describe,
 )
+from modellab.gui.kit.areas import UprightArea
 from modellab.gui.pages.train_form import ParameterForm
 from modellab.gui.pages.train_learners import LearnerList, items_for
 from modellab.gui.session_replay import free_name
@@ -124,13 +123,7 @@ class LaneDialog(QDialog):
         column.addWidget(Label("Settings of the learner", 13, 600))
         column.addWidget(self.form)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(right)
-        scroll.viewport().setAutoFillBackground(False)
-        right.setAutoFillBackground(False)
+        scroll = UprightArea(right)
         scroll.setAccessibleName("The chosen learner")
         self.learners.setFixedWidth(px(290))
         row = QHBoxLayout()

@@ -23,6 +23,8 @@ from modellab.gui.theme import px, set_height
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PySide6.QtGui import QResizeEvent
+
     from modellab.gui.plots.live import LivePlot
     from modellab.gui.plots.parts import LiveLine
 
@@ -132,16 +134,26 @@ class PlotPanel(QWidget):
         self.fold_button.clicked.connect(lambda: self._fold_clicked())
         self.header = QWidget()
         row = QHBoxLayout(self.header)
-        row.setContentsMargins(px(16), 0, px(8), 0)
-        row.setSpacing(px(8))
+        row.setContentsMargins(px(16), 0, px(6), 0)
+        row.setSpacing(px(5))
         row.addWidget(self.title)
+        row.addSpacing(px(3))
         row.addWidget(self.subtitle, 1)
         self._actions = list(actions)
+        self._row = row
         for action in actions:
             row.addWidget(action)
         row.addWidget(self.table_button)
         row.addWidget(self.fold_button)
         set_height(self.header, HEAD)
+        self.second = QWidget()
+        """Under the header, for choices that have no room in it."""
+        self._below = QHBoxLayout(self.second)
+        self._below.setContentsMargins(px(16), 0, px(8), px(6))
+        self._below.setSpacing(px(8))
+        self._below.addStretch(1)
+        self.second.hide()
+        self._under = False
         self.body = QStackedWidget()
         self.body.addWidget(plot)
         self._model = ValuesModel(plot, self)
@@ -150,6 +162,7 @@ class PlotPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
+        column.addWidget(self.second)
         column.addWidget(self.body, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
@@ -158,8 +171,32 @@ class PlotPanel(QWidget):
         if title != self.title.text():
             self.title.setText(title)
             self._name = title
+            self.fit()
         if subtitle != self.subtitle.text():
             self.subtitle.setText(subtitle)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """Put the choices under the header where they would cut its title."""
+        if self._folded:
+            return
+        margins = self._row.contentsMargins()
+        parts = (self.title, *self._actions, self.table_button, self.fold_button)
+        needed = margins.left() + margins.right() + (len(parts) + 2) * self._row.spacing()
+        needed += sum(part.sizeHint().width() for part in parts if not part.isHidden())
+        under = needed > self.width()
+        if under == self._under:
+            return
+        self._under = under
+        for number, action in enumerate(self._actions):
+            if under:
+                self._below.addWidget(action)
+            else:
+                self._row.insertWidget(3 + number, action)
+        self.second.setVisible(under)
 
     @property
     def folded(self) -> bool:
@@ -172,6 +209,7 @@ class PlotPanel(QWidget):
             return
         self._folded = folded
         self.body.setVisible(not folded)
+        self.second.setVisible(self._under and not folded)
         for action in (*self._actions, self.table_button):
             action.setVisible(not folded)
         self.fold_button.set_icon("caret-down" if folded else "caret-up")
@@ -184,6 +222,7 @@ class PlotPanel(QWidget):
         else:
             self.setMinimumHeight(px(HEAD + 60))
             self.setMaximumHeight(16_777_215)
+            self.fit()
 
     def _fold_clicked(self) -> None:
         self.set_folded(not self._folded)

@@ -153,6 +153,7 @@ class PlotStack(QFrame):
         self.parameter_panel = PlotPanel(
             "Model parameters", self.parameter_plot, [self.mode, self.chooser]
         )
+        self.chooser.counted.connect(self.parameter_panel.fit)
         self.quantities = SegmentedControl(
             "What is added up",
             [

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 RATE_LOW, RATE_HIGH = 1e-4, 1.0
 _SCHEDULES = {
     "constant": "constant",
-    "invscaling": "falls with time",
+    "invscaling": "falling",
     "optimal": "optimal",
     "adagrad": "AdaGrad",
 }
@@ -67,9 +67,7 @@ class RateBox(QWidget):
             list(_SCHEDULES.items()),
             chosen=lambda key: self._sender.change_now("schedule", key),
         )
-        self.schedule.setMinimumWidth(px(72))
-        self.schedule.setMaximumWidth(px(112))
-        self.schedule.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.schedule.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.slider = LogSlider(
             "Learning rate",
             tip,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -124,5 +124,12 @@ class Side(QWidget):
         if self._folded:
             self.setFixedWidth(px(STRIP))
         else:
-            self.setMinimumWidth(px(self._least))
-            self.setMaximumWidth(px(self._most))
+            self.setMinimumWidth(0)
+            self.setMaximumWidth(max(px(self._most), self.minimumSizeHint().width()))
+        self.updateGeometry()
+
+    def minimumSizeHint(self) -> QSize:
+        least = super().minimumSizeHint()
+        if self._folded:
+            return least
+        return QSize(max(px(self._least), least.width()), least.height())

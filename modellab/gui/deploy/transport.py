@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
     QSizePolicy,
-    QSpacerItem,
     QVBoxLayout,
     QWidget,
 )
@@ -31,17 +30,20 @@ from modellab.gui.kit import (
     short_number,
 )
 from modellab.gui.plots.ticks import full_date, short_texts
-from modellab.gui.theme import font, mix, paint_icon, px, set_height, theme
+from modellab.gui.theme import font, mix, paint_icon, px, set_font, set_height, set_size, theme
 
 if TYPE_CHECKING:
     from modellab.gui.session import Session
     from modellab.replay.protocol import SpeedMode
 
 HEIGHT = 72
-WIDE = 1400
-SPACIOUS = 1520
-"""Widths of the window, at 100 % text, from which there is room for more."""
-LEAST = 1070
+_EIGHTS = str.maketrans("012345679", "888888888")
+_TO_END = ("Run to the end", "To the end", "")
+_TIME = ("× real time", "× time")
+LEAST = 760
+"""So narrow it can be, in pixels at 100 % text."""
+_TIGHTEST = 11
+"""How often something can be left out before nothing more can."""
 _RANGES = {"rows": (1.0, 100_000.0), "time": (1.0, 10_000_000.0)}
 
 
@@ -60,7 +62,7 @@ class RoundButton(QAbstractButton):
     ) -> None:
         super().__init__(parent)
         self._icon, self._filled, self._side = icon, filled, size
-        self.setFixedSize(px(size) + 4, px(size) + 4)
+        set_size(self, size + 4, size + 4)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         describe(self, name, tip)
@@ -77,7 +79,7 @@ class RoundButton(QAbstractButton):
         return self._icon
 
     def sizeHint(self) -> QSize:
-        return QSize(px(self._side) + 4, px(self._side) + 4)
+        return QSize(px(self._side + 4), px(self._side + 4))
 
     def enterEvent(self, event: object) -> None:
         self.update()
@@ -193,7 +195,6 @@ class Transport(QWidget):
             log=True,
             committed=self._rate_typed,
         )
-        self.rate.setFixedWidth(px(92))
         self.sliders = {
             mode: SpeedSlider(
                 "Speed",
@@ -205,7 +206,8 @@ class Transport(QWidget):
             )
             for mode, (low, high) in _RANGES.items()
         }
-        self._wide = True
+        self._tight = 0
+        self._fitted: object = None
         self._rates = {"rows": 1000.0, "time": 3600.0}
         self.position = Label("0", 32, 600)
         self.of_rows = Label("", 13, 400, "second")
@@ -251,14 +253,13 @@ class Transport(QWidget):
         row.addWidget(self._speed_label)
         row.addWidget(self.mode)
         for slider in self.sliders.values():
-            slider.setFixedWidth(px(170))
             row.addWidget(slider)
         row.addWidget(self.rate)
         row.addSpacing(px(10))
-        words = QVBoxLayout()
+        self._words = words = QVBoxLayout()
         words.setSpacing(0)
         words.addStretch(1)
-        top = QHBoxLayout()
+        self._top = top = QHBoxLayout()
         top.setSpacing(px(10))
         top.addWidget(self.position)
         top.addWidget(self.of_rows, 0, Qt.AlignmentFlag.AlignBottom)
@@ -270,28 +271,101 @@ class Transport(QWidget):
         row.addLayout(words, 1)
         for figure in (self.speed, self.left):
             figure.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-            figure.setMinimumWidth(px(84))
         row.addWidget(self.speed)
-        row.addSpacing(px(14))
         row.addWidget(self.left)
         row.addWidget(self.to_end)
-        self._gap = QSpacerItem(px(10), 0)
-        row.addItem(self._gap)
         row.addWidget(self.faults)
         row.addWidget(self.settings)
-        self.set_width(WIDE)
-
-    def set_width(self, width: int) -> None:
-        """Leave out what a narrow window has no room for."""
-        wide = width >= WIDE
-        self._wide = wide
-        self._speed_label.setVisible(width >= SPACIOUS)
-        for slider in self.sliders.values():
-            slider.setFixedWidth(px(170 if width >= SPACIOUS else 110))
-        self._show_figures()
-        self._gap.changeSize(px(10 if wide else 0), 0)
-        # So narrow it can be, whatever it shows now: else no window could become narrow.
+        # Whatever it shows now: else no window could become narrow.
         self.setMinimumWidth(px(LEAST))
+
+    # ------------------------------------------------------------------ room
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_top"):
+            self.fit()
+
+    def fit(self) -> None:
+        """Leave out, the lesser things first, what there is no room for; numbers stay whole.
+
+        Room is kept for the greatest number that the position can become, and for what is shown
+        while it plays as well as before, so that nothing moves when the replay begins.
+        """
+        live = self.session.deployment
+        stop = 0 if live is None else live.stop
+        key = (self.width(), stop, px(100), bool(self.date.text()), self.font().key())
+        if key == self._fitted:
+            return
+        self._fitted = key
+        wide = QFontMetrics(font(16, 600)).horizontalAdvance("8,880,000 /s")
+        for figure in (self.speed, self.left):
+            figure.setMinimumWidth(wide)
+        digits = self.rate.fontMetrics().horizontalAdvance("1,000,000")
+        self.rate.setFixedWidth(digits + px(36))
+        for tight in range(_TIGHTEST + 1):
+            self._tighten(tight, stop)
+            if self._least() <= self.width():
+                break
+        self.setMinimumWidth(px(LEAST))
+        self._show_figures()
+        self.show_numbers()
+
+    def _tighten(self, tight: int, stop: int) -> None:
+        """Leave out so many of the lesser things."""
+        self._tight = tight
+        self._speed_label.setVisible(tight < 1)
+        for slider in self.sliders.values():
+            slider.setFixedWidth(px(170 if tight < 2 else 110))
+        set_font(self.position, 32 if tight < 5 else 24, 600)
+        widest = count_text(stop).translate(_EIGHTS)
+        self.position.setMinimumWidth(self.position.fontMetrics().horizontalAdvance(widest))
+        self.of_rows.setText(self._of_rows(stop))
+        self._say(self.to_end, _TO_END[min(2, (tight >= 6) + (tight >= 11))], "fast-forward-circle")
+        self._show_sliders()
+        self.of_rows.setVisible(tight < 8)
+        self._say(self.faults, "What if" if tight < 10 else "", "lightning")
+        self.mode.button("time").setText(_TIME[tight >= 9])
+        dated = self.date.fontMetrics().horizontalAdvance(self._date_words()) if stop else 0
+        self.date.setMinimumWidth(max(24, dated + 4))
+
+    @staticmethod
+    def _say(button: PlainButton, text: str, icon: str) -> None:
+        if text != button.text():
+            button.setText(text)
+            button.set_icon(icon)
+
+    def _least(self) -> int:
+        """Return how wide it must be for what it shows, before it plays and while it does."""
+        found = 0
+        for playing in (True, False):
+            self.to_end.setVisible(not playing)
+            self.left.setVisible(playing)
+            self.speed.setVisible(playing and self._tight < 3)
+            for layout in (self._top, self._words, self.layout()):
+                layout.invalidate()
+            found = max(found, self.layout().minimumSize().width())
+        return found
+
+    def _date_words(self) -> str:
+        """Return when the present row came; without its weekday where it is narrow."""
+        live = self.session.deployment
+        if live is None:
+            return ""
+        when = live.time_ns if live.time_ns is not None else live.time_at(live.position)
+        words = full_date(when)
+        return words if self._tight < 9 else words.partition(" ")[2]
+
+    def _of_rows(self, stop: int) -> str:
+        if not stop:
+            return ""
+        if self._tight >= 4 and stop >= 100_000:
+            return f"of {short_texts([stop])[0]}"
+        return f"of {count_text(stop)} rows"
 
     # ------------------------------------------------------------------ speed
 
@@ -317,12 +391,17 @@ class Transport(QWidget):
 
     def _show_speed_mode(self) -> None:
         mode = self.mode.current()
-        for key, slider in self.sliders.items():
-            slider.setVisible(key == (mode if mode != "max" else "rows"))
-            slider.setEnabled(mode != "max")
+        self._show_sliders()
         self.rate.setEnabled(mode != "max")
         if mode in self._rates:
             self.rate.set_number(self._rates[mode])
+
+    def _show_sliders(self) -> None:
+        mode = self.mode.current()
+        for key, slider in self.sliders.items():
+            shown = key == (mode if mode != "max" else "rows")
+            slider.setVisible(shown and self._tight < 7)
+            slider.setEnabled(mode != "max")
 
     # ------------------------------------------------------------------ showing
 
@@ -371,7 +450,7 @@ class Transport(QWidget):
         waits = live is not None and not live.lost and not playing and live.position < live.stop
         self.to_end.setVisible(waits)
         self.left.setVisible(playing)
-        self.speed.setVisible(playing and self._wide)
+        self.speed.setVisible(playing and self._tight < 3)
 
     def show_numbers(self) -> None:
         """Show where the replay is."""
@@ -385,12 +464,8 @@ class Transport(QWidget):
             return
         self.position.setText(count_text(live.position))
         self.position.setAccessibleName(f"Row {count_text(live.position)}")
-        short = not self._wide and live.stop >= 100_000
-        self.of_rows.setText(
-            f"of {short_texts([live.stop])[0]}" if short else f"of {count_text(live.stop)} rows"
-        )
-        when = live.time_ns if live.time_ns is not None else live.time_at(live.position)
-        words = full_date(when)
+        self.of_rows.setText(self._of_rows(live.stop))
+        words = self._date_words()
         if live.busy:
             words = live.busy
         elif live.position >= live.stop:
@@ -401,3 +476,4 @@ class Transport(QWidget):
         self.speed.set_value(f"{short_number(rate, 3)} /s" if rate > 0 else "–")
         rest = (live.stop - live.position) / rate if rate > 0 else float("nan")
         self.left.set_value(duration_text(rest) if rest == rest else "–")
+        self.fit()

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from modellab.gui.kit.buttons import IconButton, LinkButton, PrimaryButton
+from modellab.gui.kit.heads import HeadRow
 from modellab.gui.kit.text import ElidedLabel, Label, tip_text
 from modellab.gui.theme import font, mix, paint_icon, px, set_size, theme
 from modellab.gui.theme.icons import role_colour
@@ -106,20 +107,15 @@ class Card(QFrame):
         outer.setSpacing(0)
         self._title = Label(title, 14, 600)
         self._subtitle = ElidedLabel(subtitle, 12, 400, "second")
-        self.header = QWidget()
-        """The header row; hidden when the card was made without title and actions."""
-        self._row = QHBoxLayout(self.header)
-        self._row.setContentsMargins(margin, 8, 10 if actions else margin, 4)
-        self._row.setSpacing(8)
-        self._row.addWidget(self._title)
-        self._row.addWidget(self._subtitle, 1)
         self._fill = QWidget()
-        self._row.addWidget(self._fill, 1)
+        self.header = HeadRow(self._title, self._subtitle, self._fill)
+        """The header row; hidden when the card was made without title and actions."""
+        self.header.setContentsMargins(margin, 8, 10 if actions else margin, 4)
         # Only now: a widget without a parent that is made visible opens as a window.
         self._subtitle.setVisible(bool(subtitle))
         self._fill.setVisible(not subtitle)
         for action in actions:
-            self._row.addWidget(action)
+            self.header.add(action)
         self.header.setMinimumHeight(px(42))
         outer.addWidget(self.header)
         self.header.setVisible(bool(title) or bool(actions))
@@ -153,7 +149,7 @@ class Card(QFrame):
 
     def add_action(self, widget: QWidget) -> None:
         """Put `widget` at the right end of the header."""
-        self._row.addWidget(widget)
+        self.header.add(widget)
         self.header.setVisible(True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from modellab.gui.kit.frames import Card
@@ -36,6 +36,7 @@ class DataTable(QTableView):
         self, name: str, tip: str, *, row_height: int = 27, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        self._stretch: tuple[int, int] | None = None
         describe(self, name, tip)
         self.setToolTip("")
         self.setShowGrid(False)
@@ -62,13 +63,36 @@ class DataTable(QTableView):
         columns.setAccessibleName(f"{name}: column headings")
 
     def set_widths(self, widths: Sequence[int], *, stretch: int | None = None) -> None:
-        """Set column widths (pixels at 100 % text); column `stretch` takes what is left."""
+        """Set column widths (pixels at 100 % text).
+
+        Column `stretch` takes what is left, but no less than its width.
+        """
         header = self.horizontalHeader()
         for column, width in enumerate(widths):
             self.setColumnWidth(column, px(width))
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+        self._stretch = None
         if stretch is not None:
-            header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
+            self._stretch = (stretch, px(widths[stretch]) if stretch < len(widths) else px(80))
+            self._share_width()
+
+    def _share_width(self) -> None:
+        """Give the stretched column what is left, but never less than its own width."""
+        if self._stretch is None or self._stretch[0] >= self.horizontalHeader().count():
+            return
+        column, least = self._stretch
+        header = self.horizontalHeader()
+        others = sum(header.sectionSize(i) for i in range(header.count()) if i != column)
+        roomy = self.viewport().width() - others >= least
+        mode = QHeaderView.ResizeMode.Stretch if roomy else QHeaderView.ResizeMode.Interactive
+        if header.sectionResizeMode(column) != mode:
+            header.setSectionResizeMode(column, mode)
+        if not roomy and header.sectionSize(column) < least:
+            header.resizeSection(column, least)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_width()
 
     def selected_text(self) -> str:
         """Return the selected cells, rows in lines, cells between tabs."""

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from modellab.gui.theme import set_font
 
+_BETWEEN = " \N{MIDDLE DOT} "
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -143,7 +144,10 @@ class Label(QLabel):
 
 
 class ElidedLabel(Label):
-    """One line that gives way: what does not fit is cut, and the whole text is in the tooltip."""
+    """One line that gives way: what does not fit is cut, and the whole text is in the tooltip.
+
+    Of a text of parts (``a · b · c``) the last ones are left out whole, so that no number is cut.
+    """
 
     def __init__(
         self,
@@ -179,6 +183,14 @@ class ElidedLabel(Label):
         """Return whether some of the text is cut at the present width."""
         return self.fontMetrics().horizontalAdvance(self._one_line()) > self.contentsRect().width()
 
+    def shown_text(self) -> str:
+        """Return what is painted at the present width."""
+        text, metrics, room = self._one_line(), self.fontMetrics(), self.contentsRect().width()
+        if self._mode == Qt.TextElideMode.ElideRight:
+            while _BETWEEN in text and metrics.horizontalAdvance(text) > room:
+                text = text.rpartition(_BETWEEN)[0]
+        return metrics.elidedText(text, self._mode, room)
+
     def _refresh_tip(self) -> None:
         parts = [self.text()] if self.elided() else []
         if self._tip:
@@ -199,7 +211,7 @@ class ElidedLabel(Label):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         rect = self.contentsRect()
-        text = self.fontMetrics().elidedText(self._one_line(), self._mode, rect.width())
+        text = self.shown_text()
         self.style().drawItemText(
             painter,
             rect,

@@ -22,7 +22,7 @@ from modellab.gui.deploy.settings_dialog import ReplaySettings
 from modellab.gui.deploy.side import STRIP, Side
 from modellab.gui.deploy.start import StartPanel
 from modellab.gui.deploy.timeline import Timeline
-from modellab.gui.deploy.transport import WIDE, Transport
+from modellab.gui.deploy.transport import Transport
 from modellab.gui.kit import Banner, ProgressLine, count_text
 from modellab.gui.pages.base import Page
 from modellab.gui.settings import settings
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 NUMBERS_MS = 120
 """Figures are read by people: so often are they brought up to date."""
+WIDE = 1400
+"""Width of the window, at 100 % text, from which there is room for more."""
 LEFT_WIDTH, RIGHT_WIDTH = 272, 336
 GAP = 12
 
@@ -101,7 +103,7 @@ class DeployPage(DeployReasons, Page):
         self.middle.setStretchFactor(0, 0)
         self.middle.setStretchFactor(1, 1)
         self.middle.setStretchFactor(2, 0)
-        self.plots.setMinimumWidth(px(400))
+        self.plots.setMinimumWidth(px(340))
         self.replay = QWidget()
         whole = QVBoxLayout(self.replay)
         whole.setContentsMargins(px(16), 0, px(16), px(14))
@@ -132,7 +134,7 @@ class DeployPage(DeployReasons, Page):
         """Give the plots what folded sides leave; a splitter does not do that by itself."""
         left = px(STRIP) if self.left.folded else self._widths[0]
         right = px(STRIP) if self.right.folded else self._widths[1]
-        rest = max(px(400), self.middle.width() - left - right - 2 * px(GAP))
+        rest = max(px(340), self.middle.width() - left - right - 2 * px(GAP))
         self.middle.setSizes([left, rest, right])
 
     def _sides_changed(self) -> None:
@@ -250,9 +252,8 @@ class DeployPage(DeployReasons, Page):
         """Leave out what a small window has no room for."""
         window = self.window()
         wide = window.width() >= px(WIDE)
-        self.transport.set_width(round(1000 * window.width() / px(1000)))
         self.lanes.set_sparks(wide)
-        self.left.set_least(240 if wide else 232)
+        self.left.set_least(240 if wide else 208)
         rest = self.height() - px(72 + 92 + 3 * 10 + 14)
         rest -= self.banner.height() if self.banner.isVisibleTo(self) else 0
         rest -= self.offer.sizeHint().height() if self.offer.isVisibleTo(self) else 0

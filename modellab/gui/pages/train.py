@@ -108,13 +108,14 @@ class TrainPage(LazyPage):
         columns = QHBoxLayout()
         columns.setSpacing(12)
         outer.addLayout(columns, 1)
-        columns.addWidget(self._learner_card())
-        columns.addWidget(self._middle(), 1)
-        columns.addWidget(self._right(), 1)
+        columns.addWidget(self._learner_card(), 1)
+        columns.addWidget(self._middle(), 2)
+        columns.addWidget(self._right(), 2)
 
     def _learner_card(self) -> QWidget:
         card = Card("Learner", "", margin=8)
-        card.setFixedWidth(px(276))
+        card.setMinimumWidth(px(228))
+        card.setMaximumWidth(px(276))
         self.learners = LearnerList()
         self.learners.chosen.connect(self._choose)
         card.body.setContentsMargins(6, 0, 6, 8)
@@ -163,7 +164,7 @@ class TrainPage(LazyPage):
 
     def _right(self) -> QWidget:
         side = QWidget()
-        side.setMinimumWidth(px(360))
+        side.setMinimumWidth(px(330))
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)

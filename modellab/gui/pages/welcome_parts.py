@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -59,14 +67,16 @@ class DropZone(QFrame):
         column.addSpacing(8)
         column.addWidget(Label("Drop a data file here", 20, 600), 0, centre)
         kinds = Label(
-            "CSV, Parquet, JSON, Excel, SQLite and more, a folder,\n"
+            "CSV, Parquet, JSON, Excel, SQLite and more, a folder, "
             "or a saved .mlab or .toml experiment",
             13,
             400,
             "second",
+            wrap=True,
         )
         kinds.setAlignment(centre)
-        column.addWidget(kinds, 0, centre)
+        kinds.setContentsMargins(px(24), 0, px(24), 0)
+        column.addWidget(kinds)
         column.addSpacing(10)
         self.button = PrimaryButton(
             "Choose file…", "Choose data files or a saved experiment.", icon="folder-open"
@@ -323,7 +333,7 @@ class NewHere(QFrame):
         self.setProperty("kind", "band")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("New here?")
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(px(24), px(20), px(24), px(20))
         row.setSpacing(px(20))
         words = QVBoxLayout()
@@ -351,6 +361,17 @@ class NewHere(QFrame):
         self.button.clicked.connect(self.start)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside = self.width() >= px(620)
+        way = QHBoxLayout.Direction.LeftToRight if beside else QHBoxLayout.Direction.TopToBottom
+        if way != self._row.direction():
+            self._row.setDirection(way)
+            self._row.setAlignment(
+                self.button,
+                Qt.AlignmentFlag.AlignVCenter if beside else Qt.AlignmentFlag.AlignLeft,
+            )
 
     @Slot()
     def _recolour(self) -> None:
