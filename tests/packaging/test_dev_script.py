@@ -14,6 +14,7 @@ import dev
 import setup_env
 
 SCRIPT = Path(dev.__file__)
+CHECK = SCRIPT.parent.parent / ".ci" / "run"
 
 
 def fail_with(code: int) -> list[str]:
@@ -25,6 +26,28 @@ def fail_with(code: int) -> list[str]:
 )
 def test_every_command_is_known(command: str) -> None:
     assert callable(dev.parser().parse_args([command]).do)
+
+
+@pytest.mark.skipif(os.name == "nt" or not CHECK.exists(), reason="a shell script of ours")
+@pytest.mark.parametrize(
+    ("tests", "frozen", "status"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)]
+)
+def test_the_whole_check_tests_and_tries_the_frozen_program(
+    tmp_path: Path, tests: int, frozen: int, status: int
+) -> None:
+    called = tmp_path / "called"
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text(
+        f'#!/bin/sh\necho "$@" >> "{called}"\n'
+        f'case "$2" in test) exit {tests};; frozen) exit {frozen};; esac\nexit 9\n'
+    )
+    python.chmod(0o755)
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run([CHECK], env={**os.environ, "PATH": path}, check=False)
+    assert done.returncode == status
+    # The frozen program is tried whatever the tests said.
+    assert called.read_text() == "packaging/dev.py test\npackaging/dev.py frozen\n"
 
 
 def test_no_command_says_how(capsys: pytest.CaptureFixture[str]) -> None:
