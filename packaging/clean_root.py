@@ -8,6 +8,7 @@ timed; removed; and the files that are then there compared with those before.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -168,7 +169,9 @@ def make_root(root: Path) -> None:
 
 
 def own_mirror() -> list[str]:
-    """The address that this machine's apt takes packages from, if it names one."""
+    """The address that this machine's apt takes Debian's packages from, if it names one."""
+    if platform.freedesktop_os_release().get("ID") != "debian":  # Ubuntu's archive has none
+        return []
     for folder in (Path("/etc/apt/sources.list.d"), Path("/etc/apt")):
         for path in sorted([*folder.glob("*.sources"), *folder.glob("sources.list")]):
             text = path.read_text(encoding="utf-8", errors="replace")

@@ -175,6 +175,11 @@ def test_a_machine_that_cannot_mount_is_told_before_anything_is_downloaded(
     assert [path.name for path in tmp_path.iterdir()] == ["bin"]
 
 
+def test_another_systems_archive_is_not_asked_for_a_debian(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clean_root.platform, "freedesktop_os_release", lambda: {"ID": "ubuntu"})
+    assert clean_root.own_mirror() == []
+
+
 def test_only_a_quick_try_goes_without_a_clean_debian(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
