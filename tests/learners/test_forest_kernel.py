@@ -152,14 +152,6 @@ def test_naive_bayes_that_fades_follows_a_change():
     assert wrong[1] < 0.5 * wrong[0]
 
 
-@pytest.fixture
-def half_hours(electricity):
-    cells = np.genfromtxt(electricity, delimiter=",", skip_header=1, dtype=str)
-    x = np.ascontiguousarray(cells[:, :-1].astype(float))
-    x[:, 1] -= 1
-    return x, (cells[:, -1] == "DOWN").astype(float)
-
-
 # MOA 2024.07 by CapyMOA: cumulative per cent right, prequential.
 @pytest.mark.parametrize(
     ("moa", "below", "above", "make"),
@@ -167,6 +159,7 @@ def half_hours(electricity):
         (73.3625, 0.1, 0.1, lambda codes: tree(8, 2, codes, answer="naive_bayes", max_depth=0)),
         (82.4175, 0.5, 0.5, lambda codes: forest(8, 2, codes, adapts="nothing", weighted=False,
                                                  mean_weight=1.0)),
+        (89.7996, 0.5, 0.5, lambda codes: forest(8, 2, codes, adapts="worst", weighted=False)),
         # Its forest watches its trees' errors after they have learned the row: ours is told before.
         (89.3295, 0.5, 2.0, lambda codes: forest(8, 2, codes, {"grace_period": 50, "delta": 0.01,
                                                                "subset": 5})),

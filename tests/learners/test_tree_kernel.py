@@ -418,14 +418,6 @@ def test_a_state_of_another_tree_is_refused():
 # ---------------------------------------------------------------- peers
 
 
-@pytest.fixture
-def half_hours(electricity):
-    cells = np.genfromtxt(electricity, delimiter=",", skip_header=1, dtype=str)
-    x = np.ascontiguousarray(cells[:, :-1].astype(float))
-    x[:, 1] -= 1  # the day of the week, as a code
-    return x, (cells[:, -1] == "DOWN").astype(float)
-
-
 # MOA 2024.07, EvaluatePrequential, cumulative per cent right (-c 0.001 as CapyMOA has it).
 @pytest.mark.parametrize(
     ("moa", "given_"),
@@ -434,6 +426,14 @@ def half_hours(electricity):
         (79.4602, {"grace_period": 50}),
         (81.7267, {"delta": 1e-3}),
         (81.6605, {"delta": 1e-3, "grace_period": 50}),
+        (79.5816, {"criterion": "gini"}),
+        (75.7217, {"answer": "majority"}),
+        (74.6447, {"answer": "majority", "delta": 1e-3}),
+        (74.9206, {"answer": "majority", "delta": 1e-3, "criterion": "gini"}),
+        (77.4298, {"answer": "naive_bayes"}),
+        (80.9675, {"answer": "naive_bayes", "delta": 1e-3}),
+        (80.5659, {"binary": True}),
+        (83.3863, {"adaptive": True, "bootstrap": True}),  # HoeffdingAdaptiveTree
     ],
 )
 def test_electricity_is_within_half_a_point_of_moa(half_hours, moa, given_):
