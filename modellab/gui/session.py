@@ -17,6 +17,7 @@ from modellab.gui import session_kept as kept
 from modellab.gui import session_saving as saving
 from modellab.gui.session_core import struct_of
 from modellab.gui.session_data import EXPERIMENT_SUFFIXES, DataPart, Opening
+from modellab.gui.session_growing import GrowthState
 from modellab.gui.session_replay import Interrupted
 from modellab.gui.session_saving import Recoverable
 from modellab.gui.session_training import Training
@@ -52,11 +53,14 @@ class Session(DataPart):
         The file that the experiment was opened from or saved as.
     verdict_state
         The verdict on the replay.
+    growth
+        What there is of data that are still being read.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.verdict_state = VerdictState(self)
+        self.growth = GrowthState(self)
 
     def deploy(self) -> Job | None:
         """Switch to deployment: the chosen learner goes live, default lanes around it."""
@@ -166,7 +170,7 @@ class Session(DataPart):
         """Why nothing can be trained now; None when it can."""
         if self.experiment is None:
             return "Open data first."
-        if self.job_of("open") is not None:
+        if self.awaits_data:
             return "The data are being read."
         if self._why_no_data_set() is not None:
             return self._why_no_data_set()

@@ -9,6 +9,7 @@ import msgspec
 
 from modellab.gui.session_jobs import Job
 from modellab.gui.session_topics import Message, Topics
+from modellab.replay.growing_protocol import RowsReady
 from modellab.replay.protocol import (
     Ack,
     CancelJob,
@@ -247,6 +248,11 @@ class SessionCore:
         return None
 
     @property
+    def awaits_data(self) -> bool:
+        """Whether data are being read of which nothing can be used yet."""
+        return any(j.running and j.kind == "open" and not j.usable for j in self.jobs.values())
+
+    @property
     def running_jobs(self) -> list[Job]:
         """Jobs that go on and are shown."""
         return [j for j in self.jobs.values() if j.running and not j.quiet]
@@ -312,6 +318,10 @@ class SessionCore:
                 job.done, job.total, job.text = reply.done, reply.total, reply.text
                 if not job.quiet:
                     self.topics.publish("jobs")
+        elif isinstance(reply, RowsReady):
+            job = self.jobs.get(reply.id)
+            if job is not None and job.on_news is not None:
+                job.on_news(reply)
         elif isinstance(reply, JobDone):
             job = self.jobs.get(reply.id)
             if job is not None:

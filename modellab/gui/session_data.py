@@ -16,6 +16,7 @@ from modellab.gui import session_kept as kept
 from modellab.gui import session_saving as saving
 from modellab.gui.session_core import Client, struct_of
 from modellab.gui.session_deployment import row_at, time_at
+from modellab.gui.session_growing import GrowthState, first_use, first_window
 from modellab.gui.session_looks import LookPart
 from modellab.replay.protocol import (
     BadRowsPage,
@@ -54,6 +55,8 @@ class Opening:
     """What was asked for, where it is a folder or a pattern and not its files."""
     moved: bool = False
     """The person said where the data are now: the file on disk does not know yet."""
+    shown: bool = False
+    """The first rows are in use already."""
 
     @property
     def named(self) -> Path | None:
@@ -65,6 +68,8 @@ class Opening:
 
 class DataPart(LookPart):
     """Opens data and experiments and knows what is in them."""
+
+    growth: GrowthState
 
     def __init__(
         self, client_factory: Callable[[], Client] | None = None, *, workers: int = 1
@@ -274,6 +279,7 @@ class DataPart(LookPart):
             kinds=dict(spec.kinds) if spec is not None else {},
             sort_by=spec.time if spec is not None and spec.sort else None,
             reading=spec.reading if spec is not None else opening.reading or ReadingSpec(),
+            growing=first_use(opening),
         )
         self._opening = opening
         if any(is_pattern(place) or place.is_dir() for place in places):
@@ -287,6 +293,8 @@ class DataPart(LookPart):
             on_failed=lambda *told: self._open_failed(opening, places, *told),
         )
         job.again = lambda: self._open(places, opening)
+        job.on_news = lambda news: self.growth.rows_ready(job, opening, news)
+        job.usable = opening.shown
         self.topics.publish("data")
 
     def _open_failed(
@@ -294,7 +302,9 @@ class DataPart(LookPart):
     ) -> None:
         if self._opening is opening:
             self._opening = None
-        if not cancelled:
+        if opening.shown:
+            self.growth.stopped(sentence, detail, cancelled)
+        elif not cancelled:
             gone = [p for p in places if not names_data(p)]
             if gone and opening.named is not None:
                 self.tell(
@@ -339,6 +349,9 @@ class DataPart(LookPart):
     def _opened(self, data: DataSummary, opening: Opening) -> None:
         if self._opening is opening:
             self._opening = None
+        if opening.shown:
+            self.growth.ended(data)
+            return
         if opening.reread:
             self.data = data
             self._fit_columns(data)
@@ -416,7 +429,7 @@ class DataPart(LookPart):
                 time=time_column if time_column != target else None,
                 reading=opening.reading or ReadingSpec(),
             ),
-            split=SplitSpec(),
+            split=SplitSpec() if data.whole else SplitSpec(train=first_window(data.n_rows)),
         )
 
     def check_files(self) -> None:
@@ -460,6 +473,7 @@ class DataPart(LookPart):
             return
         self.profile = struct_of(ProfileSummary, result)
         self.profile_stale = False
+        self.growth.profiled(self.profile)
         self.topics.publish("profile")
 
     def _profile_failed(self, sentence: str, detail: str, cancelled: bool) -> None:
@@ -537,7 +551,8 @@ class DataPart(LookPart):
             return
         spec = self.experiment.data
 
-        def back(_result: dict[str, Any]) -> None:
+        def back(result: dict[str, Any]) -> None:
+            self.growth.came_back(struct_of(DataSummary, result))
             if self.profile is None or self.profile_stale:
                 self._ask_profile()
             self._tell_of_revival(reason)

@@ -241,6 +241,10 @@ class Deployment:
         """True after its engine died: what is shown is the past."""
         self.recorded = False
         """True where it is read from a results folder: nothing more comes."""
+        self.outgrown = False
+        """True where rows that came later made another data set: it stays as it is."""
+        self.coming = 0
+        """About how many rows there will be when all are read; 0: all are there."""
         self._fresh = False
         for spec in done.experiment.lane:
             self.add_lane(spec)
@@ -249,6 +253,11 @@ class Deployment:
                 self.add_fork(entry.lane, entry.fork)
         for number, name in enumerate(done.baselines):
             self.lanes[name] = LaneView(_baseline_spec(name), number, baseline=True)
+
+    def grow(self, done: Deployed) -> None:
+        """Go on over more rows."""
+        self.n_rows, self.stop = done.n_rows, done.stop
+        self.times_ns = np.asarray(done.times_ns, np.int64)
 
     @property
     def playing(self) -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from modellab.replay.growing_protocol import RowsReady
+
 JobState = Literal["running", "done", "failed", "cancelled"]
 
 
@@ -17,8 +19,8 @@ class Job:
     """One job.
 
     `kind` is ``open``, ``profile``, ``rows``, ``bad rows``, ``train``, ``deploy``, ``lane``,
-    ``seek``, ``results``, ``judge``, ``hindsight``, ``sensitivity`` or ``rollback``; `quiet` jobs
-    are not shown. `position`: where the replay was when the engine took it.
+    ``seek``, ``grow``, ``results``, ``judge``, ``hindsight``, ``sensitivity`` or ``rollback``;
+    `quiet` jobs are not shown. `position`: where the replay was when the engine took it.
     """
 
     id: int
@@ -37,6 +39,10 @@ class Job:
     on_failed: Callable[[str, str, bool], None] | None = None
     again: Callable[[], object] | None = None
     """Begins it anew, should the engine stop in the middle of it."""
+    on_news: Callable[[RowsReady], None] | None = None
+    """Gets what is ready before it ends."""
+    usable: bool = False
+    """Whether what it has ready is in use: nothing waits for its end."""
 
     @property
     def fraction(self) -> float | None:

@@ -166,7 +166,7 @@ class LookPart(ReplayPart):
         experiment, profile = self.experiment, self.profile
         if experiment is None or profile is None or self.profile_stale or profile.error:
             return None
-        data = self.data.fingerprint if self.data is not None else ""
+        data = (self.data.fingerprint, self.data.n_rows) if self.data is not None else None
         return (data, experiment.data, experiment.split)
 
     def ask_comparison(self) -> None:

@@ -94,6 +94,8 @@ class ReplayPart(FaultPart):
         """Whether the experiment (data, split, evaluation, prices) was changed since."""
         if self.deployment is None or self.experiment is None:
             return False
+        if self.deployment.outgrown:
+            return True
         return deployment_key(self.deployment.experiment) != deployment_key(self.experiment)
 
     @property
@@ -101,7 +103,7 @@ class ReplayPart(FaultPart):
         """Why the replay cannot be built now; None when it can."""
         if self.experiment is None:
             return "Open data first."
-        if self.job_of("open") is not None:
+        if self.awaits_data:
             return "The data are being read."
         if self.job_of("deploy") is not None:
             return "The deployment is being built."

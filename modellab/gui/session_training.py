@@ -45,6 +45,8 @@ class Training:
     result: TrainingResult
     experiment: Experiment
     when: float = field(default_factory=time.time)
+    outgrown: bool = False
+    """Whether rows that came later made another data set of what it was trained on."""
 
     @property
     def learner(self) -> LearnerSpec:
@@ -68,7 +70,9 @@ class Training:
 
     def stale(self, experiment: Experiment | None) -> bool:
         """Whether data, split or way of reading were changed since."""
-        return experiment is None or training_key(experiment) != training_key(self.experiment)
+        if experiment is None or self.outgrown:
+            return True
+        return training_key(experiment) != training_key(self.experiment)
 
 
 def differences(one: Training, other: Training) -> list[tuple[str, str, str]]:

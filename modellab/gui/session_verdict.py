@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 2.0
 """While rows are replayed, the verdict is not asked for more often than this."""
 RECORDED = "This is a recorded run: “modellab verdict” judges its folder at other prices."
-BUSY = ("deploy", "seek", "lane")
+BUSY = ("deploy", "seek", "lane", "grow")
 """Jobs that change the replay: the verdict waits for their end."""
 
 Price = Literal["error", "retrain", "cpu_hour", "downtime_hour"]

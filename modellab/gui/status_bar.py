@@ -157,6 +157,13 @@ class StatusBar(QFrame):
             rest = job.seconds_left()
             self._left.setText("" if rest is None else f"{duration_text(rest)} left")
             self.cancel.set_text("Cancelling…" if job.cancelling else "Cancel")
+            self.cancel.setToolTip(
+                tip_text(
+                    "Read no further; the rows read so far stay the data set."
+                    if job.usable
+                    else "Stop this work; what was there before stays."
+                )
+            )
             self.cancel.setEnabled(not job.cancelling)
             return
         live = self._session.deployment
@@ -168,6 +175,8 @@ class StatusBar(QFrame):
             self._say("alarm", "Stream interrupted")
         elif live is not None and live.playing:
             self._say("ok", "Streaming")
+        elif live is not None and live.coming and live.position >= live.stop:
+            self._say("warning", "Waiting for rows that are being read")
         elif live is not None and live.started and live.position >= live.stop:
             self._say("ok", "Stream finished")
         elif live is not None and live.started:

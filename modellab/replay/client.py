@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modellab.errors import LabError
+from modellab.replay.growing_protocol import RowsReady
 from modellab.replay.process import end_worker, start_worker
 from modellab.replay.protocol import (
     Ack,
@@ -31,6 +32,8 @@ from modellab.replay.protocol import (
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+
+    from modellab.replay.protocol import AnyReply
 
 STDERR_LINES = 200
 
@@ -58,7 +61,7 @@ class EngineDied(msgspec.Struct, frozen=True):
         return f"{self.sentence}\n{self.stderr}".strip()
 
 
-Answer = Ack | JobProgress | JobDone | JobFailed | EngineDied
+Answer = Ack | JobProgress | JobDone | JobFailed | RowsReady | EngineDied
 
 
 class EngineClient:
@@ -200,7 +203,7 @@ class EngineClient:
                 self._answers.append(died)
             self._wake()
 
-    def _take(self, reply: Ack | JobProgress | JobDone | JobFailed | Telemetry) -> None:
+    def _take(self, reply: AnyReply) -> None:
         with self._lock:
             if isinstance(reply, Telemetry):
                 self._telemetry.append(reply)

@@ -71,7 +71,7 @@ class FirstRows:
                 raise Cancelled
             spent = time.perf_counter() - begun
             left = spent * (1 - partial.share) / max(partial.share, 1e-9)
-            if not used and left < WORTH_SECONDS:
+            if not used and (left < WORTH_SECONDS or partial.n_rows < (command.growing or 1)):
                 return
             with self._guard:
                 before = self._newest

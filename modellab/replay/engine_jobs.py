@@ -119,7 +119,7 @@ class Jobs:
         begin = time.perf_counter()
         self._first.begin()
         growing = None
-        if command.growing and command.sort_by is None:
+        if command.growing is not None and command.sort_by is None:
             growing = self._first.watch(command, job, begin)
         store = _import(command, job, growing)
         summary = summary_of(store, time.perf_counter() - begin)

@@ -19,12 +19,13 @@ from modellab.experiment import HindsightPolicy, LearnerSpec, replace
 from modellab.experiment_faults import Outage
 from modellab.experiment_values import parse_span
 from modellab.learners.base import Progress, no_progress
+from modellab.replay.growing_words import AGAIN, classes_changed, kinds_changed
 from modellab.replay.hosts import LaneHost
 from modellab.replay.lane_checks import check_lane
 from modellab.replay.replay import Replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from modellab.data.dataset import Dataset
     from modellab.data.store import Store
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
     from modellab.replay.context import Context
 
 _COMPARED_ROWS = 65_536
-_SHOWN = 3
 _WIDEST = 2**62
-
-AGAIN = "Train and deploy again to go on with all rows."
 
 
 # ------------------------------------------------------------------ how far it does not matter
@@ -176,34 +174,12 @@ def _check_kinds(old: Dataset, new: Dataset) -> None:
         raise ExperimentError(f"{kinds_changed(changed)} {AGAIN}")
 
 
-def kinds_changed(changed: Sequence[tuple[str, str, str | None]]) -> str:
-    """Say which columns turned out to be another kind: (name, before, now; None: gone)."""
-    shown = [
-        f"{quote(name)} is {_a(now)}, not {_a(before)}"
-        if now is not None
-        else f"{quote(name)} is not there"
-        for name, before, now in changed[:_SHOWN]
-    ]
-    more = len(changed) - len(shown)
-    rest = f", and {more} more" if more else ""
-    columns = "column" if len(changed) == 1 else "columns"
-    return f"Later rows show another kind of {columns}: {', '.join(shown)}{rest}."
-
-
-def _a(kind: str) -> str:
-    return {"text": "text", "boolean": "true or false"}.get(kind, f"a {kind}")
-
-
 def _other_task(old: Dataset, new: Dataset) -> str:
-    name = quote(old.target)
     if old.task.kind == new.task.kind == "classification":
-        known = set(old.task.classes)
-        fresh = [quote(str(c), 40) for c in new.task.classes if c not in known]
-        if fresh:
-            more = f" and {len(fresh) - _SHOWN} more" if len(fresh) > _SHOWN else ""
-            return f"Later rows hold other classes of {name}: {', '.join(fresh[:_SHOWN])}{more}."
-        return f"The classes of {name} are others now that all rows are read."
-    return f"Later rows show that {name} is to be predicted by {new.task.kind}."
+        return classes_changed(
+            old.target, [str(c) for c in old.task.classes], [str(c) for c in new.task.classes]
+        )
+    return f"Later rows show that {quote(old.target)} is to be predicted by {new.task.kind}."
 
 
 def _unit(dataset: Dataset, name: str) -> str:
@@ -220,8 +196,8 @@ def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(_equal, one, other))
     if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
-    return bool(one == other) or (one != one and other != other)  # NaN
+        return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
+    return bool(one == other or (one != one and other != other))  # both no number
 
 
 def same_rows(old: Dataset, new: Dataset, stop: int) -> bool:
@@ -380,4 +356,4 @@ def _threads(replay: Replay) -> int:
     return first._threads if isinstance(first, LaneHost) else 1
 
 
-__all__ = ["AGAIN", "Growth", "check_same", "kinds_changed", "same_rows", "settled_upto"]
+__all__ = ["Growth", "check_same", "same_rows", "settled_upto"]

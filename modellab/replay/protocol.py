@@ -46,14 +46,14 @@ ReplayState = Literal["idle", "preparing", "paused", "playing", "finished"]
 class OpenData(Command):
     """Job: import the files into the store (or map the cached one) -> `DataSummary`.
 
-    `growing`: the first rows may be used while it goes on (`RowsReady`).
+    `growing`: from so many rows on they may be used while it goes on (`RowsReady`); None: not.
     """
 
     paths: list[str]
     kinds: dict[str, Kind] = {}
     sort_by: str | None = None
     reading: ReadingSpec = ReadingSpec()
-    growing: bool = False
+    growing: int | None = None
 
 
 class ProfileData(Command):

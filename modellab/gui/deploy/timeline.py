@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from modellab.gui.session_deployment import Deployment
 
 HEIGHT = 92
+_MORE = 116
+"""Width of what tells that more rows are being read."""
 _ALARM_PIXELS = 20.0
 """With more alarms than one for so many pixels they are bars, else signs."""
 _TIP = (
@@ -59,6 +61,14 @@ _ORDER: tuple[MarkKind, ...] = (
     "fork",
     "warning",
 )
+
+
+def _about(rows: int) -> str:
+    """Return a number of rows of which the first digits are known."""
+    for size, word in ((10**9, "billion"), (10**6, "million")):
+        if rows >= size:
+            return f"{rows / size:.3g} {word}"
+    return count_text(rows)
 
 
 class Timeline(QFrame):
@@ -146,8 +156,9 @@ class Timeline(QFrame):
     # ------------------------------------------------------------------ geometry
 
     def band(self) -> QRectF:
-        """Return the band of rows, in pixels."""
-        return QRectF(px(16), px(45), max(10, self.width() - px(32)), px(20))
+        """Return the band of rows, in pixels; where more come, there is room for that beside it."""
+        more = px(_MORE) if self._live is not None and self._live.coming else 0
+        return QRectF(px(16), px(45), max(10, self.width() - px(32) - more), px(20))
 
     def x_of(self, row: float) -> float:
         """Return the pixel of a row of the data set."""
@@ -186,6 +197,8 @@ class Timeline(QFrame):
         self._paint_head(painter)
         if live is not None:
             self._paint_band(painter, live)
+            if live.coming:
+                self._paint_more(painter, live)
             self._paint_dates(painter, live)
             self._paint_marks(painter)
             self._paint_handle(painter, live)
@@ -260,6 +273,25 @@ class Timeline(QFrame):
         painter.drawRoundedRect(band, 4, 4)
         self._paint_range(painter, live)
         self._band_words(painter, live, train, now, stop)
+
+    def _paint_more(self, painter: QPainter, live: Deployment) -> None:
+        """Paint that more rows are being read, beside those that are there (not to scale)."""
+        tokens, band = theme(), self.band()
+        box = QRectF(band.right() + px(4), band.top(), px(_MORE) - px(4), band.height())
+        painter.fillRect(box, QBrush(QColor(tokens.border), Qt.BrushStyle.BDiagPattern))
+        pen = QPen(QColor(tokens.third), 1, Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setFont(font(11, 500))
+        painter.setPen(QColor(tokens.second))
+        centre = int(Qt.AlignmentFlag.AlignCenter)
+        painter.drawText(box, centre, "more being read")
+        under = QRectF(box.left(), box.bottom() + px(3), box.width(), px(18))
+        painter.setFont(font(11))
+        metrics = QFontMetricsF(painter.font())
+        words = elided(f"of about {_about(live.coming)}", metrics, under.width())
+        painter.drawText(under, int(Qt.AlignmentFlag.AlignRight), words)
 
     def _paint_area(
         self, painter: QPainter, x: np.ndarray, y: np.ndarray, colour: str, live: Deployment

@@ -36,6 +36,7 @@ from modellab.gui.pages.choice import ChoiceField
 from modellab.gui.pages.data_bad_rows import BadRowsDialog
 from modellab.gui.pages.data_columns import ColumnsTable
 from modellab.gui.pages.data_facts import column_facts, roles_text
+from modellab.gui.pages.data_growing import GrowingBanner
 from modellab.gui.pages.data_notes import NotesCard
 from modellab.gui.pages.data_reading import ReadingCard
 from modellab.gui.pages.data_remedies import note_views
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from modellab.gui.pages.data_edits import Edit
     from modellab.gui.session import Session
+    from modellab.gui.session_jobs import Job
 
 
 NO_DATA = (
@@ -101,6 +103,8 @@ class DataPage(LazyPage):
         self.progress.cancelled.connect(self._cancel)
         self.progress.hide()
         outer.addWidget(self.progress)
+        self.growing = GrowingBanner(self.session)
+        outer.addWidget(self.growing)
         self.wrong = Banner("error", "")
         self.wrong.hide()
         outer.addWidget(self.wrong)
@@ -234,7 +238,8 @@ class DataPage(LazyPage):
         data = self.session.data
         if data is None:
             return []
-        told = [f"kinds detected from all {count_text(data.n_rows)} rows"]
+        which = "all" if data.whole else "the first"
+        told = [f"kinds detected from {which} {count_text(data.n_rows)} rows"]
         if data.bad_rows:
             told.append(f"{count_text(data.bad_rows)} rows set aside")
         return told
@@ -375,7 +380,7 @@ class DataPage(LazyPage):
         assert data is not None
         assert experiment is not None
         facts = [
-            f"{count_text(data.n_rows)} rows",
+            f"{'' if data.whole else 'first '}{count_text(data.n_rows)} rows",
             f"{count_text(len(data.columns))} columns",
             size_text(data.size_bytes),
         ]
@@ -402,7 +407,8 @@ class DataPage(LazyPage):
         self.guess.setToolTip(tip_text(f"Nobody chose the target yet: {reason}."))
 
     def _show_job(self) -> None:
-        job = self.session.job_of("open", "profile")
+        self.growing.refresh()
+        job = self._job()
         if job is None:
             if self.progress.active():
                 self.progress.finish()
@@ -417,8 +423,15 @@ class DataPage(LazyPage):
         self.progress.set_progress(job.fraction, label)
         self.head.setVisible(True)
 
+    def _job(self) -> Job | None:
+        """Return the work that the page waits for; what reads on has a line of its own."""
+        job = self.session.job_of("open")
+        if job is None or job.usable:
+            job = self.session.job_of("profile")
+        return job
+
     def _cancel(self) -> None:
-        job = self.session.job_of("open", "profile")
+        job = self._job()
         if job is not None:
             self.session.cancel(job)
 

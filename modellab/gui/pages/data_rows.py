@@ -7,7 +7,7 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QAbstractTableModel, QRectF, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -65,6 +65,10 @@ class RowsModel(QAbstractTableModel):
         """Show other data (nothing happens when they are the same)."""
         if (fingerprint, names, n_rows) == (self._fingerprint, self._names, self._rows):
             return
+        same = bool(self._names) and (fingerprint, names) == (self._fingerprint, self._names)
+        if same and n_rows > self._rows:
+            self._add_rows(n_rows)
+            return
         self.beginResetModel()
         self._fingerprint, self._names, self._rows = fingerprint, names, n_rows
         self._kinds, self._roles = [""] * len(names), [""] * len(names)
@@ -72,6 +76,17 @@ class RowsModel(QAbstractTableModel):
         self._wanted.clear()
         self._asked.clear()
         self.endResetModel()
+
+    def _add_rows(self, n_rows: int) -> None:
+        """Take rows that came at the end: what is looked at stays where it is."""
+        first, last = self.rowCount(), min(n_rows, MOST_ROWS) - 1
+        self._pages.pop(self._rows // PAGE, None)  # it may have been cut short
+        if last < first:
+            self._rows = n_rows
+            return
+        self.beginInsertRows(QModelIndex(), first, last)
+        self._rows = n_rows
+        self.endInsertRows()
 
     def set_roles(self, kinds: list[str], roles: list[str], split: int) -> None:
         """Say what the columns are and where the training window ends: only looks change."""

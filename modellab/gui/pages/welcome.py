@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
     from modellab.gui.session import Session
+    from modellab.gui.session_jobs import Job
     from modellab.gui.session_saving import Recoverable
 
 _SHOWN = 4
@@ -192,15 +193,20 @@ class WelcomePage(Page):
     # ------------------------------------------------------------------ work
 
     def _show_work(self) -> None:
-        job = self.session.job_of("open", "deploy")
+        job = self._work()
         self.drop_zone.show_work(
             job.title if job is not None else "",
             job.fraction if job is not None else None,
             cancelling=job is not None and job.cancelling,
         )
 
-    def _cancel(self) -> None:
+    def _work(self) -> Job | None:
+        """Return what is waited for: not a reading whose first rows are in use."""
         job = self.session.job_of("open", "deploy")
+        return None if job is not None and job.usable else job
+
+    def _cancel(self) -> None:
+        job = self._work()
         if job is not None:
             self.session.cancel(job)
 
