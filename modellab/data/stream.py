@@ -519,6 +519,16 @@ class EncodedStream:
             done += len(positions)
         return out, y[at - start]
 
+    def answers(self, start: int, stop: int) -> NDArray[Any]:
+        """Labels that `matrix` gives with the rows of [start, stop): nothing is encoded."""
+        self._check(start, stop)
+        y = self._answer(start, stop)
+        chosen = labelled(y)
+        if len(self._without):
+            low, high = np.searchsorted(self._without, [start, stop]).tolist()
+            chosen[self._without[low:high] - start] = False
+        return np.asarray(y[chosen])
+
     def _answer(self, start: int, stop: int) -> NDArray[Any]:
         """Labels of any range as they arrive, past the cache."""
         if self._faults is None or start == stop:

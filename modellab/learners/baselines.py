@@ -47,6 +47,10 @@ class Baseline:
         """Predictions for rows before which the first ``known[i]`` labels of `y` were learned."""
         raise NotImplementedError
 
+    fit_passes = 1
+    labels_only = True
+    """`fit` and `fit_chunks` never look at the rows: they need not be encoded."""
+
     def fit(self, rows: Rows, y: NDArray[Any], progress: Progress = no_progress) -> None:
         """Learn all labels, from scratch."""
         self._reset()

@@ -296,6 +296,11 @@ class LinearLearner:
         """Whether `fit_chunks` goes over all labels once before its first pass."""
         return self._standardise
 
+    @property
+    def fit_passes(self) -> int:
+        """Passes with which `fit_chunks` gives the bits that `fit` gives; 0 if it does not."""
+        return 0 if self._standardise else self._passes
+
     def fit_chunks(
         self, chunks: Callable[[], Any], passes: int, progress: Progress = no_progress
     ) -> None:

@@ -98,6 +98,9 @@ class RowLearner:
 
     # ------------------------------------------------------------------ training
 
+    fit_passes = 1
+    """Passes with which `fit_chunks` gives the bits that `fit` gives."""
+
     def fit(self, rows: Rows, y: NDArray[Any], progress: Progress = no_progress) -> None:
         """Train from scratch: one pass over rows (n, d) in their order."""
         self._fit(lambda: [(rows, y)], 1, progress, len(y))

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from modellab.evaluation.feature_drift import FeatureDrift
     from modellab.experiment import Experiment, Fault, LearnerSpec
 
+WHOLE_BYTES = 2**26
+"""Rows that take more are learned in pieces where that changes no bit."""
+PIECE_ROWS = 2**16
 _LOSS_ROWS = 4096
 _SPARSE_CELLS = 400  # of 12 bytes, taken for a row of hashed words
 
@@ -179,17 +182,48 @@ class Context:
             count = int(self._labelled_count(start, stop))
             _need_rows(count)
             learner.fit_chunks(
-                lambda: self.stream.chunks(learner.view, start, stop, how.chunk_rows),
+                lambda: self._pieces(learner, start, stop, how.chunk_rows),
                 how.passes,
                 progress,
             )
             return count
         keep = self._sample(start, stop, how.sample_rows)
+        passes: int = getattr(learner, "fit_passes", 0)
+        if passes and keep is None and self._need(learner.view, stop - start) > WHOLE_BYTES:
+            return self._fit_in_pieces(learner, start, stop, passes, progress)
         self._check_memory(learner.view, stop - start if keep is None else len(keep))
         rows, y = self.stream.matrix(learner.view, start, stop, keep)
         _need_rows(len(y))
         learner.fit(rows, y, progress)
         return len(y)
+
+    def _fit_in_pieces(
+        self, learner: Learner, start: int, stop: int, passes: int, progress: Progress
+    ) -> int:
+        """Give a learner that goes over the rows in order the same bits, not all at once."""
+        counts: list[int] = []
+
+        def pieces() -> Iterator[tuple[Rows, NDArray[Any]]]:
+            counts.append(0)
+            for rows, y in self._pieces(learner, start, stop, PIECE_ROWS):
+                counts[-1] += len(y)
+                yield rows, y
+
+        learner.fit_chunks(pieces, passes, progress)
+        return counts[-1]
+
+    def _pieces(
+        self, learner: Learner, start: int, stop: int, rows: int
+    ) -> Iterator[tuple[Rows, NDArray[Any]]]:
+        """Chunks of rows and labels; for learners that never look at the rows, only labels."""
+        if not getattr(learner, "labels_only", False):
+            yield from self.stream.chunks(learner.view, start, stop, rows)
+            return
+        nothing = np.empty((0, 0))
+        for a in range(start, stop, rows):
+            y = self.stream.answers(a, min(a + rows, stop))
+            if len(y):
+                yield nothing, y
 
     def _labelled_count(self, start: int, stop: int) -> int:
         step = 65_536
@@ -204,11 +238,16 @@ class Context:
             return None
         return start + np.arange(rows, dtype=np.int64) * (stop - start) // rows
 
-    def _check_memory(self, view: View, rows: int) -> None:
+    def _need(self, view: View, rows: int) -> int:
+        """Bytes that encoded rows take in memory."""
         width = len(self.encoder.names(view))
         if self.encoder.sparse(view):
             width = min(width, _SPARSE_CELLS)
-        need = rows * width * (8 if view != "dict" else 200)
+        return rows * width * (8 if view != "dict" else 200)
+
+    def _check_memory(self, view: View, rows: int) -> None:
+        width = len(self.encoder.names(view))
+        need = self._need(view, rows)
         budget = memory_budget()
         if need > budget:
             raise LearnerError(

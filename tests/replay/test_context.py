@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -101,3 +102,43 @@ def test_every_pass_reads_the_chunks_in_its_own_order(
     rows = whole.stream.rows(found.view, 3900, 4000)
     np.testing.assert_array_equal(found.predict(rows).value, expected.predict(rows).value)
     assert found.parameters() == expected.parameters()
+
+
+@pytest.mark.parametrize("learner", ["linear", "compiled_hoeffding_tree"])
+def test_many_rows_are_learned_in_pieces_with_the_same_bits(
+    shuffled: Experiment, learner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = {"passes": 2} if learner == "linear" else {}
+    spec = LearnerSpec(learner, params=parameters)
+    here = build_context(
+        replace(shuffled, split=SplitSpec(3900)), import_dataset([Path(shuffled.data.paths[0])])
+    )
+    whole, pieces, asked = here.build(spec), here.build(spec), []
+    real = here.stream.matrix
+    monkeypatch.setattr(here.stream, "matrix", lambda *a: asked.append(a[1:3]) or real(*a))
+    assert here.fit(whole, 10, 3900) == 3890
+    assert asked == [(10, 3900)]
+    monkeypatch.setattr("modellab.replay.context.WHOLE_BYTES", 0)
+    monkeypatch.setattr("modellab.replay.context.PIECE_ROWS", 1024)
+    assert here.fit(pieces, 10, 3900) == 3890
+    assert asked[1:5] == [(10, 1024), (1024, 2048), (2048, 3072), (3072, 3900)]
+    assert msgspec.msgpack.encode(pieces.state()) == msgspec.msgpack.encode(whole.state())
+
+
+@pytest.mark.parametrize("target", ["x", "y"])
+def test_what_looks_at_labels_alone_has_nothing_encoded(
+    shuffled: Experiment, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(
+        shuffled, data=replace(shuffled.data, target=target), split=SplitSpec(3900), lane=[]
+    )
+    here = build_context(other, import_dataset([Path(shuffled.data.paths[0])]))
+    for name in ("majority_class", "no_change") if target == "y" else ("running_mean",):
+        whole, pieces = here.build(LearnerSpec(name)), here.build(LearnerSpec(name))
+        here.fit(whole, 10, 3900)
+        with monkeypatch.context() as patch:
+            patch.setattr("modellab.replay.context.WHOLE_BYTES", 0)
+            patch.setattr("modellab.replay.context.PIECE_ROWS", 1000)
+            patch.setattr(here.stream, "matrix", None)
+            assert here.fit(pieces, 10, 3900) == 3890
+        assert pieces.state() == whole.state()
