@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modellab.evaluation.compiled import _scoring
+from modellab.evaluation.compiled import _tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -200,14 +200,16 @@ def area_under_curve(positive: NDArray[np.bool_], score: NDArray[np.float64]) ->
     -------
     None when all rows are of one class.
     """
-    n_positive = int(np.count_nonzero(positive))
-    n_negative = len(positive) - n_positive
-    if not n_positive or not n_negative:
+    return area_between(score[~positive], score[positive])
+
+
+def area_between(negative: NDArray[np.float64], positive: NDArray[np.float64]) -> float | None:
+    """`area_under_curve`, given the scores of the rows of either class."""
+    if not len(negative) or not len(positive):
         return None
-    # Twice the mean rank, an integer: no rounding before the division.
-    places = _scoring.curve_places(np.sort(score), np.sort(score[positive]))
-    twice = places - n_positive * n_positive
-    return twice / (2 * n_positive * n_negative)
+    # Whole numbers: no rounding before the division.
+    twice = _tally.curve_places(np.sort(negative), np.sort(positive))
+    return twice / (2 * len(positive) * len(negative))
 
 
 def _mean(values: list[float]) -> float:

@@ -160,21 +160,10 @@ class Series:
 
     def _widen(self) -> None:
         """Double the width and merge pairs of buckets."""
-        old = self._buckets[:, : self._n].copy()
-        numbers = np.arange(self._base, self._base + self._n)
+        old = self._buckets.copy()
+        self._n = _scoring.merge_series(old, self._buckets, self._base, self._n)
         self._base //= 2
         self.width *= 2
-        to = numbers // 2 - self._base
-        self._n = int(to[-1]) + 1
-        merged = self._buckets[:, : self._n]
-        merged[:] = _EMPTY
-        for half in (0, 1):  # the earlier bucket of each pair first
-            part, at = old[:, numbers % 2 == half], to[numbers % 2 == half]
-            merged[_COUNT, at] += part[_COUNT]
-            merged[_SUM, at] += part[_SUM]
-            merged[_MIN, at] = np.minimum(merged[_MIN, at], part[_MIN])
-            merged[_MAX, at] = np.maximum(merged[_MAX, at], part[_MAX])
-            merged[_LAST, at] = np.where(part[_COUNT] > 0, part[_LAST], merged[_LAST, at])
         self._widened = self._end
 
     def arrays(self) -> SeriesArrays:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from modellab.evaluation.compiled import _scoring
+from modellab.evaluation.compiled import _scoring, _tally
 from modellab.evaluation.formulas import ClassTotals, RegressionTotals
 
 if TYPE_CHECKING:
@@ -34,12 +34,15 @@ class Predictions(Protocol):
 
 CLIP = 1e-15
 """Probabilities are kept away from 0 and 1 by this much in the log loss."""
-_NO_PROBA = np.empty((0, 0))
-_UNKNOWN = np.empty(0, dtype=np.uint8)
 
 
 class ClassField(IntEnum):
-    """Fields of a scored row of a classification."""
+    """Fields of a scored row of a classification.
+
+    Log loss: of the label's probability. Brier score: the sum of squared differences from the
+    one-hot label; halved for two classes, where it is then the usual squared difference of one
+    probability (as in scikit-learn).
+    """
 
     WRONG = 0
     ROWS = 1
@@ -63,59 +66,34 @@ class NumberField(IntEnum):
     ERROR = 3
     LABEL = 4  # counted from an origin, to keep digits
     LABEL_SQUARED = 5
+    # Not summed:
+    TRUTH = 6
+    ANSWER = 7
 
 
-def class_rows(
-    y: NDArray[np.int64],
-    guess: NDArray[np.int64],
-    proba: NDArray[Any] | None,
-    majority_correct: Bools | None,
-    nochange_correct: Bools | None,
-) -> Floats:
-    """Fields of rows that have a label and an answer, (10, n).
-
-    Log loss: of the label's probability. Brier score: the sum of squared differences from the
-    one-hot label; halved for two classes, where it is then the usual squared difference of one
-    probability (as in scikit-learn).
-    """
-    n = len(y)
-    rows = np.empty((len(ClassField), n))
-    likely = np.ascontiguousarray(_NO_PROBA if proba is None else proba, dtype=np.float64)
-    _scoring.class_rows(
-        np.ascontiguousarray(y, dtype=np.int64),
-        np.ascontiguousarray(guess, dtype=np.int64),
-        likely,
-        _flags(majority_correct),
-        _flags(nochange_correct),
-        CLIP,
-        rows,
-    )
-    own = rows[ClassField.LOG_LOSS]
-    if likely.shape[1]:
-        np.log(own, out=own)
-        np.subtract(0.0, own, out=own)
-    else:
-        own[:] = 0.0
-    return rows
+def own_logs(y: NDArray[np.int64], proba: Floats) -> Floats:
+    """Logarithm of the (clipped) probability of each row's label (n,); 0 where there is none."""
+    logs = np.empty(len(y))
+    _tally.own_shares(y, proba, CLIP, logs)
+    return np.log(logs, out=logs)
 
 
-def _flags(correct: Bools | None) -> NDArray[np.uint8]:
+def flags(correct: Bools | None) -> NDArray[np.uint8] | None:
+    """Whether references are right, as bytes."""
     if correct is None:
-        return _UNKNOWN
+        return None
     return np.ascontiguousarray(correct, dtype=np.bool_).view(np.uint8)
 
 
-def number_rows(y: Floats, guess: Floats, origin: float) -> Floats:
-    """Fields of rows that have a label and an answer, (6, n)."""
-    error = guess - y
-    rows = np.empty((len(NumberField), len(y)))
-    rows[NumberField.ABSOLUTE] = np.abs(error)
-    rows[NumberField.ROWS] = 1.0
-    rows[NumberField.SQUARED] = np.square(error)
-    rows[NumberField.ERROR] = error
-    rows[NumberField.LABEL] = y - origin
-    rows[NumberField.LABEL_SQUARED] = np.square(y - origin)
-    return rows
+class Summary(Protocol):
+    """Weighted totals of rows (fields, n): of the first `fields` fields, and counts of classes."""
+
+    fields: int
+    classes: int
+
+    def __call__(self, rows: Floats, weights: Floats) -> Floats:
+        """Totals (fields + 3 classes,) of rows with weights (n,)."""
+        ...
 
 
 class ClassSummary:
@@ -136,7 +114,7 @@ class ClassSummary:
     def __call__(self, rows: Floats, weights: Floats) -> Floats:
         """Return weighted totals (7 + 3 K,) of rows (10, n)."""
         found = np.empty(self.fields + 3 * self.classes)
-        _scoring.totals(
+        _tally.totals(
             np.ascontiguousarray(rows),
             np.ascontiguousarray(weights),
             self.fields,
@@ -165,14 +143,14 @@ class ClassSummary:
 class NumberSummary:
     """Totals of rows of a regression: sums of the fields."""
 
-    fields = len(NumberField)
+    fields = int(NumberField.TRUTH)
     """Fields that are summed."""
     classes = 0
 
     def __call__(self, rows: Floats, weights: Floats) -> Floats:
         """Return weighted totals (6,) of rows (6, n)."""
         found = np.empty(self.fields)
-        _scoring.totals(
+        _tally.totals(
             np.ascontiguousarray(rows), np.ascontiguousarray(weights), self.fields, 0, found
         )
         return found
@@ -190,6 +168,15 @@ class NumberSummary:
             # Where the subtraction left no digits, there is no spread.
             spread=spread if spread > 1e-12 * squares else 0.0,
         )
+
+
+def class_losses(value: NDArray[Any], y: NDArray[Any]) -> Floats:
+    """Loss of each row of a classification (n,): wrong or not; NaN without label or answer."""
+    losses = np.empty(len(y))
+    _scoring.wrong_rows(
+        np.ascontiguousarray(value, np.int64), np.ascontiguousarray(y, np.int64), losses
+    )
+    return losses
 
 
 def codes_of(rows: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

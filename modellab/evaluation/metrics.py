@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
-from modellab.evaluation.compiled import _scoring
+from modellab.evaluation.compiled import _tally
 from modellab.evaluation.formulas import (
     CLASSIFICATION_METRICS,
     REGRESSION_METRICS,
     RegressionTotals,
-    area_under_curve,
 )
 from modellab.evaluation.losses import (
     ClassField,
@@ -28,11 +27,11 @@ from modellab.evaluation.losses import (
     NumberField,
     NumberSummary,
     Predictions,
-    class_rows,
     codes_of,
-    number_rows,
+    flags,
+    own_logs,
 )
-from modellab.evaluation.sums import FadingMean, Recent, Totals, WindowSums
+from modellab.evaluation.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,14 +98,14 @@ class Scores:
         """Rows with a label but without an answer."""
         self._classes = task.n_classes
         self._is_classification = task.kind == "classification"
-        fields = len(ClassField) if self._is_classification else len(NumberField)
         self._summary: ClassSummary | NumberSummary
-        self._summary = ClassSummary(self._classes) if self._is_classification else NumberSummary()
-        self._totals = Totals((1.0, fading), fields, self._summary)
-        self._recent = Recent(window, fields if self._is_classification else 2)
-        self._loss_sum = 0.0
-        self._window_sums = WindowSums(window)
-        self._fading_mean = FadingMean(fading)
+        if self._is_classification:
+            self._summary = ClassSummary(self._classes)
+            stored, kept = len(ClassField), slice(0, len(ClassField))
+        else:
+            self._summary = NumberSummary()
+            stored, kept = int(NumberField.TRUTH), slice(NumberField.TRUTH, len(NumberField))
+        self._tally = Tally(self._summary, stored, kept, window, fading)
         self._last = (math.nan, math.nan, math.nan)
         self._origin = math.nan  # the first label of a regression
 
@@ -154,56 +153,53 @@ class Scores:
         majority_correct: Bools | None,
         nochange_correct: Bools | None,
     ) -> RowScores:
-        guess, proba = np.asarray(prediction.value), prediction.proba
+        y = np.ascontiguousarray(y, dtype=np.int64)
+        guess = np.ascontiguousarray(prediction.value, dtype=np.int64)
+        proba = prediction.proba
         scored = None
-        if len(y) and y.min() >= 0 and guess.min() >= 0:  # the usual case
+        if _tally.codes_there(y, guess, self._classes):  # the usual case
             self.rows += len(y)
             self.scored += len(y)
         else:
             scored = self._scored_rows(y >= 0, guess >= 0)
-        if scored is not None and not scored.all():
             y, guess = y[scored], guess[scored]
             proba = None if proba is None else proba[scored]
             majority_correct, nochange_correct = (
                 None if correct is None else correct[scored]
                 for correct in (majority_correct, nochange_correct)
             )
-        rows = class_rows(y, guess, proba, majority_correct, nochange_correct)
-        return self._add(rows, rows, scored)
+        logs = None
+        if proba is not None:
+            proba = np.ascontiguousarray(proba, dtype=np.float64)
+            logs = own_logs(y, proba)
+        majority, nochange = flags(majority_correct), flags(nochange_correct)
+        return self._told(
+            self._tally.add_classes(y, guess, proba, logs, majority, nochange), scored
+        )
 
     def _update_numbers(self, y: NDArray[Any], prediction: Predictions) -> RowScores:
-        guess = np.asarray(prediction.value, dtype=np.float64)
+        y = np.ascontiguousarray(y, dtype=np.float64)
+        guess = np.ascontiguousarray(prediction.value, dtype=np.float64)
         scored = self._scored_rows(np.isfinite(y), np.isfinite(guess))
         if not scored.all():
             y, guess = y[scored], guess[scored]
         if math.isnan(self._origin) and len(y):
             self._origin = float(y[0])
-        return self._add(number_rows(y, guess, self._origin), np.stack([y, guess]), scored)
+        return self._told(self._tally.add_numbers(y, guess, self._origin), scored)
 
-    def _add(self, rows: Floats, kept: Floats, scored: Bools | None) -> RowScores:
-        """Add scored rows to all sums; the first field is the loss that is plotted.
+    def _told(self, found: Floats, scored: Bools | None) -> RowScores:
+        """Tell the errors after the rows that were just added.
 
         `scored`: which of the rows asked for these are; None for all.
         """
-        n = rows.shape[1]
-        if n == 0:
-            assert scored is not None
-            return RowScores(*np.full((3, len(scored)), np.nan))
-        loss = rows[0]
-        before = self.scored - n
-        found = np.empty((3, n))
-        found[0] = self._window_sums.update(loss)
-        _scoring.over_counts(found[0], before, self.window)
-        self._loss_sum = _scoring.running_means(loss, self._loss_sum, before, found[1])
-        found[2] = self._fading_mean.update(loss)
-        self._totals.append(rows)
-        self._recent.append(kept)
-        self._last = (float(found[0, -1]), float(found[1, -1]), float(found[2, -1]))
+        n = found.shape[1]
+        if n:
+            self._last = (float(found[0, -1]), float(found[1, -1]), float(found[2, -1]))
         if scored is not None and n < len(scored):
             spread = np.full((3, len(scored)), np.nan)
             spread[:, scored] = found
             found = spread
-        return RowScores(*found)
+        return RowScores(found[0], found[1], found[2])
 
     # ------------------------------------------------------------ asking
 
@@ -232,27 +228,24 @@ class Scores:
         assert isinstance(summary, ClassSummary)
         if scope != "window":
             kind = _CUMULATIVE if scope == "cumulative" else _FADING
-            return summary.totals(self._totals.now(kind)).metrics()
-        rows = self._recent.rows()
-        metrics = summary.totals(summary(rows, np.ones(rows.shape[1]))).metrics()
+            return summary.totals(self._tally.now(kind)).metrics()
+        metrics = summary.totals(self._tally.of_window()).metrics()
         if self._classes == 2:
-            rows = rows[:, rows[ClassField.WITH_PROBA] > 0]
-            positive = rows[ClassField.LABEL] == 1
-            metrics["roc_auc"] = area_under_curve(positive, rows[ClassField.POSITIVE])
+            metrics["roc_auc"] = self._tally.curve()
         return metrics
 
     def _regression(self, scope: Scope) -> dict[str, float | None]:
         summary = self._summary
         assert isinstance(summary, NumberSummary)
         if scope == "window":
-            y, guess = self._recent.rows()
+            y, guess = self._tally.recent()
             return RegressionTotals.of_rows(y, guess).metrics()
         kind = _CUMULATIVE if scope == "cumulative" else _FADING
-        return summary.totals(self._totals.now(kind)).metrics()
+        return summary.totals(self._tally.now(kind)).metrics()
 
     def confusion(self) -> NDArray[np.int64]:
         """Confusion matrix over the window, (K, K): rows are labels, columns predictions."""
-        y, guess = codes_of(self._recent.rows())
+        y, guess = codes_of(self._tally.recent())
         table = np.bincount(y * self._classes + guess, minlength=self._classes**2)
         return table.reshape(self._classes, self._classes)
 
@@ -265,11 +258,7 @@ class Scores:
             "scored": self.scored,
             "unlabelled": self.unlabelled,
             "unanswered": self.unanswered,
-            "loss_sum": self._loss_sum,
-            "totals": self._totals.state(),
-            "window_sums": self._window_sums.state(),
-            "fading_mean": self._fading_mean.state(),
-            "recent": self._recent.state(),
+            **self._tally.state(),
             "last": self._last,
             "origin": self._origin,
         }
@@ -278,11 +267,7 @@ class Scores:
         """Take over a state of scores made with the same task, window and fading."""
         self.rows, self.scored = state["rows"], state["scored"]
         self.unlabelled, self.unanswered = state["unlabelled"], state["unanswered"]
-        self._loss_sum = float(state["loss_sum"])
-        self._totals.load_state(state["totals"])
-        self._window_sums.load_state(state["window_sums"])
-        self._fading_mean.load_state(state["fading_mean"])
-        self._recent.load_state(state["recent"])
+        self._tally.load_state(state, self.scored)
         window, cumulative, fading = state["last"]
         self._last = (window, cumulative, fading)
         self._origin = state["origin"]

@@ -43,7 +43,10 @@ class ReferencePredictions:
 
     def correct(self, y: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each is right, given the class codes (n,); False at rows without a label."""
-        return (self.common == y) & (y >= 0), (self.last == y) & (y >= 0)
+        right = np.empty((2, len(y)), dtype=np.uint8)
+        labels = np.ascontiguousarray(y, dtype=np.int64)
+        _scoring.both_right(self.common, self.last, labels, right[0], right[1])
+        return right[0].view(np.bool_), right[1].view(np.bool_)
 
 
 class References:

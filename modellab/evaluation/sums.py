@@ -1,4 +1,4 @@
-"""Sums along a stream: cumulative, over a sliding window, and fading, for blocks of rows at once.
+"""Sums along a stream: cumulative and over a sliding window, for blocks of rows at once.
 
 All of them give the same bits however the stream is cut into calls, because every addition happens
 in an order that follows from the number of rows so far alone. All are stable: nothing is ever
@@ -9,8 +9,7 @@ State is a dict of numbers and arrays (picklable).
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 TILE = 1024
 """Rows that are added up together."""
-_SMALLEST_WEIGHT = 1e-60
-_NARROW = 48
+NARROW = 48
+"""Windows of so many values are summed directly."""
 
 
 def running_sums(carry: Floats, values: Floats) -> Floats:
@@ -58,7 +57,7 @@ class WindowSums:
     def __init__(self, window: int) -> None:
         self.window = window
         self.count = 0
-        narrow = window <= _NARROW
+        narrow = window <= NARROW
         self._recent = np.zeros(window - 1 if narrow else 0)  # oldest first
         self._run = np.empty(0 if narrow else min(window, 4096))
         self._suffix = np.zeros(0)
@@ -66,7 +65,7 @@ class WindowSums:
 
     def update(self, values: Floats) -> Floats:
         """Add values (n,); return the window's sum after each (n,)."""
-        if self.window <= _NARROW:
+        if self.window <= NARROW:
             sums = self._update_narrow(values)
             self.count += len(values)
             return sums
@@ -120,140 +119,10 @@ class WindowSums:
         self._recent = np.array(state["recent"], dtype=np.float64)
         self._suffix = np.array(state["suffix"], dtype=np.float64)
         self._prefix = state["prefix"]
-        if self.window > _NARROW:
+        if self.window > NARROW:
             run = np.array(state["run"], dtype=np.float64)
             self._run = np.empty(max(min(self.window, 4096), len(run)))
             self._run[: len(run)] = run
-
-
-class FadingMean:
-    """Mean in which a value of age `a` weighs ``alpha ** a``, after each value.
-
-    Within a tile of values, ``S(k) = alpha^(k+1) S(before) + alpha^k * sum x(j) alpha^-j``; the
-    tile is short enough that no power leaves the floating-point range.
-
-    Parameters
-    ----------
-    alpha
-        In [0, 1]; 1 never forgets, 0 knows the last value only.
-    """
-
-    def __init__(self, alpha: float) -> None:
-        length = TILE
-        if alpha == 0.0:
-            length = 1
-        elif alpha < 1.0:
-            length = max(1, min(length, int(math.log(_SMALLEST_WEIGHT) / math.log(alpha))))
-        self._length = length
-        self._up = powers(alpha, length + 1)
-        self._down = 1.0 / self._up[:length]
-        self._at = 0
-        self._before = np.zeros(2)  # of the values, and of ones
-        self._within = np.zeros(2)
-
-    def update(self, values: Floats) -> Floats:
-        """Add values (n,); return the mean after each (n,)."""
-        means = np.empty(len(values))
-        self._at = _scoring.fading_means(
-            np.ascontiguousarray(values),
-            self._up,
-            self._down,
-            self._at,
-            self._before,
-            self._within,
-            means,
-        )
-        return means
-
-    def state(self) -> dict[str, Any]:
-        """Everything, as plain values."""
-        return {
-            "at": self._at,
-            "before": self._before.tolist(),
-            "within": self._within.tolist(),
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take over a state of a mean with the same alpha."""
-        self._at = state["at"]
-        self._before = np.array(state["before"])
-        self._within = np.array(state["within"])
-
-
-class Summary(Protocol):
-    """Weighted totals of rows (fields, n): of the first `fields` fields, and counts of classes."""
-
-    fields: int
-    classes: int
-
-    def __call__(self, rows: Floats, weights: Floats) -> Floats:
-        """Totals (fields + 3 classes,) of rows with weights (n,)."""
-        ...
-
-
-class Totals:
-    """Weighted totals over all rows so far, for several kinds of forgetting at once.
-
-    Rows wait until there are `TILE` of them and are then added up together, so that the order of
-    additions follows from the number of rows alone.
-
-    Parameters
-    ----------
-    alphas
-        For each kind, the factor by which a row weighs less with each row that follows.
-    fields
-        Number of fields of a row.
-    summary
-        What the totals are of.
-    """
-
-    def __init__(self, alphas: tuple[float, ...], fields: int, summary: Summary) -> None:
-        # The largest power first: rows that came first weigh least.
-        self._weights = np.array([powers(alpha, TILE + 1)[::-1] for alpha in alphas])
-        self._summary = summary
-        self._waiting = np.empty((fields, TILE))
-        self._n_waiting = 0
-        width = summary.fields + 3 * summary.classes
-        self._before = np.zeros((len(alphas), width))
-        self._scratch = np.empty(width)
-
-    def append(self, rows: Floats) -> None:
-        """Add rows (fields, n)."""
-        self._n_waiting = _scoring.append_totals(
-            rows,
-            self._waiting,
-            self._n_waiting,
-            self._weights,
-            self._summary.fields,
-            self._summary.classes,
-            self._before,
-            self._scratch,
-        )
-
-    def now(self, kind: int) -> Floats:
-        """Return the totals after the last row for the kind of forgetting with this index (t,)."""
-        n = self._n_waiting
-        before: Floats = self._before[kind]
-        if n == 0:
-            return before.copy()
-        added = self._summary(self._waiting[:, :n], self._weights[kind, TILE + 1 - n :])
-        factor = self._weights[kind, TILE - n]
-        # What weighs nothing any more is left out: it might have been infinite.
-        return added + before * factor if factor else added
-
-    def state(self) -> dict[str, Any]:
-        """Everything, as plain values."""
-        return {
-            "waiting": self._waiting[:, : self._n_waiting].copy(),
-            "before": [before.copy() for before in self._before],
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take over a state of totals with the same settings."""
-        waiting = np.asarray(state["waiting"])
-        self._n_waiting = waiting.shape[1]
-        self._waiting[:, : self._n_waiting] = waiting
-        self._before = np.array(state["before"], dtype=np.float64).reshape(self._before.shape)
 
 
 class Recent:

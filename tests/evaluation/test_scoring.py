@@ -7,11 +7,33 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modellab.evaluation.compiled import _scoring
-from modellab.evaluation.losses import CLIP, ClassField, ClassSummary, NumberSummary, class_rows
+from modellab.evaluation.compiled import _scoring, _tally
+from modellab.evaluation.losses import (
+    CLIP,
+    ClassField,
+    ClassSummary,
+    NumberSummary,
+    class_losses,
+    flags,
+    own_logs,
+)
 from modellab.evaluation.paired import position_hash, seed_key
+from modellab.evaluation.tally import Tally
 
 RNG = np.random.default_rng(11)
+
+
+def tally(classes: int, window: int = 5000) -> Tally:
+    return Tally(ClassSummary(classes), 10, slice(0, 10), window, 0.99)
+
+
+def class_rows(y: Any, guess: Any, proba: Any, majority: Any, nochange: Any) -> Any:
+    """The fields as they are kept."""
+    classes = 2 if proba is None else proba.shape[1]
+    kept = tally(classes)
+    logs = None if proba is None else own_logs(y, proba)
+    kept.add_classes(y, guess, proba, logs, flags(majority), flags(nochange))
+    return kept.recent()
 
 
 def plain_rows(y: Any, guess: Any, proba: Any, majority: Any, nochange: Any) -> Any:
@@ -60,7 +82,11 @@ def test_fields_of_rows_are_those_of_the_definition(classes: int, known: bool) -
 def test_a_label_that_is_no_class_is_an_error_not_a_place_in_memory(classes: int) -> None:
     y, proba = np.full(3, classes), np.full((3, classes), 0.5)
     with pytest.raises(ValueError, match="not one of the classes"):
-        class_rows(y, y, proba, None, None)
+        own_logs(y, proba)
+    with pytest.raises(ValueError, match="not one of the classes"):
+        _tally.codes_there(y, y, classes)
+    assert _tally.codes_there(y - 1, y - 1, classes)
+    assert not _tally.codes_there(y - 1, y - classes - 1, classes)
     rows = np.zeros((10, 3))
     rows[ClassField.GUESS] = -1.0
     with pytest.raises(ValueError, match="not one of the classes"):
@@ -82,6 +108,56 @@ def test_totals_are_added_in_numpys_order(n: int) -> None:
         assert np.array_equal(found, wanted, equal_nan=True)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("known", ["all", "some", "none"])
+def test_totals_of_whole_tiles_and_of_the_window(classes: int, known: str) -> None:
+    """What is left out because it is known to be 0, or counted, is what adding up gives."""
+    n, window = 3 * 1024, 1700
+    y, guess = RNG.integers(0, classes, (2, n))
+    proba = None if known == "none" else RNG.dirichlet(np.ones(classes), n)
+    if proba is not None and known == "some":
+        proba[::3] = np.nan
+    right = (RNG.random(n) < 0.4, None)
+    rows = plain_rows(y, guess, proba, *right)
+    rows[4] = np.where(np.isnan(rows[4]), 0.0, rows[4])
+    kept = tally(classes, window)
+    logs = None if proba is None else own_logs(y, proba)
+    for a, b in ((0, 1000), (1000, 1001), (1001, 2900), (2900, n)):
+        kept.add_classes(
+            y[a:b],
+            guess[a:b],
+            None if proba is None else proba[a:b],
+            None if logs is None else logs[a:b],
+            flags(right[0][a:b]),
+            None,
+        )
+    summary = ClassSummary(classes)
+    for kind, alpha in enumerate((1.0, 0.99)):
+        weights = np.cumprod([1.0, *[alpha] * 1024])[::-1]
+        wanted = np.zeros(7 + 3 * classes)
+        for at in range(0, n, 1024):
+            wanted = summary(rows[:, at : at + 1024], weights[1:].copy()) + wanted * weights[0]
+        assert np.array_equal(kept.now(kind), wanted, equal_nan=True)
+    of_window = summary(rows[:, -window:], np.ones(window))
+    assert np.array_equal(kept.of_window(), of_window, equal_nan=True)
+    assert np.array_equal(kept.recent(), rows[:, -window:], equal_nan=True)
+
+
+def test_losses_and_whether_references_are_right() -> None:
+    y, value, other = RNG.integers(-1, 3, (3, 400))
+    losses = class_losses(value, y)
+    there = (y >= 0) & (value >= 0)
+    assert np.array_equal(losses, np.where(there, y != value, np.nan), equal_nan=True)
+    found = np.empty((2, 400), np.uint8)
+    _scoring.both_right(value, other, y, found[0], found[1])
+    assert np.array_equal(found[0], (value == y) & (y >= 0))
+    assert np.array_equal(found[1], (other == y) & (y >= 0))
+    with pytest.raises(ValueError, match="in number"):
+        _scoring.wrong_rows(value, y[1:], losses)
+    with pytest.raises(ValueError, match="in number"):
+        _scoring.both_right(value, other, y[1:], found[0], found[1])
+
+
 def test_chosen_rows_are_those_of_the_hash() -> None:
     losses = RNG.random(5000)
     positions, kept = np.empty(5000, dtype=np.int64), np.empty(5000)
@@ -96,11 +172,11 @@ def test_chosen_rows_are_those_of_the_hash() -> None:
 
 def test_places_of_ties_count_half() -> None:
     values, positive = RNG.integers(0, 9, 300).astype(float), RNG.random(300) < 0.3
-    ordered = np.sort(values)
+    negative = np.sort(values[~positive])
     twice = sum(
-        np.searchsorted(ordered, values[positive], side=side).sum() for side in ("left", "right")
+        np.searchsorted(negative, values[positive], side=side).sum() for side in ("left", "right")
     )
-    assert _scoring.curve_places(ordered, np.sort(values[positive])) == twice
+    assert _tally.curve_places(negative, np.sort(values[positive])) == twice
 
 
 def test_rows_outside_of_what_there_is_room_for_are_an_error() -> None:

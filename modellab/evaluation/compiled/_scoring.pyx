@@ -5,147 +5,8 @@ promises (`modellab.evaluation.sums`, `history`, `paired`, `references`, `losses
 not depend on how rows are cut into calls. Nothing here allocates, and no loop holds the
 interpreter lock.
 """
-from libc.math cimport NAN, isfinite
+from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int64_t, uint64_t
-
-# Fields of a row of a classification (`modellab.evaluation.losses.ClassField`).
-cdef enum:
-    WRONG = 0
-    ROWS = 1
-    WITH_PROBA = 2
-    LOG_LOSS = 3
-    BRIER = 4
-    MAJORITY_WRONG = 5
-    NOCHANGE_WRONG = 6
-    LABEL = 7
-    GUESS = 8
-    POSITIVE = 9
-
-
-# ------------------------------------------------------------------ the fields of rows
-
-
-cdef double pairwise(const double *a, const double *w, Py_ssize_t n) noexcept nogil:
-    # Sum of a * w in the order of additions of NumPy's sum over a contiguous axis.
-    cdef double r[8]
-    cdef double total
-    cdef Py_ssize_t i, j, half
-    if n < 8:
-        total = 0.0
-        for i in range(n):
-            total = a[i] * w[i] if i == 0 else total + a[i] * w[i]
-        return total
-    if n <= 128:
-        for j in range(8):
-            r[j] = a[j] * w[j]
-        i = 8
-        while i < n - (n % 8):
-            for j in range(8):
-                r[j] += a[i + j] * w[i + j]
-            i += 8
-        total = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]))
-        while i < n:
-            total += a[i] * w[i]
-            i += 1
-        return total
-    half = n // 2
-    half -= half % 8
-    return pairwise(a, w, half) + pairwise(a + half, w + half, n - half)
-
-
-cdef bint two_classes(
-    const int64_t *y, const double *proba, Py_ssize_t n, double clip, double *out
-) noexcept nogil:
-    # The fields that rest on probabilities of two classes: written so that they are done in groups.
-    cdef double first, second, squares, own, brier, high = 1.0 - clip
-    cdef bint known
-    cdef int64_t wrong = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        wrong |= y[i] & ~<int64_t>1
-        first, second = proba[2 * i], proba[2 * i + 1]
-        squares = first * first + second * second
-        known = squares - squares == 0.0
-        own = second if y[i] else first
-        brier = squares - 2.0 * own + 1.0
-        brier = 0.5 * (brier if brier > 0.0 else 0.0)
-        own = own if own > clip else clip
-        own = own if own < high else high
-        out[WITH_PROBA * n + i] = 1.0 if known else 0.0
-        out[LOG_LOSS * n + i] = own if known else 1.0
-        out[BRIER * n + i] = brier if known else 0.0
-        out[POSITIVE * n + i] = second if known else NAN
-    return wrong != 0
-
-
-cdef bint any_classes(
-    const int64_t[::1] y, const double[:, ::1] proba, double clip, double[:, ::1] out
-) noexcept nogil:
-    # The same for any number of classes, or without probabilities.
-    cdef Py_ssize_t i, c, k = proba.shape[1]
-    cdef double squares, own, brier
-    for i in range(y.shape[0]):
-        out[POSITIVE, i] = NAN
-        out[WITH_PROBA, i] = 0.0
-        out[LOG_LOSS, i] = 1.0
-        out[BRIER, i] = 0.0
-        if k == 0:
-            continue
-        squares = proba[i, 0] * proba[i, 0]
-        if k > 8:
-            squares = pairwise(&proba[i, 0], &proba[i, 0], k)
-        else:
-            for c in range(1, k):
-                squares += proba[i, c] * proba[i, c]
-        if not isfinite(squares):
-            continue
-        if not 0 <= y[i] < k:
-            return True
-        own = proba[i, y[i]]
-        brier = squares - 2.0 * own + 1.0
-        out[WITH_PROBA, i] = 1.0
-        out[LOG_LOSS, i] = min(max(own, clip), 1.0 - clip)
-        out[BRIER, i] = brier if brier > 0.0 else 0.0
-    return False
-
-
-def class_rows(
-    const int64_t[::1] y,
-    const int64_t[::1] guess,
-    const double[:, ::1] proba,
-    const unsigned char[::1] majority,
-    const unsigned char[::1] nochange,
-    double clip,
-    double[:, ::1] out,
-):
-    """Fill the fields of n scored rows, (10, n); the log loss gets the probability, clipped.
-
-    `proba` has no column where there are no probabilities; `majority` and `nochange` (whether they
-    are right) have no entry where that is not known.
-    """
-    cdef Py_ssize_t n = y.shape[0], k = proba.shape[1], i
-    cdef bint likely = k > 0, has_majority = majority.shape[0] > 0, has_last = nochange.shape[0] > 0
-    cdef bint bad = False
-    if guess.shape[0] != n or out.shape[0] != 10 or out.shape[1] != n:
-        raise ValueError("the rows differ in number")
-    if (likely and proba.shape[0] != n) or (has_majority and majority.shape[0] != n) or (
-        has_last and nochange.shape[0] != n
-    ):
-        raise ValueError("the rows differ in number")
-    with nogil:
-        for i in range(n):
-            out[WRONG, i] = y[i] != guess[i]
-            out[ROWS, i] = 1.0
-            out[MAJORITY_WRONG, i] = (not majority[i]) if has_majority else NAN
-            out[NOCHANGE_WRONG, i] = (not nochange[i]) if has_last else NAN
-            out[LABEL, i] = <double>y[i]
-            out[GUESS, i] = <double>guess[i]
-        if k == 2 and n > 0:
-            bad = two_classes(&y[0], &proba[0, 0], n, clip, &out[0, 0])
-        else:
-            bad = any_classes(y, proba, clip, out)
-    if bad:
-        raise ValueError("a label is not one of the classes")
 
 
 # ------------------------------------------------------------------ sums along the rows
@@ -190,204 +51,6 @@ def window_sums(
     return prefix
 
 
-def fading_means(
-    const double[::1] values,
-    const double[::1] up,
-    const double[::1] down,
-    Py_ssize_t at,
-    double[::1] before,
-    double[::1] within,
-    double[::1] out,
-):
-    """Fading mean after each value; returns the place in the tile after the last.
-
-    `before` and `within` (2,) are changed in place (see `modellab.evaluation.sums.FadingMean`).
-    """
-    cdef Py_ssize_t n = values.shape[0], length = down.shape[0], i
-    cdef double w0, w1, b0, b1, s0, s1
-    if out.shape[0] != n or up.shape[0] != length + 1:
-        raise ValueError("there is no room for the values")
-    with nogil:
-        w0, w1, b0, b1 = within[0], within[1], before[0], before[1]
-        for i in range(n):
-            w0 = w0 + values[i] * down[at]
-            w1 = w1 + down[at]
-            s0 = w0 * up[at] + b0 * up[at + 1]
-            s1 = w1 * up[at] + b1 * up[at + 1]
-            out[i] = s0 / s1
-            at += 1
-            if at == length:
-                b0, b1 = s0, s1
-                w0 = w1 = 0.0
-                at = 0
-        within[0], within[1], before[0], before[1] = w0, w1, b0, b1
-    return at
-
-
-def running_means(const double[::1] values, double total, int64_t count, double[::1] out):
-    """Mean of all values after each one, given sum and number of those before; returns the sum."""
-    cdef Py_ssize_t n = values.shape[0], i
-    if out.shape[0] != n:
-        raise ValueError("there is no room for the values")
-    with nogil:
-        for i in range(n):
-            total = total + values[i]
-            out[i] = total / <double>(count + 1 + i)
-    return total
-
-
-def over_counts(double[::1] sums, int64_t count, int64_t most):
-    """Divide each sum by how many values it holds: `count` came before, at most `most` count."""
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(sums.shape[0]):
-            sums[i] = sums[i] / <double>min(count + 1 + i, most)
-
-
-# ------------------------------------------------------------------ totals
-
-
-cdef void count_two(
-    const double *label,
-    const double *guess,
-    const double *wrong,
-    const double *weights,
-    Py_ssize_t n,
-    double *counts,
-) noexcept nogil:
-    # Weights by class, one after the other; where a row is of the other class, 0 is added.
-    cdef double l0 = 0.0, l1 = 0.0, g0 = 0.0, g1 = 0.0, r0 = 0.0, r1 = 0.0, w, right
-    cdef bint second
-    cdef Py_ssize_t i
-    for i in range(n):
-        w = weights[i]
-        right = w * (1.0 - wrong[i])
-        second = label[i] != 0.0
-        l0 += 0.0 if second else w
-        l1 += w if second else 0.0
-        r0 += 0.0 if second else right
-        r1 += right if second else 0.0
-        second = guess[i] != 0.0
-        g0 += 0.0 if second else w
-        g1 += w if second else 0.0
-    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5] = l0, l1, g0, g1, r0, r1
-
-
-cdef void summarise(
-    const double *rows,
-    Py_ssize_t room,
-    Py_ssize_t n,
-    const double *weights,
-    Py_ssize_t sums,
-    Py_ssize_t classes,
-    double *out,
-) noexcept nogil:
-    # Weighted sums of the first `sums` fields; then, for classes, weights of labels, of guesses,
-    # and of both where they agree.
-    cdef Py_ssize_t f, i, y, g
-    cdef double *counts = out + sums
-    for f in range(sums):
-        out[f] = pairwise(rows + f * room, weights, n)
-    if classes == 0:
-        return
-    if classes == 2:
-        count_two(
-            rows + LABEL * room, rows + GUESS * room, rows + WRONG * room, weights, n, counts
-        )
-        return
-    for i in range(3 * classes):
-        counts[i] = 0.0
-    for i in range(n):
-        y = <Py_ssize_t>rows[LABEL * room + i]
-        g = <Py_ssize_t>rows[GUESS * room + i]
-        counts[y] += weights[i]
-        counts[classes + g] += weights[i]
-        counts[2 * classes + y] += weights[i] * (1.0 - rows[WRONG * room + i])
-
-
-def totals(
-    const double[:, ::1] rows,
-    const double[::1] weights,
-    Py_ssize_t sums,
-    Py_ssize_t classes,
-    double[::1] out,
-):
-    """Weighted totals of rows (fields, n): of `sums` fields, and three counts for each class."""
-    if weights.shape[0] < rows.shape[1] or out.shape[0] != sums + 3 * classes:
-        raise ValueError("there is no room for the totals")
-    if rows.shape[0] < (10 if classes else sums):
-        raise ValueError("fields are missing")
-    if rows.shape[1] == 0:
-        out[:] = 0.0
-        return
-    if classes:
-        check_codes(rows, classes)
-    with nogil:
-        summarise(
-            &rows[0, 0], rows.shape[1], rows.shape[1], &weights[0], sums, classes, &out[0]
-        )
-
-
-cdef check_codes(const double[:, ::1] rows, Py_ssize_t classes):
-    # Labels and guesses must be codes: they are used as places.
-    cdef Py_ssize_t i
-    cdef bint bad = False
-    with nogil:
-        for i in range(rows.shape[1]):
-            if not (0.0 <= rows[LABEL, i] < classes and 0.0 <= rows[GUESS, i] < classes):
-                bad = True
-    if bad:
-        raise ValueError("a label or a prediction is not one of the classes")
-
-
-def append_totals(
-    const double[:, ::1] rows,
-    double[:, ::1] waiting,
-    Py_ssize_t waits,
-    const double[:, ::1] weights,
-    Py_ssize_t sums,
-    Py_ssize_t classes,
-    double[:, ::1] before,
-    double[::1] scratch,
-):
-    """Add rows (fields, n) to the tile that waits; whole tiles go into the totals `before`.
-
-    `weights` (kinds, tile + 1): powers of each kind's factor, the largest first, so that the last
-    `m` before the end are those of `m` rows. Returns how many rows wait then.
-    """
-    cdef Py_ssize_t n = rows.shape[1], fields = rows.shape[0], tile = waiting.shape[1]
-    cdef Py_ssize_t width = before.shape[1], done = 0, take, f, i, k
-    cdef double factor
-    if waiting.shape[0] != fields or weights.shape[1] != tile + 1:
-        raise ValueError("the tile has another shape")
-    if width != sums + 3 * classes or scratch.shape[0] != width:
-        raise ValueError("there is no room for the totals")
-    if before.shape[0] != weights.shape[0] or fields < (10 if classes else sums):
-        raise ValueError("the totals have another shape")
-    if classes:
-        check_codes(rows, classes)
-    with nogil:
-        while done < n:
-            take = min(n - done, tile - waits)
-            for f in range(fields):
-                for i in range(take):
-                    waiting[f, waits + i] = rows[f, done + i]
-            waits += take
-            done += take
-            if waits < tile:
-                break
-            for k in range(weights.shape[0]):
-                summarise(&waiting[0, 0], tile, tile, &weights[k, 1], sums, classes, &scratch[0])
-                factor = weights[k, 0]
-                for i in range(width):
-                    # What weighs nothing any more is left out: it might have been infinite.
-                    before[k, i] = (
-                        scratch[i] + before[k, i] * factor if factor != 0.0 else scratch[i]
-                    )
-            waits = 0
-    return waits
-
-
 # ------------------------------------------------------------------ histories
 
 
@@ -421,6 +84,33 @@ def fill_series(
             buckets[0, at], buckets[1, at] = count, total
             buckets[2, at], buckets[3, at], buckets[4, at] = least, most, last
             at += 1
+
+
+def merge_series(
+    const double[:, ::1] old, double[:, ::1] merged, int64_t base, Py_ssize_t count
+):
+    """Merge pairs of buckets (5, m), the first of them with number `base`, into `merged`.
+
+    Bucket `k` goes into bucket ``k // 2``, the earlier of each pair first; `merged` is filled as
+    far as that goes. Returns how many buckets there are then.
+    """
+    cdef Py_ssize_t k, to
+    cdef int64_t first = base // 2
+    if count > old.shape[1] or merged.shape[1] < (base + count - 1) // 2 - first + 1:
+        raise ValueError("there is no room for the buckets")
+    with nogil:
+        for k in range(count):
+            to = <Py_ssize_t>((base + k) // 2 - first)
+            if k == 0 or (base + k) % 2 == 0:
+                merged[0, to] = merged[1, to] = 0.0
+                merged[2, to], merged[3, to], merged[4, to] = INFINITY, -INFINITY, NAN
+            merged[0, to] += old[0, k]
+            merged[1, to] += old[1, k]
+            merged[2, to] = merged[2, to] if merged[2, to] <= old[2, k] else old[2, k]
+            merged[3, to] = merged[3, to] if merged[3, to] >= old[3, k] else old[3, k]
+            if old[0, k] > 0.0:
+                merged[4, to] = old[4, k]
+    return (base + count - 1) // 2 - first + 1
 
 
 def fill_tiles(
@@ -477,6 +167,38 @@ def chosen_rows(
     return found
 
 
+# ------------------------------------------------------------------ losses of rows
+
+
+def wrong_rows(const int64_t[::1] value, const int64_t[::1] y, double[::1] out):
+    """Write 1 where the answer is wrong, 0 where it is right, NaN where either is missing (< 0)."""
+    cdef Py_ssize_t n = value.shape[0], i
+    if y.shape[0] != n or out.shape[0] != n:
+        raise ValueError("the rows differ in number")
+    with nogil:
+        for i in range(n):
+            out[i] = NAN if (value[i] | y[i]) < 0 else <double>(value[i] != y[i])
+
+
+def both_right(
+    const int64_t[::1] one,
+    const int64_t[::1] other,
+    const int64_t[::1] y,
+    unsigned char[::1] one_right,
+    unsigned char[::1] other_right,
+):
+    """Write whether two answers are right, row by row; none is where there is no label (< 0)."""
+    cdef Py_ssize_t n = y.shape[0], i
+    if one.shape[0] != n or other.shape[0] != n:
+        raise ValueError("the rows differ in number")
+    if one_right.shape[0] != n or other_right.shape[0] != n:
+        raise ValueError("the rows differ in number")
+    with nogil:
+        for i in range(n):
+            one_right[i] = (one[i] == y[i]) & (y[i] >= 0)
+            other_right[i] = (other[i] == y[i]) & (y[i] >= 0)
+
+
 # ------------------------------------------------------------------ references
 
 
@@ -531,20 +253,3 @@ def majorities(
                 last[i] = now[1]
     if bad:
         raise ValueError("a label is not one of the classes, or not there")
-
-
-# ------------------------------------------------------------------ the window
-
-
-def curve_places(const double[::1] ordered, const double[::1] positive):
-    """Twice the sum of the mid-ranks of `positive` (sorted) among `ordered` (all, sorted)."""
-    cdef Py_ssize_t n = ordered.shape[0], i, left = 0, right = 0
-    cdef int64_t places = 0
-    with nogil:
-        for i in range(positive.shape[0]):
-            while left < n and ordered[left] < positive[i]:
-                left += 1
-            while right < n and ordered[right] <= positive[i]:
-                right += 1
-            places += left + right
-    return places
