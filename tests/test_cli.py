@@ -399,3 +399,28 @@ def test_main_takes_arguments(capsys: Any) -> None:
 
     assert main(["--version"]) == 0
     assert __version__ in capsys.readouterr().out
+
+
+def test_options_may_stand_between_files_and_names_begin_with_a_dash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from modellab.cli import main, window
+
+    asked: list[tuple[list[str], str | None]] = []
+
+    def opened(files: list[Path], *, theme: str | None, **_rest: object) -> int:
+        asked.append(([str(file) for file in files], theme))
+        return 0
+
+    monkeypatch.setattr(window, "open_in_window", opened)
+    assert main(["a.csv", "--theme", "dark", "b.csv"]) == 0
+    assert main(["open", "--theme", "light", "--", "-odd.csv"]) == 0
+    assert main(["open", "--theme", "pink"]) == 2
+    assert asked == [(["a.csv", "b.csv"], "dark"), (["-odd.csv"], "light")]
+
+
+def test_a_number_out_of_its_range_is_refused(capsys: Any) -> None:
+    from modellab.cli import main
+
+    assert main(["run", "x.toml", "--workers", "0"]) == 2
+    assert "0 is not from 1 to 256" in capsys.readouterr().err

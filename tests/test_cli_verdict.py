@@ -122,9 +122,9 @@ def test_other_prices_are_taken(project: Path, capsys: pytest.CaptureFixture[str
     ("arguments", "status", "words"),
     [
         (["nowhere"], 1, "There are no results in"),
-        (["out", "--price-error", "-1"], 2, "greater than or equal to 0"),
-        (["out", "--price-error", "nan"], 2, "Input should be"),
-        (["out", "--price-retrain", "much"], 2, "should be a valid number"),
+        (["out", "--price-error", "-1"], 2, "-1 is not a price from 0"),
+        (["out", "--price-error", "nan"], 2, "nan is not a price from 0"),
+        (["out", "--price-retrain", "much"], 2, "invalid price value"),
     ],
 )
 def test_what_is_wrong_is_told(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LIBRARIES = (
-    "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "river", "msgspec", "typer", "rich",
+    "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "river", "msgspec", "rich",
     "PySide6_Essentials", "pyqtgraph",
 )  # fmt: skip
 QT_LIBRARIES = ("EGL", "GL", "xkbcommon", "xkbcommon-x11", "xcb-cursor", "fontconfig", "dbus-1")
