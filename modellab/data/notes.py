@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from modellab.data.dataset import Dataset
+from modellab.data.duplicates import duplicate_rows
 from modellab.data.giveaway import give_aways
 from modellab.data.guess import guess_target
 from modellab.data.store import BATCH_ROWS
@@ -107,6 +108,7 @@ def worth_knowing(
         dataset = None
     notes = [
         *_reading(store),
+        *_twice(store),
         *_values(store, data),
         *_columns(store, profiles, data),
     ]
@@ -320,6 +322,29 @@ def _order(dataset: Dataset, data: DataSpec) -> Iterator[Note]:
         "The replay takes the rows in the order they have.",
         [dataset.time],
         [] if data.sort else [Remedy("sort", "Sort by time")],
+    )
+
+
+def _twice(store: Store) -> Iterator[Note]:
+    """Rows that are there more than once, unless that is a matter of course in such columns."""
+    if all(column.kind in ("category", "boolean") for column in store.columns):
+        return
+    found = duplicate_rows(store)
+    if not found.count or found.first is None or found.of is None:
+        return
+    # Few values make many equal rows; only times would not come again.
+    if 2 * found.count > found.looked and all(c.kind != "time" for c in store.columns):
+        return
+    whole = found.looked == store.n_rows
+    where = "" if whole else f" of the {found.looked:,} that were looked at"
+    one = found.count == 1
+    yield Note(
+        "duplicates",
+        "info",
+        f"{_count(found.count, 'row')} {'is' if one else 'are'} there more than once",
+        f"{_count(found.count, 'row')}{where} {'equals' if one else 'equal'} an earlier one in "
+        f"every column; the first is row {found.first:,}, which equals row {found.of:,}. They are "
+        "replayed as they are.",
     )
 
 
