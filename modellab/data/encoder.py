@@ -18,6 +18,7 @@ from modellab.data.encoding import (
     NumberColumn,
     TimeColumn,
     column_from_state,
+    fill_numbers,
     number_array,
 )
 from modellab.data.fitting import BooleanTally, CategoryTally, NumberTally, TimeTally
@@ -210,19 +211,18 @@ class Encoder:
 
     def fill(self, table: pa.Table, view: View, out: NDArray[np.float64]) -> None:
         """Encode the rows of a table into `out` (n, d), zeros; words of texts are left out."""
-        numbers: list[tuple[NumberColumn, slice, NDArray[np.float64]]] = []
-        others: list[tuple[ColumnEncoder, slice, Any]] = []
+        numbers: list[tuple[NumberColumn, NDArray[np.float64], int]] = []
         for column, part in zip(self._columns, self._parts(view), strict=True):
             if isinstance(column, NumberColumn):
-                numbers.append((column, part, number_array(table.column(column.name))))
+                cells = number_array(table.column(column.name))
+                numbers.append((column, cells, part.start))
             elif not isinstance(column, TextColumn):
-                others.append((column, part, table.column(column.name)))
-        for at in range(0, len(out), _FILL_ROWS):
-            rows = slice(at, at + _FILL_ROWS)
-            for number, part, values in numbers:
-                number.fill_numbers(values[rows], view, out[rows, part])
-            for other, part, cells in others:
-                other.fill(cells.slice(at, _FILL_ROWS), view, out[rows, part])
+                for at in range(0, len(out), _FILL_ROWS):
+                    rows = table.column(column.name).slice(at, _FILL_ROWS)
+                    column.fill(rows, view, out[at : at + _FILL_ROWS, part])
+        if numbers:
+            columns, arrays, places = zip(*numbers, strict=True)
+            fill_numbers(columns, arrays, places, view, out)
 
     def _dicts(self, table: pa.Table) -> list[dict[str, Any]]:
         keys = self.names("dict")

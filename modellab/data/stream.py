@@ -7,6 +7,7 @@ rows of the training window.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ _CACHE_BYTES = 64 * 2**20  # for each view
 _READ_BLOCKS = 64
 _SPARSE_CELLS = 400  # taken for a row of hashed words
 _LABEL_PAGES = 4
+_NOBODY = 3
 
 
 class Page(NamedTuple):
@@ -107,6 +109,7 @@ class EncodedStream:
         self._soon = (0, 0)
         self._pages: dict[str, tuple[Page, ...]] = {}  # the newest first
         self._ahead: dict[str, Page] = {}
+        self._old: list[NDArray[np.float64]] = []
         self.faults: tuple[Fault, ...] = ()
         self._faults: Faults | None = None
         self._arrivals: Arrivals = self._usual
@@ -162,6 +165,7 @@ class EncodedStream:
             if start == stop:
                 self._pages.clear()
                 self._ahead.clear()
+                self._old.clear()
 
     def encode_ahead(self, views: Sequence[View], start: int, stop: int) -> None:
         """Encode the page of rows [start, stop) before it is asked for: from another thread.
@@ -208,7 +212,10 @@ class EncodedStream:
             return None
         # Of labels, those before are kept: lanes are scored when their models are further on.
         before = () if encoded else pages[: _LABEL_PAGES - 1]
-        self._pages.pop(name, None)  # its place is needed
+        gone = self._pages.pop(name, ())  # its place is needed
+        if encoded and gone:
+            self._old = [*self._old[-2:], gone[0].values]
+            del gone, pages
         if ready is not None and fits:
             page = self._ahead.pop(name)
         else:
@@ -220,9 +227,24 @@ class EncodedStream:
 
     def _encoded_page(self, view: View, first: int, last: int) -> NDArray[np.float64]:
         start, stop = first * BLOCK, min(last * BLOCK, self.n_rows)
-        out = np.zeros((stop - start, len(self.encoder.names(view))))
+        out = self._blank((stop - start, len(self.encoder.names(view))))
         self.encoder.fill(self._source(start, stop), view, out)
         return out
+
+    def _blank(self, shape: tuple[int, int]) -> NDArray[np.float64]:
+        """Zeros: a page that nobody has any more, if there is one. Fresh memory costs more."""
+        with self._lock:
+            for k in range(len(self._old)):
+                # Whoever has rows of it, has it: this list, `page` and the call are three.
+                page = self._old[k]
+                if page.shape == shape and sys.getrefcount(page) <= _NOBODY:
+                    del self._old[k]
+                    break
+            else:
+                return np.zeros(shape)
+        page.flags.writeable = True
+        page.fill(0.0)
+        return page
 
     def next_link(self, position: int) -> int:
         """Return the first row, from `position` on, that lies in no outage: updates get through.
