@@ -24,6 +24,7 @@ from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.linear_settings import MULTICLASS, PENALTIES, SCALES, SCHEDULES
 from modellab.learners.compiled.sparse_kernel import SparseKernel
 from modellab.learners.packing import packed, unpacked
+from modellab.learners.passes import go_over
 from modellab.learners.settings import (
     CLASSIFICATION_LOSSES,
     REGRESSION_LOSSES,
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from modellab.learners.base import Floats, Ints
 
 TITLE = "Linear, online"
-FIT_ROWS = 16384
-"""So many rows are learned between two reports of progress during a fit."""
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -289,7 +288,7 @@ class LinearLearner:
 
     def fit(self, rows: Rows, y: NDArray[Any], progress: Progress = no_progress) -> None:
         """Train from scratch: `passes` passes over rows (n, d) in their order."""
-        self._fit(lambda: _pieces(rows, y), self._passes, progress, len(y))
+        self._fit(lambda: [(rows, y)], self._passes, progress, len(y))
 
     @property
     def reads_labels_first(self) -> bool:
@@ -314,15 +313,11 @@ class LinearLearner:
         self._kernel.reset()
         if self._standardise:
             self._centre, self._unit = _mean_and_deviation(y for _, y in chunks())
-        for turn in range(passes):
-            done = 0
-            for rows, y in chunks():
-                self._kernel.learn(rows, self._inward(y), hold_scaler=turn > 0)
-                done += len(y)
-                progress(turn * total + done, passes * total, f"{done:,} rows learned")
-            if done == 0:
-                raise LearnerError(f"{TITLE} cannot be trained: there is no row with a label.")
-            total = done
+
+        def learn(rows: Rows, y: NDArray[Any], turn: int) -> None:
+            self._kernel.learn(rows, self._inward(y), hold_scaler=turn > 0)
+
+        go_over(learn, chunks, passes, progress, total, TITLE)
 
     def learn(self, rows: Rows, y: NDArray[Any], batch: int = 1) -> int:
         """Learn rows (n, d) in order, one step for every `batch` of them; return the steps."""
@@ -523,11 +518,6 @@ def _told() -> Iterator[None]:
         yield
     except ValueError as error:
         raise LearnerError(f"{TITLE}: {error}.") from error
-
-
-def _pieces(rows: Rows, y: NDArray[Any]) -> Iterator[tuple[Rows, NDArray[Any]]]:
-    for at in range(0, len(y), FIT_ROWS):
-        yield rows[at : at + FIT_ROWS], y[at : at + FIT_ROWS]
 
 
 def _mean_and_deviation(parts: Iterator[NDArray[Any]]) -> tuple[float, float]:

@@ -28,8 +28,10 @@ from modellab.learners.base import (
     View,
     no_progress,
 )
+from modellab.learners.compiled.calls import cells, check_arrivals, check_cells
 from modellab.learners.compiled_parameters import FADING
 from modellab.learners.packing import packed, unpacked
+from modellab.learners.passes import go_over
 from modellab.learners.settings import check_value, resolve, unknown_setting
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
     from modellab.learners.compiled._counts import Core
 
 TITLE = "Multinomial naive Bayes"
-FIT_ROWS = 16384
-"""So many rows are learned between two reports of progress during a fit."""
 _LARGEST = 1e100
 _ARRAYS = ("table", "classes", "totals", "shared", "known")
 
@@ -135,23 +135,13 @@ class MultinomialBayes:
 
     def _fit(self, chunks: Callable[[], Any], passes: int, progress: Progress, total: int) -> None:
         self._reset()
-        for turn in range(passes):
-            done = 0
-            for rows, y in chunks():
-                for at in range(0, len(y), FIT_ROWS):
-                    part = y[at : at + FIT_ROWS]
-                    self.learn(rows[at : at + FIT_ROWS], part)
-                    done += len(part)
-                    progress(turn * total + done, passes * total, f"{done:,} rows learned")
-            if done == 0:
-                raise LearnerError(f"{TITLE} cannot be trained: there is no row with a label.")
-            total = done
+        go_over(lambda x, y, _: self.learn(x, y), chunks, passes, progress, total, TITLE)
 
     def learn(self, rows: Rows, y: NDArray[Any], batch: int = 1) -> int:
         """Learn what waits, then the rows, in order, one at a time; return how many."""
         queue, labels = self._queue(self._sparse(rows), y, len(y))
         self._waiting = None
-        self._core.learn(*_cells(queue), labels)
+        self._core.learn(*cells(queue), labels)
         self._learned += len(labels)
         return len(labels)
 
@@ -192,18 +182,13 @@ class MultinomialBayes:
         rows = self._sparse(rows)
         learn_rows = rows if same else self._sparse(learn_rows)
         upto = np.ascontiguousarray(upto, np.int64)
-        if every < 1 or len(learn_y) != len(learn_rows) or upto.shape != (len(rows),):
-            raise ValueError("labels or arrivals do not fit the rows")
-        if len(upto) and (
-            upto[0] < 0 or upto[-1] > len(learn_rows) or bool((upto[1:] < upto[:-1]).any())
-        ):
-            raise ValueError("upto must not decrease or point beyond the labelled rows")
+        check_arrivals(upto, len(rows), len(learn_rows), len(learn_y), every)
         out = np.empty((len(rows), self._outputs))
         last = int(upto[-1]) if len(upto) else 0
         if frozen or not len(rows):
             if last:
                 self._waiting = None
-            self._core.run(*_cells(rows), *_cells(rows), _NONE, np.zeros_like(upto), out)
+            self._core.run(*cells(rows), *cells(rows), _NONE, np.zeros_like(upto), out)
             return self._prediction(out), 0
         y = np.asarray(learn_y, np.float64)
         waited = 0 if self._waiting is None else len(self._waiting[1])
@@ -213,7 +198,7 @@ class MultinomialBayes:
         learned = (waited + counts[upto]) // every * every
         # Should `every` have been lowered, what waits falls due with the next label, not before.
         learned[counts[upto] == 0] = 0
-        self._core.run(*_cells(rows), *_cells(queue), labels, learned, out)
+        self._core.run(*cells(rows), *cells(queue), labels, learned, out)
         done = int(learned[-1])
         left = len(labels) - done
         self._waiting = (queue[done:], labels[done:]) if left else None
@@ -224,9 +209,9 @@ class MultinomialBayes:
 
     def predict(self, rows: Rows) -> Prediction:
         """Predict each row; never changes the learner."""
-        cells = _cells(self._sparse(rows))
+        given = cells(self._sparse(rows))
         out = np.empty((len(rows), self._outputs))
-        self._core.run(*cells, *cells, _NONE, np.zeros(len(rows), np.int64), out)
+        self._core.run(*given, *given, _NONE, np.zeros(len(rows), np.int64), out)
         return self._prediction(out)
 
     def _prediction(self, out: Floats) -> Prediction:
@@ -295,7 +280,7 @@ class MultinomialBayes:
         if self._waiting is not None:
             rows, labels = self._waiting
             names = ("values", "columns", "ends")
-            whole["waiting"] = dict(zip(names, _cells(rows), strict=True))
+            whole["waiting"] = dict(zip(names, cells(rows), strict=True))
             whole["waiting_labels"] = labels
         return msgspec.msgpack.encode(packed(whole))
 
@@ -317,7 +302,9 @@ class MultinomialBayes:
             if "waiting" in whole:
                 rows = SparseRows(**whole["waiting"], width=self._width, dense=self._width)
                 labels = whole["waiting_labels"]
-                _check_cells(rows, labels, self._outputs)
+                check_cells(rows, len(labels))
+                if not ((labels >= 0) & (labels < self._outputs)).all():
+                    raise ValueError("the labels that wait do not fit")
                 waiting = (rows, labels)
             counts = int(whole["learned"]), int(whole["skipped"])
         except (
@@ -346,35 +333,12 @@ class MultinomialBayes:
 _NONE = np.zeros(0, np.int64)
 
 
-def _cells(rows: SparseRows) -> tuple[Floats, NDArray[np.int32], Ints]:
-    return (
-        np.ascontiguousarray(rows.values, np.float64),
-        np.ascontiguousarray(rows.columns, np.int32),
-        np.ascontiguousarray(rows.ends, np.int64),
-    )
-
-
 def _check_counts(name: str, array: Any, mine: NDArray[Any]) -> None:
     """Raise ValueError where an array of a state cannot be what it is to be."""
     if array.shape != mine.shape or array.dtype != mine.dtype:
         raise ValueError(f"{name} does not fit")
     if not (np.isfinite(array) & (array >= 0)).all() or (name == "shared" and array[0] == 0.0):
         raise ValueError(f"{name} is no count")
-
-
-def _check_cells(rows: SparseRows, labels: Ints, classes: int) -> None:
-    """Raise ValueError where rows of a state point beyond what there is."""
-    ends, columns = rows.ends, rows.columns
-    fits = (
-        len(ends) == len(labels) + 1
-        and ends[0] == 0
-        and ends[-1] == len(columns) == len(rows.values)
-        and bool((np.diff(ends) >= 0).all())
-        and (not len(columns) or 0 <= columns.min() <= columns.max() < rows.width)
-        and (not len(labels) or 0 <= labels.min() <= labels.max() < classes)
-    )
-    if not fits:
-        raise ValueError("the rows that wait do not fit")
 
 
 def build(inputs: Inputs, params: Mapping[str, Any]) -> MultinomialBayes:

@@ -10,6 +10,8 @@ import numpy as np
 
 from modellab.errors import LearnerError, quote
 from modellab.learners.base import Inputs, Prediction, Progress, Rows, View, no_progress
+from modellab.learners.compiled.calls import check_arrivals
+from modellab.learners.passes import go_over
 from modellab.learners.settings import check_value, resolve, unknown_setting
 
 if TYPE_CHECKING:
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 
     from modellab.learners.base import Floats, Ints, Parameter
     from modellab.learners.compiled._loop import RowLoop
-
-FIT_ROWS = 16384
-"""So many rows are learned between two reports of progress during a fit."""
 
 
 @dataclass(frozen=True)
@@ -113,19 +112,8 @@ class RowLearner:
 
     def _fit(self, chunks: Callable[[], Any], passes: int, progress: Progress, total: int) -> None:
         self._core.reset()
-        for turn in range(passes):
-            done = 0
-            for rows, y in chunks():
-                for at in range(0, len(y), FIT_ROWS):
-                    part = y[at : at + FIT_ROWS]
-                    self.learn(rows[at : at + FIT_ROWS], part)
-                    done += len(part)
-                    progress(turn * total + done, passes * total, f"{done:,} rows learned")
-            if done == 0:
-                raise LearnerError(
-                    f"{self._method.title} cannot be trained: there is no row with a label."
-                )
-            total = done
+        title = self._method.title
+        go_over(lambda x, y, _: self.learn(x, y), chunks, passes, progress, total, title)
 
     def learn(self, rows: Rows, y: NDArray[Any], batch: int = 1) -> int:
         """Learn rows (n, d) in order, one at a time; return how many."""
@@ -152,12 +140,7 @@ class RowLearner:
         learn_rows = rows if same else self._rows(learn_rows)
         y = np.ascontiguousarray(learn_y, np.float64)
         upto = np.ascontiguousarray(upto, np.int64)
-        if every < 1 or y.shape != (len(learn_rows),) or upto.shape != (len(rows),):
-            raise ValueError("labels or arrivals do not fit the rows")
-        if len(upto) and (
-            upto[0] < 0 or upto[-1] > len(learn_rows) or bool((upto[1:] < upto[:-1]).any())
-        ):
-            raise ValueError("upto must not decrease or point beyond the labelled rows")
+        check_arrivals(upto, len(rows), len(learn_rows), len(y), every)
         codes, out = self._room(len(rows))
         before = self._core.learned
         self._core.run(rows, learn_rows, y, upto, every, frozen, codes, out)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modellab.errors import Cancelled, LearnerError
-from modellab.learners import linear
+from modellab.learners import linear, passes
 from modellab.learners.base import Inputs, Learner, Prediction, PrequentialLearner, Task, TaskKind
 from modellab.learners.linear import ENTRY, PARAMETERS, LinearLearner
 
@@ -97,7 +97,7 @@ def test_a_fit_is_passes_in_order_and_the_scaler_sees_each_row_once(scale: str) 
 
 
 def test_out_of_core_equals_in_core_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "FIT_ROWS", 64)
+    monkeypatch.setattr(passes, "FIT_ROWS", 64)
     rows, y = stream(FOUR, 500)
     whole = learner(FOUR, passes=2)
     whole.fit(rows, y)
@@ -118,7 +118,7 @@ def test_a_fit_forgets_what_was_learned_before() -> None:
 
 
 def test_progress_is_told_and_a_fit_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "FIT_ROWS", 200)
+    monkeypatch.setattr(passes, "FIT_ROWS", 200)
     rows, y = stream()
     told: list[tuple[float, float]] = []
     learner(passes=2).fit(rows, y, lambda done, total, text="": told.append((done, total)))

@@ -290,7 +290,7 @@ def test_states_of_earlier_versions_are_taken_over_and_damaged_ones_refused() ->
     waiting = state["waiting"]
     far = {**waiting, "columns": waiting["columns"] + np.int32(WIDTH)}
     for damaged in ({"v": state["v"][:, :5]}, {"cut": np.zeros(3)}, {"waiting": far}):
-        with pytest.raises(ValueError, match=r"another shape|damaged"):
+        with pytest.raises(ValueError, match=r"another shape|do not fit"):
             SparseKernel(WIDTH, 1, 0, loss="log").load_state({**state, **damaged})
 
 

@@ -53,6 +53,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.learners.compiled.calls import check_arrivals
 from modellab.learners.compiled.linear_arrays import (
     blank_arrays,
     more_arrays,
@@ -353,12 +354,7 @@ class LinearKernel:
         upto = np.ascontiguousarray(upto, np.int64)
         if every < 1 or batch < 1:
             raise ValueError("every and batch must be at least 1")
-        if learn_y.shape != (len(learn_rows),) or upto.shape != (len(rows),):
-            raise ValueError("labels or arrivals do not fit the rows")
-        if len(upto) and (
-            upto[0] < 0 or upto[-1] > len(learn_rows) or bool((upto[1:] < upto[:-1]).any())
-        ):
-            raise ValueError("upto must not decrease or point beyond the labelled rows")
+        check_arrivals(upto, len(rows), len(learn_rows), len(learn_y))
         scores = np.empty((len(rows), self.outputs))
         if len(rows):
             self._make_room(int(upto[-1]), every, len(rows))

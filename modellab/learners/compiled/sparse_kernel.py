@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.data.sparse import SparseRows, join_rows
+from modellab.learners.compiled.calls import cells, check_arrivals, check_cells
 from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.linear_arrays import prepare_moments
 from modellab.learners.compiled.linear_settings import (
@@ -228,12 +229,15 @@ class SparseKernel:
         scores = np.empty((len(rows), self.outputs))
         learn_y = np.ascontiguousarray(learn_y, np.float64)
         upto = np.ascontiguousarray(upto, np.int64)
+        check_arrivals(upto, len(rows), len(learn_rows), len(learn_y), min(every, batch))
+        if not len(rows):
+            return scores
         if frozen:
-            if len(upto) and upto[-1] > 0:
+            if upto[-1] > 0:
                 self._waiting, self._n_waiting = [], 0
             self._predict(rows, scores)
         elif every == 1 and batch == 1 and not self._n_waiting:
-            one, two = _cells(rows), _cells(learn_rows)
+            one, two = cells(rows), cells(learn_rows)
             self._ready().run(*one, *two, learn_y, upto, scores)
         else:
             self._run_in_groups(rows, learn_rows, learn_y, upto, every, batch, scores)
@@ -280,7 +284,7 @@ class SparseKernel:
         rows = join_rows([part for part, _ in self._waiting])
         y = np.concatenate([part for _, part in self._waiting])
         self._waiting, self._n_waiting = [], 0
-        self._ready().learn(*_cells(rows), y, batch, False)
+        self._ready().learn(*cells(rows), y, batch, False)
 
     def learn(
         self, rows: SparseRows, y: Floats, batch: int = 1, *, hold_scaler: bool = False
@@ -297,7 +301,7 @@ class SparseKernel:
         if not good.all():
             self._arrays["counters"][_SKIPPED] += int(np.count_nonzero(~good))
             rows, y = rows[good], y[good]
-        self._ready().learn(*_cells(rows), y, batch, hold_scaler)
+        self._ready().learn(*cells(rows), y, batch, hold_scaler)
         return self.steps - before
 
     def predict(self, rows: SparseRows) -> Floats:
@@ -307,7 +311,7 @@ class SparseKernel:
         return scores
 
     def _predict(self, rows: SparseRows, scores: Floats) -> None:
-        self._ready().predict(*_cells(rows), scores)
+        self._ready().predict(*cells(rows), scores)
 
     def _usable(self, rows: SparseRows, y: Floats) -> NDArray[np.bool_]:
         if self.regression:
@@ -335,8 +339,8 @@ class SparseKernel:
         if self._waiting:
             rows = join_rows([part for part, _ in self._waiting])
             names = ("values", "columns", "ends")
-            cells = [np.copy(part) for part in _cells(rows)]
-            state["waiting"] = dict(zip(names, cells, strict=True))
+            copies = [np.copy(part) for part in cells(rows)]
+            state["waiting"] = dict(zip(names, copies, strict=True))
             state["waiting_y"] = np.concatenate([part for _, part in self._waiting])
         return state
 
@@ -367,7 +371,7 @@ class SparseKernel:
         self._arrays["shared"][: len(shared)] = shared
         if "waiting" in state:
             rows = SparseRows(**state["waiting"], width=self.features, dense=self.dense)
-            _check_rows(rows, len(state["waiting_y"]))
+            check_cells(rows, len(state["waiting_y"]))
             self._waiting = [(rows, np.array(state["waiting_y"]))]
             self._n_waiting = len(rows)
         self._core = None
@@ -394,20 +398,3 @@ def _check_sparse(parameters: Mapping[str, Any]) -> None:
             "averaged weights don't go with the penalties l1 and elasticnet for columns of text, "
             "unless the schedule is adagrad, adam or ftrl"
         )
-
-
-def _check_rows(rows: SparseRows, labels: int) -> None:
-    """Raise ValueError for rows that the compiled loops could not go over."""
-    values, columns, ends = _cells(rows)
-    fits = len(values) == len(columns) and len(ends) == labels + 1 and labels > 0
-    fits = fits and ends[0] >= 0 and ends[-1] <= len(values) and bool((np.diff(ends) >= 0).all())
-    if not fits or (len(columns) and not 0 <= columns.min() <= columns.max() < rows.width):
-        raise ValueError("the waiting rows of the state are damaged")
-
-
-def _cells(rows: SparseRows) -> tuple[Floats, NDArray[np.int32], Ints]:
-    return (
-        np.ascontiguousarray(rows.values, np.float64),
-        np.ascontiguousarray(rows.columns, np.int32),
-        np.ascontiguousarray(rows.ends, np.int64),
-    )
