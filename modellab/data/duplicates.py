@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOOKED_ROWS = 2**20
 """At most so many rows are looked at: all of them, or evenly spaced stretches."""
 _STRETCH = 2**14
+_SAMPLE_ROWS = 2**15
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MISSING = np.uint64(0x5851F42D4C957F2D)
 
@@ -33,12 +34,16 @@ class DuplicateRows(msgspec.Struct, frozen=True):
         Rows that equal an earlier one of those looked at, and how many these are.
     first, of
         The first such row, and the row that it equals; None if there is none.
+    by_chance
+        How many would be expected if the columns had nothing to do with each other: few columns of
+        few values make many equal rows.
     """
 
     count: int
     looked: int
     first: int | None = None
     of: int | None = None
+    by_chance: float = 0.0
 
 
 def duplicate_rows(store: Store) -> DuplicateRows:
@@ -49,11 +54,16 @@ def duplicate_rows(store: Store) -> DuplicateRows:
     apart.
     """
     hashes, places = [], []
-    for start, stop in _stretches(store.n_rows):
+    stretches = list(_stretches(store.n_rows))
+    step = -(-sum(stop - start for start, stop in stretches) // _SAMPLE_ROWS)
+    samples: list[list[NDArray[np.uint64]]] = []
+    for start, stop in stretches:
         table = store.read(start, stop)
         found = np.zeros(stop - start, np.uint64)
-        for column in table.columns:
-            found = _mixed(found ^ _hashed(column.combine_chunks()))
+        columns = [_hashed(column.combine_chunks()) for column in table.columns]
+        samples.append([column[::step] for column in columns])
+        for column in columns:
+            found = _mixed(found ^ column)
         hashes.append(found)
         places.append(np.arange(start, stop))
     if not hashes:
@@ -67,7 +77,19 @@ def duplicate_rows(store: Store) -> DuplicateRows:
     # Stable: of equal ones the earlier row stands first.
     first = same[np.argmin(order[same])]
     begin = int(np.searchsorted(ordered, ordered[first]))
-    return DuplicateRows(len(same), len(rows), int(rows[order[first]]), int(rows[order[begin]]))
+    pairs = len(rows) * (len(rows) - 1) / 2
+    chance = pairs * float(
+        np.prod([_alike(np.concatenate(parts)) for parts in zip(*samples, strict=True)])
+    )
+    where = int(rows[order[first]]), int(rows[order[begin]])
+    return DuplicateRows(len(same), len(rows), *where, by_chance=chance)
+
+
+def _alike(values: NDArray[np.uint64]) -> float:
+    """How probable it is that two of these values are equal."""
+    _, counts = np.unique(values, return_counts=True)
+    pairs = len(values) * (len(values) - 1)
+    return float((counts * (counts - 1)).sum() / pairs) if pairs else 0.0
 
 
 def _stretches(rows: int) -> Iterator[tuple[int, int]]:

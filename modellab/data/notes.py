@@ -332,8 +332,8 @@ def _twice(store: Store) -> Iterator[Note]:
     found = duplicate_rows(store)
     if not found.count or found.first is None or found.of is None:
         return
-    # Few values make many equal rows; only times would not come again.
-    if 2 * found.count > found.looked and all(c.kind != "time" for c in store.columns):
+    # A single pair makes its own chance.
+    if found.by_chance >= 1 and found.count <= 3 * found.by_chance:
         return
     whole = found.looked == store.n_rows
     where = "" if whole else f" of the {found.looked:,} that were looked at"

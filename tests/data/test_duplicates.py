@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modellab.data import duplicates
-from modellab.data.duplicates import DuplicateRows, duplicate_rows
+from modellab.data.duplicates import duplicate_rows
 from modellab.data.importer import import_dataset
 from modellab.data.notes import worth_knowing
 from modellab.data.profile import profile
@@ -50,7 +50,10 @@ def test_as_counted_one_by_one(
     seen: dict[tuple[object, ...], int] = {}
     again = [(k, seen[row]) for k, row in enumerate(rows) if seen.setdefault(row, k) != k]
     first, of = again[0] if again else (None, None)
-    assert duplicate_rows(Rows()) == DuplicateRows(len(again), len(rows), first, of)  # type: ignore[arg-type]
+    found = duplicate_rows(Rows())  # type: ignore[arg-type]
+    assert (found.count, found.looked, found.first, found.of) == (
+        len(again), len(rows), first, of,
+    )  # fmt: skip
 
 
 def made(path: Path, rows: int, twice: int) -> Path:
@@ -73,12 +76,25 @@ def test_it_is_worth_knowing(tmp_path: Path) -> None:
     )
 
 
+def test_what_chance_makes_is_not_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    few = {"a": rng.integers(0, 30, 2000), "b": rng.integers(0, 30, 2000).astype(float)}
+    pq.write_table(pa.table(few), tmp_path / "a.parquet")
+    with import_dataset(tmp_path / "a.parquet", cache=tmp_path) as store:
+        found = duplicate_rows(store)
+        assert found.count > 1000
+        assert found.by_chance == pytest.approx(2000**2 / 2 / 900, rel=0.05)
+        notes = worth_knowing(store, profile(store), DataSpec(path="a", target="a"), 500)
+    assert "duplicates" not in {note.id for note in notes}
+
+
 def test_of_many_rows_stretches_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(duplicates, "LOOKED_ROWS", 400)
     monkeypatch.setattr(duplicates, "_STRETCH", 100)
     with import_dataset(made(tmp_path / "a.parquet", 1000, 50), cache=tmp_path) as store:
-        assert duplicate_rows(store) == DuplicateRows(1, 400, 50, 47)
+        found = duplicate_rows(store)
+        assert (found.count, found.looked, found.first, found.of) == (1, 400, 50, 47)
     stretches = list(duplicates._stretches(1000))
     assert stretches == [(0, 100), (300, 400), (600, 700), (900, 1000)]

@@ -43,7 +43,7 @@ def notes_of(store: Store, target: str, train: int, **data: Any) -> dict[str, No
 
 def base(n: int = 1000) -> dict[str, Any]:
     rng = np.random.default_rng(2)
-    x = rng.normal(size=n).round(3)
+    x = rng.normal(size=n).round(7)
     return {"x": x, "y": np.where(x + rng.normal(size=n) > 0, "up", "down")}
 
 
