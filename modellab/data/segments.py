@@ -29,7 +29,7 @@ BATCH_ROWS = 65_536
 SEGMENT_BYTES = 2**25
 """About how many bytes a segment has; never more than `SEGMENT_BATCHES` batches."""
 SEGMENT_BATCHES = 4
-_OPEN_SEGMENTS = 16
+_OPEN_SEGMENTS = 4
 _OPEN_BYTES = 2**27
 """Of segments that are mapped, as far as they were read: they count as this process's memory."""
 

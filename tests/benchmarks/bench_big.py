@@ -2,12 +2,16 @@
 
 A made CSV and the same rows as Parquet (big_data.py; ``--rows 10000000`` is about 1 GB of CSV,
 ``--rows 104000000`` 10 GB) are looked at, imported beside what the reading library alone needs for
-the same file in the same run, profiled, trained on in chunks and replayed by one linear lane. Every
-step is a process of its own, so that its peak of memory is its own: all of it (RSS, with pages of
-files that the system may take back at any time) and what is the process's alone (anonymous pages).
+the same file in the same run, profiled, trained on in chunks and replayed by one linear lane beside
+the usual baselines. Every step is a process of its own, so that its peak of memory is its own: all
+of it (RSS, with pages of files that the system may take back at any time) and what is the process's
+alone (anonymous pages).
 
-MODELLAB_BIG_STEM names files that are there already (``/data/big`` for ``/data/big.csv`` and
-``/data/big.parquet``); MODELLAB_BIG_LIMIT limits the address space of each step, in MB (Linux).
+``MODELLAB_BIG_STEM`` names files that are there already (``/data/big`` for ``/data/big.csv`` and
+``/data/big.parquet``). Their first tenth is then measured as well, so that it can be said whether
+memory grows with the data. ``MODELLAB_BIG_REPLAY`` is how many rows are replayed at most (20
+million, so that 10 GB are done within a quarter of an hour; 0: all). ``MODELLAB_BIG_LIMIT`` limits
+the address space of each step, in MB (Linux).
 Run with ``python packaging/dev.py bench big``, or this file itself.
 """
 
@@ -25,7 +29,6 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import big_data
 import figures
 from figures import Figure
 
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from figures import Options
 
 ROW_BYTES = 95.6
+REPLAYED = 20_000_000
+FLAT = 1.25
+"""Peak memory of ten times the data may be so many times as much, and still be called the same."""
 EXPERIMENT = """
 modellab = 1
 [data]
@@ -44,6 +50,8 @@ time = "time"
 ignore = ["unit", "load"]
 [split]
 train = {train}
+[replay]
+limit = {limit}
 [[lane]]
 name = "{policy}"
 [lane.learner]
@@ -133,7 +141,8 @@ def _run(path: Path, home: Path, policy: str, share: float) -> int:
     with import_dataset(path, cache=home / "cache") as store:
         rows = store.n_rows
     train = int(rows * share)
-    text = EXPERIMENT.format(path=path.as_posix(), train=train, policy=policy)
+    limit = int(os.environ.get("MODELLAB_BIG_REPLAY", REPLAYED))
+    text = EXPERIMENT.format(path=path.as_posix(), train=train, policy=policy, limit=limit)
     if policy == "out_of_core":
         text += 'chunk_rows = 100000\nthen = "static"\n'
     result = run_experiment(loads(text), base=path.parent)
@@ -146,7 +155,7 @@ def trained(path: Path, home: Path) -> int:
 
 
 def replayed(path: Path, home: Path) -> int:
-    """Nearly all rows by one linear lane that learns."""
+    """Rows from the first thousandth on, by one linear lane that learns."""
     return _run(path, home, "online", 0.001)
 
 
@@ -191,6 +200,9 @@ def _memory(name: str, found: dict[str, Any]) -> Iterator[Figure]:
 
 def measure(options: Options) -> Iterator[Figure]:
     """Look at, import, profile, train on and replay one large file in both formats."""
+    # Not in the steps' processes: it loads Arrow, whose memory is the lab's to choose.
+    import big_data
+
     stem = os.environ.get("MODELLAB_BIG_STEM")
     if stem:
         paths = [Path(f"{stem}.csv"), Path(f"{stem}.parquet")]
@@ -198,47 +210,75 @@ def measure(options: Options) -> Iterator[Figure]:
         csv, parquet, _ = big_data.write(options.folder, int(options.rows * ROW_BYTES))
         paths = [csv, parquet]
     for path in paths:
-        size = path.stat().st_size / 1e9
-        name = f"{'CSV' if path.suffix == '.csv' else 'Parquet'} of {size:.2g} GB"
-        reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
-        homes = [options.folder / f"{path.stem}{path.suffix}-{k}" for k in range(options.rounds)]
-        seen = [step("first_rows", path, homes[0]) for _ in range(options.rounds)]
-        seconds = statistics.median(found["seconds"] for found in seen)
-        clock = statistics.median(found["cpu"] for found in seen)
-        note = f"{clock:.2f} s of the processor"
-        yield Figure(f"{name}: first rows", seconds, "s", 1.0, at_most=True, note=note)
-        pairs = []
-        for home in homes:
-            pairs.append((step("imported", path, home), step(reader, path, home)))
-            if home != homes[0]:
-                _remove(home)
-        own = statistics.median(a["rows"] / a["seconds"] for a, _ in pairs)
-        peer = statistics.median(b["rows"] / b["seconds"] for _, b in pairs)
-        ratio = statistics.median(b["seconds"] / a["seconds"] for a, b in pairs)
-        spent = statistics.median(b["cpu"] / a["cpu"] for a, b in pairs)
-        yield Figure(
-            f"{name}: import against the reading library alone",
-            ratio,
-            "x",
-            0.7,
-            own=own,
-            peer=peer,
-            note=f"{spent:.2f} x by time of the processor",
-        )
-        yield from _memory(f"{name}: import", pairs[-1][0])
-        if path.suffix != ".csv":
-            _remove(homes[0])
+        peaks: dict[str, float] = {}
+        yield from _of_file(path, options, peaks)
+        if not stem:
             continue
-        for kind, what in (
-            ("profiled", "profile"),
-            ("trained", "train in chunks"),
-            ("replayed", "replay"),
-        ):
-            found = step(kind, path, homes[0])
-            rate = found["rows"] / found["seconds"]
-            yield Figure(f"{name}: {what}", rate, "rows/s")
-            yield from _memory(f"{name}: {what}", found)
-        _remove(homes[0])
+        small: dict[str, float] = {}
+        tenth = big_data.first_tenth(path, options.folder)
+        yield from _of_file(tenth, options, small)
+        tenth.unlink()
+        for what in peaks:
+            yield Figure(
+                f"{_named(path)} against its first tenth: {what}: peak memory",
+                peaks[what] / max(small[what], 1.0),
+                "x",
+                FLAT,
+                at_most=True,
+                own=peaks[what],
+                peer=small[what],
+                sides="MB",
+            )
+
+
+def _named(path: Path) -> str:
+    size = path.stat().st_size / 1e9
+    return f"{'CSV' if path.suffix == '.csv' else 'Parquet'} of {size:.2g} GB"
+
+
+def _of_file(path: Path, options: Options, peaks: dict[str, float]) -> Iterator[Figure]:
+    """All steps with one file; `peaks` gets the peak memory of each, in MB."""
+    name = _named(path)
+    reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
+    homes = [options.folder / f"{path.stem}{path.suffix}-{k}" for k in range(options.rounds)]
+    seen = [step("first_rows", path, homes[0]) for _ in range(options.rounds)]
+    seconds = statistics.median(found["seconds"] for found in seen)
+    clock = statistics.median(found["cpu"] for found in seen)
+    note = f"{clock:.2f} s of the processor"
+    yield Figure(f"{name}: first rows", seconds, "s", 1.0, at_most=True, note=note)
+    pairs = []
+    for home in homes:
+        pairs.append((step("imported", path, home), step(reader, path, home)))
+        if home != homes[0]:
+            _remove(home)
+    own = statistics.median(a["rows"] / a["seconds"] for a, _ in pairs)
+    peer = statistics.median(b["rows"] / b["seconds"] for _, b in pairs)
+    ratio = statistics.median(b["seconds"] / a["seconds"] for a, b in pairs)
+    spent = statistics.median(b["cpu"] / a["cpu"] for a, b in pairs)
+    yield Figure(
+        f"{name}: import against the reading library alone",
+        ratio,
+        "x",
+        0.7,
+        own=own,
+        peer=peer,
+        note=f"{spent:.2f} x by time of the processor",
+    )
+    yield from _memory(f"{name}: import", pairs[-1][0])
+    peaks["import"] = pairs[-1][0]["peak"]
+    # What is in the store is the same for both formats.
+    steps = STORE_STEPS if path.suffix == ".csv" else {}
+    for kind, what in steps.items():
+        found = step(kind, path, homes[0])
+        rate = found["rows"] / found["seconds"]
+        note = f"{found['rows']:,} rows"
+        yield Figure(f"{name}: {what}", rate, "rows/s", note=note)
+        yield from _memory(f"{name}: {what}", found)
+        peaks[what] = found["peak"]
+    _remove(homes[0])
+
+
+STORE_STEPS = {"profiled": "profile", "trained": "train in chunks", "replayed": "replay"}
 
 
 def _remove(folder: Path) -> None:
