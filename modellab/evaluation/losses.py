@@ -179,6 +179,13 @@ def class_losses(value: NDArray[Any], y: NDArray[Any]) -> Floats:
     return losses
 
 
+def number_losses(value: NDArray[Any], y: NDArray[Any]) -> Floats:
+    """Absolute error of each row of a regression (n,); NaN without label or answer."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses: Floats = np.abs(value - y).astype(np.float64, copy=False)
+    return losses
+
+
 def codes_of(rows: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Labels and predictions of rows of a classification, as codes."""
     return rows[ClassField.LABEL].astype(np.int64), rows[ClassField.GUESS].astype(np.int64)

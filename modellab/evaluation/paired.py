@@ -175,35 +175,23 @@ class LossTrack:
             values[: len(merged)] = merged
 
     def _keep(self, start: int, losses: Floats) -> None:
-        if self._level:
-            positions, kept = np.empty(len(losses), dtype=np.int64), np.empty(len(losses))
-            key = seed_key(self.seed)
-            count = _scoring.chosen_rows(key, self._level, start, losses, positions, kept)
-            positions, losses = positions[:count], kept[:count]
-        else:
-            positions = np.arange(start, start + len(losses), dtype=np.int64)
-        done = 0
-        while done < len(positions):
-            # In runs, so that no call needs more memory than the sample itself.
-            take = min(len(positions) - done, max(self.sample, 1))
-            self._put(positions[done : done + take], losses[done : done + take])
-            done += take
-            if self._kept > self.sample:
-                while self._kept > self.sample:
-                    self._thin()
-                rest = self._chosen(positions[done:])
-                positions, losses = positions[done:][rest], losses[done:][rest]
-                done = 0
+        key, at = seed_key(self.seed), 0
+        while at < len(losses):
+            if self._kept == len(self._positions):
+                self._make_room()
+            self._kept, at = _scoring.keep_rows(
+                key, self._level, start, losses, at, self._positions, self._losses, self._kept
+            )
+            while self._kept > self.sample:
+                self._thin()
 
-    def _put(self, positions: Ints, losses: Floats) -> None:
-        need = self._kept + len(positions)
-        if need > len(self._positions):
-            size = max(need, min(2 * len(self._positions), self.sample))
-            self._positions = np.resize(self._positions, size)
-            self._losses = np.resize(self._losses, size)
-        self._positions[self._kept : need] = positions
-        self._losses[self._kept : need] = losses
-        self._kept = need
+    def _make_room(self) -> None:
+        """Room for more rows of the sample: at most for one too many."""
+        size = min(max(2 * self._kept, 1024), self.sample + 1)
+        positions, losses = np.empty(size, dtype=np.int64), np.empty(size)
+        positions[: self._kept] = self._positions[: self._kept]
+        losses[: self._kept] = self._losses[: self._kept]
+        self._positions, self._losses = positions, losses
 
     def _thin(self) -> None:
         self._level += 1

@@ -10,6 +10,7 @@ import numpy as np
 from modellab.data.encoding import NO_TIME
 from modellab.data.stream import BLOCK
 from modellab.evaluation.detectors import Detector, make_detector
+from modellab.evaluation.losses import class_losses, number_losses
 from modellab.evaluation.paired import LossTrack
 from modellab.experiment import TriggeredPolicy
 from modellab.policies.base import PolicyEvent
@@ -95,7 +96,7 @@ class LaneWatch:
         Alarms, as events; each at the first row that could be predicted knowing of it.
         """
         stop = start + len(prediction)
-        self.losses.update(start, self._context.losses(prediction, labels))
+        self.losses.update(start, self._losses(prediction.value, labels))
         self.pace.note(stop, policy, events)
         self.down.note(policy)
         self.alarms += [e.position for e in events if e.kind == "drift"]
@@ -108,8 +109,7 @@ class LaneWatch:
         """Give the detector the errors that became known in [start, stop)."""
         assert self.detector is not None
         stream = self._context.stream
-        upto = stream.label_upto(start, stop)
-        end = int(upto[-1])
+        end = int(stream.label_upto(stop - 1, stop)[-1])
         if end <= self._known:
             return []
         losses = self._known_losses(end)
@@ -121,6 +121,7 @@ class LaneWatch:
                 break
             at += alarm + 1
             row = self._known + at - 1
+            upto = stream.label_upto(start, stop)
             position = start + int(np.searchsorted(upto, row, side="right")) + 1
             risen = self.detector.risen
             text = f"{self._title}: the error has {'risen' if risen else 'fallen'}"
@@ -132,8 +133,6 @@ class LaneWatch:
 
     def _known_losses(self, end: int) -> NDArray[np.float64]:
         """Losses of rows [known, end), by their labels as they arrived."""
-        from modellab.learners.base import Prediction as Answers
-
         need = end - self._known
         parts = []
         while need > 0:
@@ -143,8 +142,14 @@ class LaneWatch:
                 values = values[:need]
             parts.append(values)
             need -= len(values)
-        answered = Answers(parts[0] if len(parts) == 1 else np.concatenate(parts))
-        return self._context.losses(answered, self._context.stream.seen(self._known, end))
+        answered = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._losses(answered, self._context.stream.seen(self._known, end))
+
+    def _losses(self, value: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
+        """Loss of each row, as of `Context.losses`."""
+        if self._context.task.kind == "classification":
+            return class_losses(value, labels)
+        return number_losses(value, labels)
 
     # -- state
 

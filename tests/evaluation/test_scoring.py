@@ -160,14 +160,22 @@ def test_losses_and_whether_references_are_right() -> None:
 
 def test_chosen_rows_are_those_of_the_hash() -> None:
     losses = RNG.random(5000)
-    positions, kept = np.empty(5000, dtype=np.int64), np.empty(5000)
-    for level in (1, 4):
-        count = _scoring.chosen_rows(seed_key(7), level, 123, losses, positions, kept)
-        at = np.arange(123, 5123)
-        chosen = position_hash(7, at) < np.uint64(1 << (64 - level))
-        assert np.array_equal(positions[:count], at[chosen])
-        assert np.array_equal(kept[:count], losses[chosen])
-        assert count > 0
+    for level in (0, 1, 4):
+        positions, kept = np.zeros(3000, dtype=np.int64), np.zeros(3000)
+        count, end = _scoring.keep_rows(seed_key(7), level, 123, losses, 1000, positions, kept, 500)
+        at = np.arange(1123, 5123)
+        if level:
+            at = at[position_hash(7, at) < np.uint64(1 << (64 - level))]
+        at = at[:2500]  # where there is no more room, it stops
+        assert count == 500 + len(at) > 500
+        assert end == (at[-1] - 122 if count == 3000 else 5000)
+        assert np.array_equal(positions[500:count], at)
+        assert np.array_equal(kept[500:count], losses[at - 123])
+        assert not positions[:500].any()
+    with pytest.raises(ValueError, match="no room"):
+        _scoring.keep_rows(1, 64, 0, losses, 0, positions, kept, 0)
+    with pytest.raises(ValueError, match="no room"):
+        _scoring.keep_rows(1, 1, 0, losses, 0, positions, kept, 3001)
 
 
 def test_places_of_ties_count_half() -> None:

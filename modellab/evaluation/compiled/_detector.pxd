@@ -75,7 +75,7 @@ cdef inline void adwin_drop(Parts *p, Py_ssize_t row, Py_ssize_t count) noexcept
 
 
 cdef inline void adwin_insert(Parts *p, double x) noexcept nogil:
-    cdef double before = p.numbers[AD_WIDTH], apart, n, u0, u1, mu0, mu1, between
+    cdef double before = p.numbers[AD_WIDTH], apart, n, u0, u1, mu0, mu1, between, share = 1.0
     cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST], row = 0
     cdef double *totals
     cdef double *variances
@@ -91,10 +91,12 @@ cdef inline void adwin_insert(Parts *p, double x) noexcept nogil:
             p.counters[AD_ROWS] += 1
         totals = p.table + row * (most + 1)
         variances = p.table + (AD_MAX_ROWS + row) * (most + 1)
+        # Powers of two: what is divided by them is exact, and so is what is multiplied.
         n = bucket_size(row)
         u0, u1 = totals[0], totals[1]
-        mu0, mu1 = u0 / n, u1 / n
-        between = n * n * (mu0 - mu1) * (mu0 - mu1) / (n + n)
+        mu0, mu1 = u0 * share, u1 * share
+        between = n * n * (mu0 - mu1) * (mu0 - mu1) * (0.5 * share)
+        share *= 0.5
         adwin_put(p, row + 1, u0 + u1, variances[0] + variances[1] + between)
         adwin_drop(p, row, 2)
         row += 1
@@ -119,6 +121,35 @@ cdef inline double adwin_delete(Parts *p) noexcept nogil:
 
 cdef enum:
     AD_AT_ONCE = 64
+
+
+cdef inline bint none_differs(
+    const double *n0,
+    const double *n1,
+    const double *u0,
+    const double *u1,
+    Py_ssize_t count,
+    double width,
+    double spread,
+    double log_term,
+) noexcept nogil:
+    # Whether it is certain that `differ` finds none, without its divisions and roots. Its bound is
+    # at least that with the sides' whole lengths, as 1 / n0 + 1 / n1 is width / (n0 n1). Both are
+    # multiplied by n0 n1; what rounding may do is far less than what is added and left out here.
+    cdef double over[AD_AT_ONCE]
+    cdef double least = (1.0 - 1e-9) * 2.0 / 3.0 * log_term * width
+    cdef double most = (1.0 - 1e-9) * 2.0 * spread * log_term * width
+    cdef double a, b, apart
+    cdef Py_ssize_t i
+    for i in range(count):
+        a, b = u0[i] * n1[i], u1[i] * n0[i]
+        apart = fabs(a - b) + 1e-12 * (fabs(a) + fabs(b)) - least
+        apart = apart if apart > 0.0 else 0.0
+        over[i] = apart * apart - most * (n0[i] * n1[i])
+    for i in range(count):
+        if over[i] > 0.0:
+            return False
+    return True
 
 
 cdef inline bint differ(
@@ -158,6 +189,12 @@ cdef inline bint adwin_cut(Parts *p) noexcept nogil:
     cdef double us0[AD_AT_ONCE]
     cdef double us1[AD_AT_ONCE]
     cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST] + 1, row, k, found = 0
+    # Where numbers may become too large to tell, it is not asked for the quick answer.
+    cdef bint quick = (
+        shortest >= 1.0
+        and fabs(p.numbers[AD_TOTAL]) < 1e60
+        and 0.0 <= p.numbers[AD_VARIANCE] < 1e60
+    )
     for row in range(p.counters[AD_ROWS] - 1, -1, -1):
         n = bucket_size(row)
         for k in range(p.counters[AD_BUCKETS + row]):
@@ -173,26 +210,52 @@ cdef inline bint adwin_cut(Parts *p) noexcept nogil:
             ns0[found], ns1[found], us0[found], us1[found] = n0, n1, u0, u1
             found += 1
             if found == AD_AT_ONCE:
-                if differ(ns0, ns1, us0, us1, found, shortest, spread, log_term):
+                if not (
+                    quick and none_differs(ns0, ns1, us0, us1, found, width, spread, log_term)
+                ) and differ(ns0, ns1, us0, us1, found, shortest, spread, log_term):
                     adwin_delete(p)
                     return True
                 found = 0
+    if quick and none_differs(ns0, ns1, us0, us1, found, width, spread, log_term):
+        return False
     if differ(ns0, ns1, us0, us1, found, shortest, spread, log_term):
         adwin_delete(p)
         return True
     return False
 
 
-cdef inline int adwin(Parts *p, double x) noexcept nogil:
+cdef inline int adwin_look(Parts *p) noexcept nogil:
     # A rise: what it keeps lies higher than the whole did, and so than what it forgets.
     cdef bint changed = False
-    cdef double before
-    adwin_insert(p, x)
-    before = p.numbers[AD_TOTAL] / p.numbers[AD_WIDTH]
-    if (p.counters[SEEN] % <int64_t>p.settings[AD_CLOCK] == 0
-            and p.numbers[AD_WIDTH] > p.settings[AD_GRACE]):
+    cdef double before = p.numbers[AD_TOTAL] / p.numbers[AD_WIDTH]
+    if p.numbers[AD_WIDTH] > p.settings[AD_GRACE]:
         while p.numbers[AD_WIDTH] > 1.0 and adwin_cut(p):
             changed = True
     if not changed:
         return 0
     return ROSE if p.numbers[AD_TOTAL] / p.numbers[AD_WIDTH] > before else FELL
+
+
+cdef inline Py_ssize_t adwin_run(Parts *p, const double *values, Py_ssize_t n) noexcept nogil:
+    # Feed values up to the first alarm; its index, or -1.
+    cdef int64_t clock = <int64_t>p.settings[AD_CLOCK], left = clock - p.counters[SEEN] % clock
+    cdef Py_ssize_t i
+    cdef int change
+    for i in range(n):
+        if values[i] != values[i]:
+            continue
+        if p.counters[ALARMED]:
+            p.counters[ALARMED] = p.counters[WARNING] = p.counters[SEEN] = 0
+            adwin_reset(p)
+            left = clock
+        p.counters[SEEN] += 1
+        adwin_insert(p, values[i])
+        left -= 1
+        if left:
+            continue
+        left = clock
+        change = adwin_look(p)
+        if change:
+            p.counters[ALARMED] = change
+            return i
+    return -1

@@ -376,8 +376,6 @@ cdef void begin(int kind, Parts *p) noexcept nogil:
 
 cdef inline int one(int kind, Parts *p, double x) noexcept nogil:
     p.counters[SEEN] += 1
-    if kind == ADWIN:
-        return adwin(p, x)
     # These look for rises only.
     if kind == DDM:
         return ROSE if ddm(p, x) else 0
@@ -416,6 +414,10 @@ def run(
     p.counters = &counters[0]
     p.table = &table[0]
     p.words = &words[0]
+    if kind == ADWIN:
+        with nogil:
+            found = adwin_run(&p, &values[0], n) if n else -1
+        return found
     with nogil:
         for i in range(n):
             x = values[i]

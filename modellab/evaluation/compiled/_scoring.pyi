@@ -19,9 +19,16 @@ def merge_series(old: Floats, merged: Floats, base: int, count: int) -> int: ...
 def fill_tiles(
     sums: Floats, counts: Ints, base: int, width: int, start: int, losses: Floats
 ) -> None: ...
-def chosen_rows(
-    key: int, level: int, start: int, losses: Floats, positions: Ints, kept: Floats
-) -> int: ...
+def keep_rows(
+    key: int,
+    level: int,
+    start: int,
+    losses: Floats,
+    first: int,
+    positions: Ints,
+    kept: Floats,
+    count: int,
+) -> tuple[int, int]: ...
 def wrong_rows(value: Ints, y: Ints, out: Floats) -> None: ...
 def both_right(one: Ints, other: Ints, y: Ints, one_right: Bytes, other_right: Bytes) -> None: ...
 def majorities(

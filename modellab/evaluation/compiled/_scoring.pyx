@@ -141,30 +141,41 @@ def fill_tiles(
             at += 1
 
 
-def chosen_rows(
-    uint64_t key, int level, int64_t start, const double[::1] losses,
-    int64_t[::1] positions, double[::1] kept,
+def keep_rows(
+    uint64_t key, int level, int64_t start, const double[::1] losses, Py_ssize_t first,
+    int64_t[::1] positions, double[::1] kept, Py_ssize_t count,
 ):
-    """Write position and loss of each row whose hash is below ``2 ** (64 - level)``; return how many.
+    """Add position and loss of each row whose hash is below ``2 ** (64 - level)`` to those kept.
 
-    The hash is `modellab.evaluation.paired.position_hash` with the seed's `key`; `level` is 1 to 63.
+    The hash is `modellab.evaluation.paired.position_hash` with the seed's `key`; `level` is 0 (all
+    rows) to 63. `losses` are of the rows from `start` on, and looked at from index `first` on;
+    `count` rows are kept so far. Returns how many are kept then, and the index at which there was
+    no more room.
     """
-    cdef Py_ssize_t n = losses.shape[0], i, found = 0
+    cdef Py_ssize_t n = losses.shape[0], room = positions.shape[0], i = first
     cdef uint64_t x, limit
-    if positions.shape[0] < n or kept.shape[0] < n or not 1 <= level <= 63:
+    if kept.shape[0] != room or not 0 <= level <= 63 or first < 0 or not 0 <= count <= room:
         raise ValueError("there is no room for the rows")
     with nogil:
-        limit = <uint64_t>1 << (64 - level)
-        for i in range(n):
-            x = <uint64_t>(start + i) * <uint64_t>0x9E3779B97F4A7C15 + key
-            x = (x ^ (x >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-            x = (x ^ (x >> 27)) * <uint64_t>0x94D049BB133111EB
-            x = x ^ (x >> 31)
-            if x < limit:
-                positions[found] = start + i
-                kept[found] = losses[i]
-                found += 1
-    return found
+        if level == 0:
+            while i < n and count < room:
+                positions[count] = start + i
+                kept[count] = losses[i]
+                count += 1
+                i += 1
+        else:
+            limit = <uint64_t>1 << (64 - level)
+            while i < n and count < room:
+                x = <uint64_t>(start + i) * <uint64_t>0x9E3779B97F4A7C15 + key
+                x = (x ^ (x >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+                x = (x ^ (x >> 27)) * <uint64_t>0x94D049BB133111EB
+                x = x ^ (x >> 31)
+                if x < limit:
+                    positions[count] = start + i
+                    kept[count] = losses[i]
+                    count += 1
+                i += 1
+    return count, i
 
 
 # ------------------------------------------------------------------ losses of rows
