@@ -294,6 +294,7 @@ class GrowthState:
 
     def _tend(self) -> None:
         """See to it that the replay has rows to go on with."""
+        self._tell_coming()
         session = self.session
         live, data = session._live(), session.data
         if live is None or data is None or live.recorded or live.outgrown:
