@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import figures
 import numpy as np
-from figures import Figure, Options
+from figures import Figure, Options, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,23 +122,38 @@ def measure(options: Options) -> Iterator[Figure]:
     make_rows(options.folder, options.rows)
     in_process(options.folder, 1, 1)  # imports the rows into the store
     found: dict[int, list[dict[str, float]]] = {lanes: [] for lanes in TARGETS}
+    failed: dict[int, str] = {}
     for _ in range(options.rounds):
         for lanes, runs in found.items():
-            runs.append(in_process(options.folder, lanes, 1))
+            try:
+                runs.append(in_process(options.folder, lanes, 1))
+            except subprocess.CalledProcessError as error:  # the others are told nevertheless
+                failed[lanes] = f"a replay ended with status {error.returncode}"
     for lanes, runs in found.items():
-        middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-        yield Figure(
-            name_of(lanes),
-            middle["rate"],
-            "rows/s",
-            TARGETS[lanes],
-            note=f"{middle['rows']:,.0f} rows; learning takes "
-            f"{middle['learning'] / middle['cpu']:.0%} of the processor's time; start-up of "
-            f"{middle['start_up']:.1f} s excluded",
-        )
-        if lanes == max(TARGETS):
-            name = f"Peak of memory of a replay with {lanes} linear lanes"
-            yield Figure(name, middle["peak_mb"], "MB", MEMORY_MB, at_most=True)
+        yield from told(lanes, runs, failed.get(lanes))
+
+
+def told(lanes: int, runs: list[dict[str, float]], failed: str | None) -> Iterator[Figure]:
+    """What was measured with so many lanes, or why it was not."""
+    memory = f"Peak of memory of a replay with {lanes} linear lanes"
+    most = lanes == max(TARGETS)
+    if failed is not None:
+        yield missing(name_of(lanes), failed, "rows/s", TARGETS[lanes])
+        if most:
+            yield missing(memory, failed, "MB", MEMORY_MB, at_most=True)
+        return
+    middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    yield Figure(
+        name_of(lanes),
+        middle["rate"],
+        "rows/s",
+        TARGETS[lanes],
+        note=f"{middle['rows']:,.0f} rows; learning takes "
+        f"{middle['learning'] / middle['cpu']:.0%} of the processor's time; start-up of "
+        f"{middle['start_up']:.1f} s excluded",
+    )
+    if most:
+        yield Figure(memory, middle["peak_mb"], "MB", MEMORY_MB, at_most=True)
 
 
 def name_of(lanes: int) -> str:
