@@ -51,7 +51,7 @@ class SearchButton(QPushButton):
         self.setAutoDefault(False)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         describe(self, "Search commands", "Find and do any command by typing a few of its letters.")
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(px(9), 0, px(9), 0)
         row.setSpacing(px(7))
         row.addWidget(IconLabel("magnifying-glass", size=14, role="second"))
@@ -62,7 +62,7 @@ class SearchButton(QPushButton):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     def sizeHint(self) -> QSize:
-        return QSize(max(px(200), self.layout().minimumSize().width()), super().sizeHint().height())
+        return QSize(max(px(200), self._row.minimumSize().width()), super().sizeHint().height())
 
 
 class Header(QFrame):

@@ -312,7 +312,7 @@ class LinearLearner:
     def _fit(self, chunks: Callable[[], Any], passes: int, progress: Progress, total: int) -> None:
         self._kernel.reset()
         if self._standardise:
-            self._centre, self._unit = _mean_and_deviation(y for _, y in chunks())
+            self._centre, self._unit = mean_and_deviation(y for _, y in chunks())
 
         def learn(rows: Rows, y: NDArray[Any], turn: int) -> None:
             self._kernel.learn(rows, self._inward(y), hold_scaler=turn > 0)
@@ -520,7 +520,7 @@ def _told() -> Iterator[None]:
         raise LearnerError(f"{TITLE}: {error}.") from error
 
 
-def _mean_and_deviation(parts: Iterator[NDArray[Any]]) -> tuple[float, float]:
+def mean_and_deviation(parts: Iterator[NDArray[Any]]) -> tuple[float, float]:
     """Mean and standard deviation over all parts (Chan et al. 1979); a deviation of 0 gives 1."""
     count, mean, squares = 0, 0.0, 0.0
     for part in parts:

@@ -18,6 +18,7 @@ from modellab.replay.data_protocol import (
     HeadPage,
     ListParts,
     MakeStream,
+    MapRates,
     PartsFound,
     PreviewFile,
     PreviewPart,
@@ -84,6 +85,10 @@ class DataJobs:
             return self._export(command, job)
         if isinstance(command, MakeStream):
             return _made(command, job)
+        if isinstance(command, MapRates):
+            from modellab.replay.rate_map_jobs import map_rates
+
+            return map_rates(command, self._store_for(command.experiment, job), job.progress)
         return _fetched(command, job)
 
     def _compare(self, command: CompareColumns, job: Job) -> Compared:

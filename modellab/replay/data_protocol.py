@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from modellab.experiment import Experiment, Kind, ReadingSpec
+from modellab.experiment import Experiment, Kind, LearnerSpec, ReadingSpec
 from modellab.replay.protocol_base import Command
 
 
@@ -68,6 +68,22 @@ class CompareColumns(Command):
     experiment: Experiment
 
 
+class MapRates(Command):
+    """Job: the error of 64 learning rates over the training window -> `RatesMapped`."""
+
+    experiment: Experiment
+    learner: LearnerSpec
+
+
+class RatesMapped(msgspec.Struct):
+    """Result of `MapRates`: mean error of each rate over `rows` rows (not finite: it diverged)."""
+
+    rates: list[float]
+    errors: list[float]
+    best: float | None
+    rows: int
+
+
 class Compared(msgspec.Struct):
     """Result of `CompareColumns`: a `modellab.data.compare.Comparison` for each column."""
 
@@ -94,7 +110,14 @@ class SampleReady(msgspec.Struct):
 
 
 DataCommand = (
-    PreviewFile | ListParts | PreviewPart | CompareColumns | ExportData | MakeStream | FetchSample
+    PreviewFile
+    | ListParts
+    | PreviewPart
+    | CompareColumns
+    | ExportData
+    | MakeStream
+    | FetchSample
+    | MapRates
 )
 COMMANDS = (
     PreviewFile,
@@ -104,4 +127,5 @@ COMMANDS = (
     ExportData,
     MakeStream,
     FetchSample,
+    MapRates,
 )

@@ -36,6 +36,7 @@ from modellab.gui.kit import (
     describe,
 )
 from modellab.gui.kit.areas import UprightArea
+from modellab.gui.pages.rate_map import RateMapBox
 from modellab.gui.pages.train_form import ParameterForm
 from modellab.gui.pages.train_learners import LearnerList, items_for
 from modellab.gui.session_replay import free_name
@@ -77,6 +78,8 @@ class LaneDialog(QDialog):
         self.learners.chosen.connect(self._learner_chosen)
         self.form = ParameterForm(help_lines=False)
         self.form.changed.connect(self._check)
+        self.rates = RateMapBox(session)
+        self.rates.rate_chosen.connect(self._rate_chosen)
         self.story = Label("", 12, 400, "second", wrap=True)
         self.heading = Label("", 16, 600)
         self.policy = PolicyForm()
@@ -122,6 +125,7 @@ class LaneDialog(QDialog):
         column.addWidget(Rule())
         column.addWidget(Label("Settings of the learner", 13, 600))
         column.addWidget(self.form)
+        column.addWidget(self.rates)
         column.addStretch(1)
         scroll = UprightArea(right)
         scroll.setAccessibleName("The chosen learner")
@@ -260,7 +264,21 @@ class LaneDialog(QDialog):
             return error.sentence
         return None
 
+    def _show_rates(self) -> None:
+        live = self.session.deployment
+        if live is None or self._entry is None or self._entry.kind != "linear":
+            self.rates.set_learner(None, None, None)
+            return
+        rate = self.form.row("learning_rate").value()
+        number = float(rate) if isinstance(rate, int | float) else None
+        self.rates.set_learner(live.experiment, self._learner(), number)
+
+    def _rate_chosen(self, rate: float) -> None:
+        self.form.row("learning_rate").set_value(rate)
+        self._check()
+
     def _check(self) -> None:
+        self._show_rates()
         why = self.why_not()
         quiet = why in (None, "Nothing was changed.")
         self.problem.setVisible(not quiet)

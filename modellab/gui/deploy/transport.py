@@ -239,7 +239,7 @@ class Transport(QWidget):
         self.show_state()
 
     def _build(self) -> None:
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(px(8), 0, px(8), 0)
         row.setSpacing(px(8))
         for button in (self.play, self.step, self.chunk, self.restart):
@@ -346,9 +346,9 @@ class Transport(QWidget):
             self.to_end.setVisible(not playing)
             self.left.setVisible(playing)
             self.speed.setVisible(playing and self._tight < 3)
-            for layout in (self._top, self._words, self.layout()):
+            for layout in (self._top, self._words, self._row):
                 layout.invalidate()
-            found = max(found, self.layout().minimumSize().width())
+            found = max(found, self._row.minimumSize().width())
         return found
 
     def _date_words(self) -> str:

@@ -27,6 +27,7 @@ from modellab.gui.kit import (
 )
 from modellab.gui.pages.data_times import date_text
 from modellab.gui.pages.lazy import LazyPage
+from modellab.gui.pages.rate_map import RateMapBox
 from modellab.gui.pages.report_facts import metric_words
 from modellab.gui.pages.scroll import scrolled
 from modellab.gui.pages.train_compare import CompareCard
@@ -146,6 +147,8 @@ class TrainPage(LazyPage):
         self.by_name = LabeledField("Class", self.class_name)
         self.form = ParameterForm()
         self.form.changed.connect(self._edited)
+        self.rates = RateMapBox(self.session)
+        self.rates.rate_chosen.connect(self._rate_chosen)
         self.none = Label("This learner has nothing to set.", 13, 400, "second")
         inner = QWidget()
         column = QVBoxLayout(inner)
@@ -156,6 +159,7 @@ class TrainPage(LazyPage):
         column.addWidget(self.banner)
         column.addWidget(self.by_name)
         column.addWidget(self.form)
+        column.addWidget(self.rates)
         column.addWidget(self.none)
         column.addStretch(1)
         card.body.setContentsMargins(16, 0, 4, 12)
@@ -266,6 +270,7 @@ class TrainPage(LazyPage):
         """Show what the session holds."""
         session = self.session
         self._list_learners()
+        self._show_rates()
         self._show_facts()
         self.list.show_trainings(session.trainings, session.chosen, session.experiment)
         have = bool(session.trainings)
@@ -356,7 +361,21 @@ class TrainPage(LazyPage):
         modified = self.form.modified()
         why = None if modified else "All settings are as usual."
         self.reset.set_reason(why, "Set all settings of this learner back to the usual values.")
+        self._show_rates()
         self._show_job()
+
+    def _show_rates(self) -> None:
+        if self._entry is None or self._kind != "linear":
+            self.rates.set_learner(None, None, None)
+            return
+        rate = self.form.row("learning_rate").value()
+        learner = LearnerSpec(self._kind, None, self.form.values())
+        number = float(rate) if isinstance(rate, int | float) else None
+        self.rates.set_learner(self.session.experiment, learner, number)
+
+    def _rate_chosen(self, rate: float) -> None:
+        self.form.row("learning_rate").set_value(rate)
+        self._edited()
 
     def _reset(self) -> None:
         self.form.reset_all()
