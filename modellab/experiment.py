@@ -64,6 +64,26 @@ class TextSpec(Value, frozen=True):
     tfidf: bool = True
 
 
+class EncodingSpec(Value, frozen=True):
+    """How categories and times are encoded, where the usual way is not wanted.
+
+    Attributes
+    ----------
+    hashed
+        Into so many columns are hashed the levels of a category beyond the 40 most frequent, new
+        ones included; 0: they share one column.
+    elapsed
+        Whether times also tell what has elapsed since the start. The stream lies beyond all that
+        training saw of it.
+    ordered
+        By category column: its levels from the lowest to the highest.
+    """
+
+    hashed: int = 0
+    elapsed: bool = False
+    ordered: dict[str, list[str]] = {}
+
+
 class DataSpec(Value, frozen=True):
     """Which data, and what its columns are (`[data]`)."""
 
@@ -74,6 +94,7 @@ class DataSpec(Value, frozen=True):
     kinds: dict[str, Kind] = {}
     sort: bool = False
     text: TextSpec = TextSpec()
+    encoding: EncodingSpec = EncodingSpec()
     reading: ReadingSpec = ReadingSpec()
 
     @property
@@ -248,6 +269,12 @@ def check(experiment: Experiment) -> Experiment:
         "data.text: words and characters cannot both be 0.",
     )
     check_range("data.text.columns", data.text.columns, 16, 2**20)
+    check_range("data.encoding.hashed", data.encoding.hashed, 0, 4096)
+    for name, levels in data.encoding.ordered.items():
+        require(
+            2 <= len(levels) == len(set(levels)),
+            f"data.encoding.ordered must list two or more different levels of {quote(name)}.",
+        )
     check_reading(data.reading)
     if isinstance(split.train, float):
         require(
@@ -352,6 +379,7 @@ __all__ = [
     "DataSpec",
     "DetectorName",
     "DriftSpec",
+    "EncodingSpec",
     "EvaluationSpec",
     "Experiment",
     "Fault",

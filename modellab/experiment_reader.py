@@ -20,6 +20,7 @@ from modellab.experiment import (
     FORMAT_VERSION,
     POLICIES,
     Condition,
+    EncodingSpec,
     Experiment,
     GuardSpec,
     Intervention,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SECTIONS = ("data", "split", "training", "evaluation", "replay", "drift", "prices")
-NESTED = (MemorySet, ReadingSpec, TextSpec)
+NESTED = (EncodingSpec, MemorySet, ReadingSpec, TextSpec)
 """Tables inside a section."""
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 

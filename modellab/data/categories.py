@@ -121,12 +121,23 @@ class CategoryColumn(_Category):
         By descending frequency, ties in code-point order; at most `LEVEL_LIMIT`.
     missing_rank
         Rank of "missing" among the levels; None when nothing was missing.
+    hashed
+        Dense views: into so many columns every other value is hashed (CRC-32, as in
+        `HashedColumn`); 0: they share one.
     """
 
     kind = "category"
 
-    def __init__(self, name: str, levels: Sequence[str], missing_rank: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        levels: Sequence[str],
+        missing_rank: int | None = None,
+        hashed: int = 0,
+    ) -> None:
         super().__init__(name)
+        self.hashed = hashed
+        self._buckets = _LookUp(self._bucket_table)
         self.levels = tuple(levels)
         self.missing_rank = missing_rank
         known, shown = len(self.levels), min(len(self.levels), ONE_HOT_LIMIT)
@@ -154,6 +165,8 @@ class CategoryColumn(_Category):
         names = [f"{self.name} = {level}" for level in self.levels[: self._shown]]
         if self.missing_rank is not None:
             names.append(f"{self.name} missing")
+        if self.hashed:
+            return [*names, *(f"{self.name} other #{k}" for k in range(self.hashed))]
         return [*names, f"{self.name} other"]
 
     def fill(self, column: pa.ChunkedArray[Any], view: View, out: Floats) -> None:
@@ -161,8 +174,17 @@ class CategoryColumn(_Category):
         slots = self._look_up(column)
         if view == "ordinal":
             out[:, 0] = self._code_of[slots]
-        else:
-            out[np.arange(len(slots)), self._column_of[slots]] = 1.0
+            return
+        columns = self._column_of[slots]
+        if self.hashed:
+            parts = [self._buckets(levels)[codes] for codes, levels in category_chunks(column)]
+            other = self._shown + (self.missing_rank is not None)
+            hashed = np.concatenate(parts) if parts else np.empty(0, np.int64)
+            columns = np.where(columns == other, other + hashed, columns)
+        out[np.arange(len(slots)), columns] = 1.0
+
+    def _bucket_table(self, dictionary: pa.Array[Any]) -> Ints:
+        return _buckets(dictionary) % max(self.hashed, 1)
 
     def unseen(self, column: pa.ChunkedArray[Any]) -> int:
         """Count cells whose level has no code of its own (missing is no level)."""
@@ -187,7 +209,15 @@ class CategoryColumn(_Category):
             "name": self.name,
             "levels": list(self.levels),
             "missing_rank": self.missing_rank,
+            **({"hashed": self.hashed} if self.hashed else {}),
         }
+
+
+def _buckets(dictionary: pa.Array[Any]) -> Ints:
+    """CRC-32 of every level, and of missing."""
+    hashes = [zlib.crc32(str(level).encode()) for level in dictionary.to_pylist()]
+    hashes.append(zlib.crc32(b"\x00missing"))
+    return np.array(hashes, dtype=np.int64)
 
 
 class HashedColumn(_Category):
@@ -218,9 +248,7 @@ class HashedColumn(_Category):
         return 0
 
     def _slot_table(self, dictionary: pa.Array[Any]) -> Ints:
-        hashes = [zlib.crc32(str(level).encode()) for level in dictionary.to_pylist()]
-        hashes.append(zlib.crc32(b"\x00missing"))
-        return np.array(hashes, dtype=np.int64) % HASH_COLUMNS
+        return _buckets(dictionary) % HASH_COLUMNS
 
     def state(self) -> dict[str, Any]:
         """Return plain values."""

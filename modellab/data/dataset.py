@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modellab.experiment import DataSpec, Kind, SplitSpec, TextSpec
+    from modellab.experiment import DataSpec, EncodingSpec, Kind, SplitSpec, TextSpec
 
 __all__ = ["Dataset", "guess_target", "guess_time", "train_rows_of"]
 
@@ -56,6 +56,8 @@ class Dataset:
         First row that is earlier than a row before it, or None.
     text
         How text columns are encoded; None: as usual.
+    encoding
+        How categories and times are; None: as usual.
     """
 
     store: Store
@@ -69,6 +71,7 @@ class Dataset:
     test_rows: int
     first_out_of_order: int | None = None
     text: TextSpec | None = None
+    encoding: EncodingSpec | None = None
     _codes: NDArray[np.float64] | None = field(default=None, repr=False)
 
     @classmethod
@@ -115,6 +118,7 @@ class Dataset:
             test_rows=0,
             first_out_of_order=first,
             text=data.text,
+            encoding=data.encoding,
             _codes=codes,
         )
         dataset.train_rows = train_rows_of(dataset, split.train)

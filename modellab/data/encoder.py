@@ -22,9 +22,10 @@ from modellab.data.encoding import (
     number_array,
 )
 from modellab.data.fitting import BooleanTally, CategoryTally, NumberTally, TimeTally
+from modellab.data.ordered import OrderedColumn
 from modellab.data.sparse import SparseRows, beside
 from modellab.data.text import TextColumn, TextForm, TextTally
-from modellab.experiment import TextSpec, stream_rng
+from modellab.experiment import EncodingSpec, TextSpec, stream_rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,7 +113,13 @@ class Encoder:
         how = dataset.text or TextSpec()
         words = (how.words, how.characters, how.columns, how.tfidf)
         if start >= stop:
-            cold: list[ColumnEncoder] = [_COLD[kind](name) for name, kind in kinds.items()]
+            ordered = (dataset.encoding or EncodingSpec()).ordered
+            cold: list[ColumnEncoder] = [
+                OrderedColumn(name, ordered[name])
+                if kind == "category" and name in ordered
+                else _COLD[kind](name)
+                for name, kind in kinds.items()
+            ]
             cold += [TextColumn(name, *words) for name, kind in kinds.items() if kind == "text"]
             return cls(cold, kinds)
         tallies: list[Tally] = [
@@ -143,7 +150,7 @@ class Encoder:
                     number.second(table.column(number.name))
                 tell(at + table.num_rows - start + stop - start)
         texts = [tally for tally in tallies if isinstance(tally, TextTally)]
-        fitted = [t.form() if isinstance(t, TextTally) else t.encoder() for t in tallies]
+        fitted = [_fitted(tally, dataset.encoding or EncodingSpec()) for tally in tallies]
         return cls([*fitted, *(text.encoder() for text in texts)], kinds)
 
     def names(self, view: View) -> tuple[str, ...]:
@@ -251,6 +258,16 @@ class Encoder:
     def from_state(cls, state: Mapping[str, Any]) -> Encoder:
         """Rebuild an encoder that gives the same bits as the one whose `state()` this is."""
         return cls([column_from_state(column) for column in state["columns"]], state["kinds"])
+
+
+def _fitted(tally: Tally, how: EncodingSpec) -> ColumnEncoder:
+    if isinstance(tally, TextTally):
+        return tally.form()
+    if isinstance(tally, CategoryTally):
+        if tally.name in how.ordered:
+            return OrderedColumn(tally.name, how.ordered[tally.name])
+        return tally.encoder(how.hashed)
+    return tally.encoder(how.elapsed) if isinstance(tally, TimeTally) else tally.encoder()
 
 
 def _chunks(

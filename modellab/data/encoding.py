@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from modellab.data.categories import CategoryColumn, HashedColumn
+from modellab.data.ordered import OrderedColumn
 from modellab.data.text import TextColumn, TextForm
 
 if TYPE_CHECKING:
@@ -222,8 +223,9 @@ class TimeColumn:
     minute), weekday from Monday = 0, month from 1. A missing time is 0 in all dense columns (the
     middle of the circle) and -1 in the ordinal ones.
 
-    Time elapsed since the start is left out of every view: the stream lies beyond all that was
-    seen of it in training, so a linear model would extrapolate and a tree could not use it.
+    Time elapsed since the start is left out of every view unless it is asked for: the stream lies
+    beyond all that was seen of it in training, so a linear model would extrapolate and a tree could
+    not use it.
 
     Attributes
     ----------
@@ -231,15 +233,21 @@ class TimeColumn:
         The parts that are used, from `TIME_PARTS`.
     missing
         Whether a value was missing in the training window.
+    elapsed
+        None, or since when (ns since 1970) and how long the training window is (ns): dense views
+        have 0 to 1 within it, the others days.
     """
 
     kind: ClassVar[str] = "time"
     name: str
     parts: tuple[str, ...] = TIME_PARTS
     missing: bool = False
+    elapsed: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
+        if self.elapsed is not None:
+            object.__setattr__(self, "elapsed", tuple(self.elapsed))
 
     def names(self, view: View) -> list[str]:
         """Return ``time: weekday (sin)`` and so on, and ``… missing``."""
@@ -249,6 +257,8 @@ class TimeColumn:
                 names.append(f"{self.name}: {part}")
             else:
                 names += [f"{self.name}: {part} (sin)", f"{self.name}: {part} (cos)"]
+        if self.elapsed is not None:
+            names.append(f"{self.name}: elapsed")
         return [*names, f"{self.name} missing"] if self.missing else names
 
     def fill(self, column: pa.ChunkedArray[Any], view: View, out: Floats) -> None:
@@ -266,14 +276,26 @@ class TimeColumn:
             circle[absent] = 0.0
             out[:, at : at + 2] = circle
             at += 2
+        if self.elapsed is not None:
+            out[:, at] = self._elapsed(ticks, absent, view != "ordinal")
+            at += 1
         if self.missing:
             out[:, at] = absent
+
+    def _elapsed(self, ticks: Ints, absent: NDArray[np.bool_], dense: bool) -> Floats:
+        assert self.elapsed is not None
+        since, span = self.elapsed
+        known = np.where(absent, since, ticks) - since
+        passed = known / (max(span, 1) if dense else _DAY)
+        return np.where(absent, 0.0 if dense else -1.0, passed)
 
     def values(self, column: pa.ChunkedArray[Any]) -> list[list[Any]]:
         """Return the same numbers as the ordinal view."""
         ticks = time_array(column)
         absent = ticks == NO_TIME
         found = [_plain(time_part(ticks, part), absent, part).tolist() for part in self.parts]
+        if self.elapsed is not None:
+            found.append(self._elapsed(ticks, absent, False).tolist())
         return [*found, absent.tolist()] if self.missing else found
 
     def unseen(self, column: pa.ChunkedArray[Any]) -> int:
@@ -287,6 +309,7 @@ class TimeColumn:
             "name": self.name,
             "parts": list(self.parts),
             "missing": self.missing,
+            **({} if self.elapsed is None else {"elapsed": list(self.elapsed)}),
         }
 
 
@@ -322,6 +345,7 @@ _KINDS: dict[str, Callable[..., Any]] = {
         BooleanColumn,
         CategoryColumn,
         HashedColumn,
+        OrderedColumn,
         TimeColumn,
         TextColumn,
         TextForm,

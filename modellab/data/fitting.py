@@ -156,12 +156,12 @@ class CategoryTally:
                 self._counts[level] = self._counts.get(level, 0) + count
         self._dictionary = None
 
-    def encoder(self) -> CategoryColumn:
-        """Return the fitted encoder."""
+    def encoder(self, hashed: int = 0) -> CategoryColumn:
+        """Return the fitted encoder; `hashed`: columns that all other values are hashed into."""
         self._settle()
         ranked = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))[:LEVEL_LIMIT]
         rank = sum(count >= self._missing for _, count in ranked) if self._missing else None
-        return CategoryColumn(self.name, [level for level, _ in ranked], rank)
+        return CategoryColumn(self.name, [level for level, _ in ranked], rank, hashed)
 
 
 class TimeTally:
@@ -190,12 +190,13 @@ class TimeTally:
             steps = time_part(known, part)
             self._ranges[part] = min(low, int(steps.min())), max(high, int(steps.max()))
 
-    def encoder(self) -> TimeColumn:
-        """Return the fitted encoder."""
+    def encoder(self, elapsed: bool = False) -> TimeColumn:
+        """Return the fitted encoder; `elapsed`: with the time elapsed since the start."""
         days = (self._high - self._low) / _DAY
         parts = tuple(
             part
             for part, (low, high) in self._ranges.items()
             if low < high and days >= _CYCLE_DAYS[part]
         )
-        return TimeColumn(self.name, parts, self._missing > 0)
+        since = (self._low, self._high - self._low) if elapsed and self._low <= self._high else None
+        return TimeColumn(self.name, parts, self._missing > 0, since)

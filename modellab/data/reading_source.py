@@ -55,7 +55,7 @@ def _grouped(source: Source, reading: ReadingSpec) -> Grouped | None:
     if reading.thousands is not None or not all(isinstance(part, CsvSource) for part in parts):
         return None
     found = {part.layout.thousands for part in parts}
-    grouped = found.pop() if len(found) == 1 else None
+    grouped: Grouped | None = found.pop() if len(found) == 1 else None
     # Whoever names the decimal sign means that no other use is made of it.
     if grouped is None or not grouped.sure or grouped.sign == reading.decimal:
         return None

@@ -46,6 +46,7 @@ def dataset(columns: dict[str, pa.Array], *, moment: str | None = None) -> Any:
         kinds=kinds,
         time=moment,
         text=None,
+        encoding=None,
     )
 
 

@@ -57,6 +57,7 @@ def data_set(
         kinds={"x": "number", "c": "category"},
         time=None if times is None else "t",
         text=None,
+        encoding=None,
         n_rows=n,
         train_rows=train,
         times=lambda a, b: None if times is None else times[a:b],
