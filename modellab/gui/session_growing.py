@@ -92,7 +92,7 @@ class GrowthState:
     @property
     def fraction(self) -> float | None:
         """Share of the file that is read."""
-        return self.job.fraction if self.job is not None else None
+        return min(1.0, self.rows / self.expected) if self.reading and self.expected else None
 
     @property
     def waiting_rows(self) -> int:
@@ -104,7 +104,7 @@ class GrowthState:
         if not self.reading:
             return ""
         share = self.fraction
-        percent = "" if share is None else f", {share:.0%}"
+        percent = "" if share is None else f", {100 * share:.0f} %"
         return f"{self.rows:,} of about {self._about():,} rows read{percent}"
 
     def _about(self) -> int:
@@ -274,7 +274,7 @@ class GrowthState:
             "info",
             f"All {data.n_rows:,} rows of {quote(data.name)} are read. The training window is "
             f"still the first {self._split:,} rows.",
-            action=f"Make it {USUAL_SHARE:.0%} of all rows",
+            action=f"Make it {100 * USUAL_SHARE:.0f} % of all rows",
             run=lambda: self._use_share(usual),
         )
 
@@ -287,7 +287,7 @@ class GrowthState:
 
     def _tell_coming(self) -> None:
         live = self.session.deployment
-        coming = self.expected if self.reading and live is not None and not live.outgrown else 0
+        coming = self._about() if self.reading and live is not None and not live.outgrown else 0
         if live is not None and not live.recorded and live.coming != coming:
             live.coming = coming
             self.session.topics.publish("deployment")

@@ -76,7 +76,7 @@ def test_the_first_rows_are_a_data_set_while_the_rest_is_read(
     assert session.experiment.split.train == 10_000
     assert not session.trainings[0].stale(session.experiment)
     offered = [m for m in bench.messages if "still the first 10,000 rows" in m.text]
-    assert [m.action for m in offered] == ["Make it 20% of all rows"]
+    assert [m.action for m in offered] == ["Make it 20 % of all rows"]
     assert offered[0].run is not None
     offered[0].run()
     assert session.experiment.split.train == 0.2
@@ -280,6 +280,8 @@ def test_the_pages_tell_that_rows_are_being_read(
         bench.until(lambda: live.state == "finished")
         window.show_page("deploy")
         settle()
+        offer = window.page("deploy").offer
+        assert "it goes on when more are" in offer.words.text()
         timeline = window.page("deploy").timeline
         assert timeline.band().right() < timeline.width() - 100
         picture(window, f"growing-deploy-{mode}")

@@ -56,8 +56,12 @@ class VerdictOffer(QWidget):
             self._closed = None
             self.setVisible(False)
             return
-        rows = live.stop - live.train_rows
-        self.words.setText(f"The stream is finished: {count_text(rows)} rows were replayed.")
+        rows = count_text(live.stop - live.train_rows)
+        if live.coming:
+            told = f"All {rows} rows that are read by now were replayed; it goes on when more are."
+        else:
+            told = f"The stream is finished: {rows} rows were replayed."
+        self.words.setText(told)
         self.setVisible(self._closed is not live)
 
     def _close(self) -> None:

@@ -469,7 +469,8 @@ class Transport(QWidget):
         if live.busy:
             words = live.busy
         elif live.position >= live.stop:
-            words = f"{words} · end of the stream" if words else "End of the stream"
+            told = "end of what is read" if live.coming else "end of the stream"
+            words = f"{words} · {told}" if words else told.capitalize()
         self.date.setText(words)
         self.date.setVisible(bool(words))
         rate = live.rows_per_second if live.playing else 0.0
