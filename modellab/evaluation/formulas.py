@@ -139,6 +139,54 @@ class ClassTotals:
         return _finite(1.0 - error / (1.0 - by_chance)) if by_chance < 1.0 else None
 
 
+def of_two_classes(totals: list[float]) -> dict[str, float | None]:
+    """`ClassTotals.metrics` of two classes, to the bit: asked for very often.
+
+    Parameters
+    ----------
+    totals
+        Wrong, rows, with probabilities, log loss, Brier score, majority wrong, no change wrong;
+        then for either class the weight among labels, among predictions, and where both agree.
+    """
+    wrong, rows, with_proba, log_loss, brier, majority, nochange = totals[:7]
+    true0, true1, guessed0, guessed1, right0, right1 = totals[7:]
+    if not rows > 0:
+        return {}
+    error = wrong / rows
+    recall1 = right1 / true1 if true1 > 0 else 0.0
+    if true0 > 0:
+        recall0 = right0 / true0
+        balanced = (recall0 + recall1) / 2 if true1 > 0 else recall0
+    else:
+        balanced = recall1
+    both0, both1 = true0 + guessed0, true1 + guessed1
+    if both0 > 0 and both1 > 0:
+        first, second = 2.0 * right0 / both0, 2.0 * right1 / both1
+        macro = (first + second) / 2
+        weighted = (first * true0 + second * true1) / (true0 + true1)
+        by_chance = (true0 / rows) * (guessed0 / rows) + (true1 / rows) * (guessed1 / rows)
+        kappa = _finite(1.0 - error / (1.0 - by_chance)) if by_chance < 1.0 else None
+    else:  # one class only: chance agrees everywhere
+        true, right, both = (true0, right0, both0) if both0 > 0 else (true1, right1, both1)
+        macro = 2.0 * right / both
+        weighted = macro * true / true
+        kappa = None
+    return {
+        "accuracy": 1.0 - error,
+        "error": error,
+        "balanced_accuracy": balanced,
+        "f1_macro": macro,
+        "f1_weighted": weighted,
+        "precision": right1 / guessed1 if guessed1 > 0 else 0.0,
+        "recall": recall1,
+        "log_loss": _ratio(log_loss, with_proba),
+        "brier": _ratio(brier, with_proba),
+        "kappa": kappa,
+        "kappa_m": _one_less(_ratio(wrong, majority)),
+        "kappa_temporal": _one_less(_ratio(wrong, nochange)),
+    }
+
+
 @dataclass(frozen=True)
 class RegressionTotals:
     """Sums over scored rows of a regression.

@@ -20,6 +20,7 @@ from modellab.evaluation.formulas import (
     CLASSIFICATION_METRICS,
     REGRESSION_METRICS,
     RegressionTotals,
+    of_two_classes,
 )
 from modellab.evaluation.losses import (
     ClassField,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 Scope = Literal["cumulative", "window", "fading"]
 SCOPES: tuple[Scope, ...] = ("cumulative", "window", "fading")
 _CUMULATIVE, _FADING = 0, 1
+_NO_CLASSES: dict[str, float | None] = dict.fromkeys(CLASSIFICATION_METRICS)
 
 
 class Values(TypedDict):
@@ -130,9 +132,9 @@ class Scores:
             Whether the majority class and the last label known were right at these rows; without
             them the kappas that refer to them stay undefined.
         """
+        if self._is_classification:
+            return self._update_classes(y, prediction, majority_correct, nochange_correct)
         with np.errstate(over="ignore", invalid="ignore"):
-            if self._is_classification:
-                return self._update_classes(y, prediction, majority_correct, nochange_correct)
             return self._update_numbers(y, prediction)
 
     def _scored_rows(self, labelled: Bools, answered: Bools) -> Bools:
@@ -194,12 +196,13 @@ class Scores:
         """
         n = found.shape[1]
         if n:
-            self._last = (float(found[0, -1]), float(found[1, -1]), float(found[2, -1]))
+            window, cumulative, fading = found[:, -1].tolist()
+            self._last = (window, cumulative, fading)
         if scored is not None and n < len(scored):
             spread = np.full((3, len(scored)), np.nan)
             spread[:, scored] = found
             found = spread
-        return RowScores(found[0], found[1], found[2])
+        return RowScores(*found)
 
     # ------------------------------------------------------------ asking
 
@@ -218,10 +221,10 @@ class Scores:
 
     def metrics(self, scope: Scope) -> dict[str, float | None]:
         """All metrics of one scope by name; ROC AUC only over the window."""
+        if self._is_classification:
+            return {**_NO_CLASSES, **self._classification(scope)}
         with np.errstate(over="ignore", invalid="ignore"):
-            if not self._is_classification:
-                return dict.fromkeys(REGRESSION_METRICS) | self._regression(scope)
-            return dict.fromkeys(CLASSIFICATION_METRICS) | self._classification(scope)
+            return dict.fromkeys(REGRESSION_METRICS) | self._regression(scope)
 
     def _classification(self, scope: Scope) -> dict[str, float | None]:
         summary = self._summary
@@ -229,10 +232,10 @@ class Scores:
         if scope != "window":
             kind = _CUMULATIVE if scope == "cumulative" else _FADING
             return summary.totals(self._tally.now(kind)).metrics()
-        metrics = summary.totals(self._tally.of_window()).metrics()
-        if self._classes == 2:
-            metrics["roc_auc"] = self._tally.curve()
-        return metrics
+        totals = self._tally.of_window()
+        if self._classes != 2:
+            return summary.totals(totals).metrics()
+        return {**of_two_classes(totals.tolist()), "roc_auc": self._tally.curve()}
 
     def _regression(self, scope: Scope) -> dict[str, float | None]:
         summary = self._summary

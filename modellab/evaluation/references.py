@@ -43,10 +43,7 @@ class ReferencePredictions:
 
     def correct(self, y: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each is right, given the class codes (n,); False at rows without a label."""
-        right = np.empty((2, len(y)), dtype=np.uint8)
-        labels = np.ascontiguousarray(y, dtype=np.int64)
-        _scoring.both_right(self.common, self.last, labels, right[0], right[1])
-        return right[0].view(np.bool_), right[1].view(np.bool_)
+        return (self.common == y) & (y >= 0), (self.last == y) & (y >= 0)
 
 
 class References:
@@ -112,6 +109,24 @@ class References:
         self.known = int(upto[-1])
         return found
 
+    def right(
+        self, upto: Ints, y: Ints, labels: Ints
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether majority class and last label are right at the next rows of a classification.
+
+        What ``predict(upto, y).correct(labels)`` tells, at once.
+        """
+        if len(upto) and int(upto[-1]) - self.known != len(y):
+            raise ValueError(f"labels [{self.known}, {upto[-1]}) are wanted, {len(y)} were given")
+        right = np.empty((2, len(upto)), dtype=np.uint8)
+        if len(upto):
+            late, now = self._places()
+            codes, truth = (np.ascontiguousarray(c, dtype=np.int64) for c in (y, labels))
+            _scoring.both_right(codes, upto, self.known, truth, self._counts, late, now, right)
+            self._take_over(late, now)
+            self.known = int(upto[-1])
+        return right[0].view(np.bool_), right[1].view(np.bool_)
+
     @property
     def _dtype(self) -> type:
         return np.int64 if self._is_classification else np.float64
@@ -121,18 +136,25 @@ class References:
 
         A class's count only ever grows, so the majority is the largest of the counts just counted.
         """
-        late = np.full(len(self._counts), -1, dtype=np.int64)
-        late[self._seen] = np.arange(len(self._seen))
-        now = np.array([self._common, self._last], dtype=np.int64)
+        late, now = self._places()
         common, last = np.empty_like(before), np.empty_like(before)
         labels = np.ascontiguousarray(y, dtype=np.int64)
         _scoring.majorities(labels, before, self._counts, late, now, common, last)
+        self._take_over(late, now)
+        return common, last
+
+    def _places(self) -> tuple[Ints, Ints]:
+        """After how many others each class was first seen (-1: not yet), and the answers of now."""
+        late = np.full(len(self._counts), -1, dtype=np.int64)
+        late[self._seen] = np.arange(len(self._seen))
+        return late, np.array([self._common, self._last], dtype=np.int64)
+
+    def _take_over(self, late: Ints, now: Ints) -> None:
         seen = int(np.count_nonzero(late >= 0))
         if seen > len(self._seen):
             order = np.argsort(late, kind="stable")
             self._seen = order[len(late) - seen :].tolist()
         self._common, self._last = now.tolist()
-        return common, last
 
     def _along(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and last value from what is known now, and after each of the labels: (n + 1,)."""

@@ -131,7 +131,7 @@ class Shared:
                 labels = stream.labels(start, stop)
                 upto = np.maximum(stream.label_upto(start, stop), references.known)
                 arrived = stream.seen(references.known, int(upto[-1]))
-                right = references.predict(upto, arrived).correct(labels)
+                right = references.right(upto, arrived, labels)
                 self._right[key] = right, references.state()
                 self._rows += stop - start
                 while self._rows > _KEPT and len(self._right) > 1:

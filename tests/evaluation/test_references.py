@@ -60,13 +60,20 @@ def test_each_row_is_predicted_from_the_labels_known_before_it(
     refs = References(task_of(k))
     for part in np.split(y[:train], sorted(min(c, train) for c in cuts)):
         refs.learn(part)
+    at_once = References(task_of(k))
+    at_once.load_state(refs.state())
     edges = sorted({train, n, *[c for c in cuts if train <= c <= n]})
     common, last = [], []
     for start, stop in itertools.pairwise(edges):
         again = References(task_of(k))
         again.load_state(pickle.loads(pickle.dumps(refs.state())))
         refs = again
-        found = refs.predict(upto[start:stop], y[refs.known : int(upto[stop - 1])])
+        arrived = y[refs.known : int(upto[stop - 1])]
+        found = refs.predict(upto[start:stop], arrived)
+        if k:
+            told = at_once.right(upto[start:stop], arrived, y[start:stop])
+            assert np.array_equal(told, found.correct(y[start:stop]))
+            assert repr(at_once.state()) == repr(refs.state())
         common.append(found.common)
         last.append(found.last)
     if common:
@@ -97,6 +104,8 @@ def test_labels_that_do_not_fit_are_refused() -> None:
     refs = References(task_of(2))
     with pytest.raises(ValueError, match=r"labels \[0, 2\) are wanted, 1 were given"):
         refs.predict(np.array([1, 2]), np.array([0]))
+    with pytest.raises(ValueError, match="are wanted"):
+        refs.right(np.array([1, 2]), np.array([0]), np.array([0, 0]))
     assert len(refs.predict(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)).last) == 0
 
 

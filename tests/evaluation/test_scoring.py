@@ -143,19 +143,13 @@ def test_totals_of_whole_tiles_and_of_the_window(classes: int, known: str) -> No
     assert np.array_equal(kept.recent(), rows[:, -window:], equal_nan=True)
 
 
-def test_losses_and_whether_references_are_right() -> None:
-    y, value, other = RNG.integers(-1, 3, (3, 400))
+def test_losses_of_rows() -> None:
+    y, value = RNG.integers(-1, 3, (2, 400))
     losses = class_losses(value, y)
     there = (y >= 0) & (value >= 0)
     assert np.array_equal(losses, np.where(there, y != value, np.nan), equal_nan=True)
-    found = np.empty((2, 400), np.uint8)
-    _scoring.both_right(value, other, y, found[0], found[1])
-    assert np.array_equal(found[0], (value == y) & (y >= 0))
-    assert np.array_equal(found[1], (other == y) & (y >= 0))
     with pytest.raises(ValueError, match="in number"):
         _scoring.wrong_rows(value, y[1:], losses)
-    with pytest.raises(ValueError, match="in number"):
-        _scoring.both_right(value, other, y[1:], found[0], found[1])
 
 
 def test_chosen_rows_are_those_of_the_hash() -> None:

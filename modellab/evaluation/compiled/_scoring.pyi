@@ -30,7 +30,16 @@ def keep_rows(
     count: int,
 ) -> tuple[int, int]: ...
 def wrong_rows(value: Ints, y: Ints, out: Floats) -> None: ...
-def both_right(one: Ints, other: Ints, y: Ints, one_right: Bytes, other_right: Bytes) -> None: ...
+def both_right(
+    y: Ints,
+    upto: Ints,
+    first: int,
+    labels: Ints,
+    counts: Ints,
+    late: Ints,
+    now: Ints,
+    right: Bytes,
+) -> None: ...
 def majorities(
     y: Ints, before: Ints, counts: Ints, late: Ints, now: Ints, common: Ints, last: Ints
 ) -> None: ...

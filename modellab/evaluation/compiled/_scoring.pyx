@@ -191,26 +191,43 @@ def wrong_rows(const int64_t[::1] value, const int64_t[::1] y, double[::1] out):
             out[i] = NAN if (value[i] | y[i]) < 0 else <double>(value[i] != y[i])
 
 
-def both_right(
-    const int64_t[::1] one,
-    const int64_t[::1] other,
-    const int64_t[::1] y,
-    unsigned char[::1] one_right,
-    unsigned char[::1] other_right,
-):
-    """Write whether two answers are right, row by row; none is where there is no label (< 0)."""
-    cdef Py_ssize_t n = y.shape[0], i
-    if one.shape[0] != n or other.shape[0] != n:
-        raise ValueError("the rows differ in number")
-    if one_right.shape[0] != n or other_right.shape[0] != n:
-        raise ValueError("the rows differ in number")
-    with nogil:
-        for i in range(n):
-            one_right[i] = (one[i] == y[i]) & (y[i] >= 0)
-            other_right[i] = (other[i] == y[i]) & (y[i] >= 0)
-
-
 # ------------------------------------------------------------------ references
+
+
+cdef struct Known:
+    int64_t best    # of the majority: its count, then how early it was seen
+    int64_t seen    # classes
+    int64_t most, newest
+
+
+cdef inline Known known_of(
+    const int64_t[::1] counts, const int64_t[::1] late, const int64_t[::1] now
+) noexcept nogil:
+    cdef Known found
+    cdef int64_t k = counts.shape[0], c
+    found.best, found.seen, found.most, found.newest = -1, 0, now[0], now[1]
+    for c in range(k):
+        found.seen += late[c] >= 0
+        if counts[c] > 0:
+            found.best = max(found.best, counts[c] * k + (k - 1 - late[c]))
+    return found
+
+
+cdef inline void take_label(
+    Known *known, int64_t c, int64_t[::1] counts, int64_t[::1] late
+) noexcept nogil:
+    cdef int64_t k = counts.shape[0], key
+    if c < 0:
+        return
+    if late[c] < 0:
+        late[c] = known.seen
+        known.seen += 1
+    counts[c] += 1
+    known.newest = c
+    key = counts[c] * k + (k - 1 - late[c])
+    # Without a branch: which class is ahead is anybody's guess.
+    known.most = c if key > known.best else known.most
+    known.best = key if key > known.best else known.best
 
 
 def majorities(
@@ -228,39 +245,68 @@ def majorities(
     for a class not seen yet; `now` (2,): both answers of now. All three are brought to where all
     of `y` is known. Labels below 0 are missing. `before` must not decrease.
     """
-    cdef Py_ssize_t n = before.shape[0], m = y.shape[0], k = counts.shape[0], i, j = 0, c
-    cdef int64_t best = -1, key, seen = 0
+    cdef Py_ssize_t n = before.shape[0], m = y.shape[0], k = counts.shape[0], i, j = 0, end
+    cdef Known known
     cdef bint bad = False
     if late.shape[0] != k or now.shape[0] != 2 or common.shape[0] != n or last.shape[0] != n:
         raise ValueError("there is no room for the answers")
     with nogil:
-        for c in range(k):
-            if late[c] >= 0:
-                seen += 1
-            if counts[c] > 0:
-                best = max(best, counts[c] * k + (k - 1 - late[c]))
+        known = known_of(counts, late, now)
         for i in range(n + 1):
-            while j < (before[i] if i < n else m):
+            end = before[i] if i < n else m
+            while j < end:
                 if j >= m or y[j] >= k:
                     bad = True
                     break
-                c = <Py_ssize_t>y[j]
+                take_label(&known, y[j], counts, late)
                 j += 1
-                if c < 0:
-                    continue
-                if late[c] < 0:
-                    late[c] = seen
-                    seen += 1
-                counts[c] += 1
-                now[1] = c
-                key = counts[c] * k + (k - 1 - late[c])
-                if key > best:
-                    best = key
-                    now[0] = c
             if bad:
                 break
             if i < n:
-                common[i] = now[0]
-                last[i] = now[1]
+                common[i] = known.most
+                last[i] = known.newest
+        now[0], now[1] = known.most, known.newest
+    if bad:
+        raise ValueError("a label is not one of the classes, or not there")
+
+
+def both_right(
+    const int64_t[::1] y,
+    const int64_t[::1] upto,
+    int64_t first,
+    const int64_t[::1] labels,
+    int64_t[::1] counts,
+    int64_t[::1] late,
+    int64_t[::1] now,
+    unsigned char[:, ::1] right,
+):
+    """Write whether majority class and last label are right at rows with these `labels`.
+
+    Row `i` knows the labels of `y` before ``upto[i - 1] - first``, the first row none of them; the
+    other arguments are as for `majorities`. Nothing is right where there is no label (< 0).
+    """
+    cdef Py_ssize_t n = upto.shape[0], m = y.shape[0], k = counts.shape[0], i, j = 0, end
+    cdef Known known
+    cdef bint bad = False
+    if late.shape[0] != k or now.shape[0] != 2 or labels.shape[0] != n:
+        raise ValueError("there is no room for the answers")
+    if right.shape[0] != 2 or right.shape[1] != n:
+        raise ValueError("there is no room for the answers")
+    with nogil:
+        known = known_of(counts, late, now)
+        for i in range(n + 1):
+            end = 0 if i == 0 else m if i == n else upto[i - 1] - first
+            while j < end:
+                if j >= m or y[j] >= k:
+                    bad = True
+                    break
+                take_label(&known, y[j], counts, late)
+                j += 1
+            if bad:
+                break
+            if i < n:
+                right[0, i] = (known.most == labels[i]) & (labels[i] >= 0)
+                right[1, i] = (known.newest == labels[i]) & (labels[i] >= 0)
+        now[0], now[1] = known.most, known.newest
     if bad:
         raise ValueError("a label is not one of the classes, or not there")
