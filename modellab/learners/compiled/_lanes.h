@@ -216,6 +216,22 @@ LAB_INLINE int lab_log_slopes(const double *score, double y, double lowest, doub
     return 1;
 }
 
+/* The same at four scores of any size, as far as e to their power can be told; those between 660 and
+   746, where that is hardly a number any more, are left: 0, and nothing written. */
+LAB_INLINE int lab_far_log_slopes(const double *score, double y, double limit, double *steep)
+{
+    const vec p = vec_load(score), none = vec_all(0.0), one = vec_all(1.0), far = vec_all(746.0);
+    const vec hardly = vec_above(p, vec_all(660.0), vec_above(p, far, none, one), none);
+    vec x = vec_above(p, vec_all(-700.0), vec_mul(p, vec_all(-1.0)), vec_all(700.0)), e, g;
+    if (vec_sum(hardly, none) != 0.0)
+        return 0;
+    e = vec_above(p, far, none, vec_exp(vec_above(p, far, none, x)));
+    g = vec_div(vec_sub(vec_all(1.0 - y), vec_mul(vec_all(y), e)), vec_add(one, e));
+    g = vec_above(vec_all(-limit), g, vec_all(-limit), g);
+    vec_store(steep, vec_above(g, vec_all(limit), vec_all(limit), g));
+    return 1;
+}
+
 /* The same for the carried rates, and in a place that is free among them for the model itself: its
    score is `own`. */
 LAB_INLINE int lab_rates_log_slopes(const double *score, double own, double y, double limit,

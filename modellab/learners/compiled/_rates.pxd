@@ -26,6 +26,7 @@ cdef extern from "_lanes.h" nogil:
     void lab_rates_update(
         const double *back, const double *steep, double *update, double *bias, bint intercept
     )
+    bint lab_far_log_slopes(const double *score, double y, double limit, double *steep)
     bint lab_rates_log_slopes(
         const double *score, double own, double y, double limit, double *steep, double *own_steep
     )
@@ -181,7 +182,7 @@ cdef inline void rate_slopes(const Model *m, Py_ssize_t c, double y, double *ste
             steep[l] = clipped_slope(m, y, score[l])
         return
     for l in range(0, LANES, 4):
-        if not lab_log_slopes(score + l, 0.5 + 0.5 * y, -700.0, limit, steep + l):
+        if not lab_far_log_slopes(score + l, 0.5 + 0.5 * y, limit, steep + l):
             far_slopes(m, 0.5 + 0.5 * y, score + l, steep + l)
 
 
