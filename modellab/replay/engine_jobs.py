@@ -124,6 +124,7 @@ class Jobs:
         store = _import(command, job, growing)
         summary = summary_of(store, time.perf_counter() - begin)
         self._take(store, command)
+        self._first.begin()  # all rows are there: the first ones alone are not needed any more
         return summary
 
     def _take(self, store: Store, command: OpenData) -> None:

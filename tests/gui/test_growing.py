@@ -208,22 +208,6 @@ def test_a_class_that_comes_later_is_said_and_trained_again(
     assert live.n_rows == BATCH
 
 
-def test_a_kind_for_which_the_file_must_be_read_again_waits(
-    bench: GrowingBench, tmp_path: Path
-) -> None:
-    path = make_csv(tmp_path / "zeros.csv")
-    text = path.read_text().replace("\n", "\n0", 1)
-    path.write_text(text)
-    session = bench.open(path)
-    assert session.experiment is not None
-    data = replace(session.experiment.data, kinds={"a": "category"})
-    session.edit("Kind", replace(session.experiment, data=data))
-    bench.until(lambda: not session.profile_stale)
-    assert session.n_rows == BATCH
-    bench.held.finish()
-    bench.rows(ROWS)
-
-
 def test_a_split_by_share_waits_for_all_rows(
     bench: GrowingBench, csv: Path, tmp_path: Path
 ) -> None:
