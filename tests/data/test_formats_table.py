@@ -29,7 +29,7 @@ from modellab.data.importer import import_dataset
 from modellab.data.opening import open_source
 from modellab.data.store import Store
 
-ROWS = 3000
+ROWS = 10_000
 NAMES = ["number", "whole", "big", "part", "colour", "words", "when", "zoned", "switch", "naïve ü"]
 
 Row = list[Any]
@@ -60,7 +60,7 @@ def _rows() -> list[Row]:
                 None if k % 3 == 0 else round(1e9 + k * 0.001, 3),
                 [None, "", "red", "grün", "blue ☂", "dark, grey"][k % 6],
                 f"{_WORDS[k % len(_WORDS)]} {k}",
-                first + timedelta(days=17 * k, microseconds=1000 * (k % 7)),
+                first + timedelta(days=5 * k, microseconds=1000 * (k % 7)),
                 datetime(1965, 6, 1, 12, tzinfo=zone) + timedelta(hours=31 * k),
                 ["yes", "no", None][k % 3],
                 f"code {k % 40}",
@@ -226,13 +226,14 @@ def _hive(path: Path, rows: list[Row]) -> None:
     for part in range(3):
         folder = path / f"piece={part}"
         folder.mkdir(parents=True)
-        pq.write_table(table.slice(part * ROWS // 3, ROWS // 3), folder / "0.parquet")
+        start, stop = (-(-len(rows) * k // 3) for k in (part, part + 1))
+        pq.write_table(table.slice(start, stop - start), folder / "0.parquet")
 
 
 def _split(path: Path, rows: list[Row]) -> None:
     path.mkdir()
     for part in range(12):
-        here = rows[part * ROWS // 12 : (part + 1) * ROWS // 12]
+        here = rows[part * len(rows) // 12 : (part + 1) * len(rows) // 12]
         (path / f"part-{part}.csv").write_text(_csv(here), newline="")
 
 
@@ -341,9 +342,22 @@ def test_every_format_gives_the_same_data_set(
 @pytest.mark.parametrize("name", FORMATS)
 def test_content_alone_makes_the_fingerprint(name: str, rows: list[Row], tmp_path: Path) -> None:
     path = tmp_path / f"data.{name}"
-    FORMATS[name](path, rows[:30] if name not in ("folder", "hive") else rows)
+    FORMATS[name](path, rows[:60])
     first = open_source(path)
     again = open_source(first.paths if len(first.paths) == 1 else path)
     assert again.fingerprint == first.fingerprint
     assert [column.name for column in again.columns] == [column.name for column in first.columns]
     assert again.name == first.name
+
+
+def test_the_numbers_are_the_same_in_libsvm(
+    rows: list[Row], expected: dict[str, list[Any]], tmp_path: Path
+) -> None:
+    path = tmp_path / "data.svm"
+    path.write_text("".join(f"{row[1]} 1:{row[2]} 2:{row[3] or 0!r}\n" for row in rows))
+    with import_dataset(path, cache=tmp_path / "cache") as store:
+        table = store.read(0, store.n_rows)
+    assert table["label"].to_pylist() == expected["whole"]
+    assert table["feature_1"].to_pylist() == expected["big"]
+    # The format knows no missing values: what is not there is nothing.
+    assert table["feature_2"].to_pylist() == [value or 0.0 for value in expected["part"]]
