@@ -18,7 +18,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("modellab/learners/compiled", "modellab/evaluation/compiled", "modellab/data/compiled")
+SOURCES = (
+    "modellab/learners/compiled",
+    "modellab/evaluation/compiled",
+    "modellab/data/compiled",
+    "modellab/policies/compiled",
+)
 """Folders of Cython modules. Those of the second may include and cimport what the first has."""
 
 # Exactly what the source says, in its order: results must not depend on compiler or processor.

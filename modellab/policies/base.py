@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeGuard
 
 import msgspec
 import numpy as np
@@ -255,14 +255,25 @@ def block_end(position: int) -> int:
     return (position // BLOCK + 1) * BLOCK
 
 
+_TAKEN_BACK: dict[type, bool] = {}
+
+
+def _snapshots(learner: Learner) -> TypeGuard[Snapshots]:
+    """Whether a learner has snapshots (asked of its class once: asking takes long)."""
+    kind = type(learner)
+    if kind not in _TAKEN_BACK:
+        _TAKEN_BACK[kind] = isinstance(learner, Snapshots)
+    return _TAKEN_BACK[kind]
+
+
 def take(learner: Learner) -> Any:
     """What `put_back` needs to make a learner again what it is now, as cheaply as it can."""
-    return learner.snapshot() if isinstance(learner, Snapshots) else learner.state()
+    return learner.snapshot() if _snapshots(learner) else learner.state()
 
 
 def put_back(learner: Learner, taken: Any) -> None:
     """Let a learner be again what it was, before anything but learning changed it."""
-    if isinstance(learner, Snapshots):
+    if _snapshots(learner):
         learner.restore(taken)
     else:
         learner.load_state(taken)

@@ -200,6 +200,48 @@ class Judge:
             return
         self._losses.put(start, losses)
 
+    @property
+    def only_by_loss(self) -> bool:
+        """Whether nothing but its loss keeps a row back."""
+        return self.by_loss and not self.blind and self._ranges is None
+
+    def judge_at_once(self, start: int, labels: NDArray[Any], prediction: Prediction) -> int:
+        """Decide rows from `start` = `judged` on, whose labels are known as soon as they are there.
+
+        What `record`, `refused` and `settle` do one after the other, where nothing but the loss
+        keeps a row back and no label is missing.
+
+        Returns
+        -------
+        The first row to be left out, counted from `start`: rows up to it are decided. -1: none is,
+        and all are.
+        """
+        losses = losses_of(self._around.task, labels, prediction)
+        if losses is None:
+            self.blind = True
+            losses = np.full(len(labels), np.nan)
+        known = np.flatnonzero(~np.isnan(losses))
+        first, window = self._window.first_over(losses[known])
+        done = len(losses)
+        if first >= 0:
+            first = int(known[first])
+            done = first + 1
+            self._skips.append(start + first)
+            self.count["loss"] += 1
+            if len(self.quarantine) < KEPT:
+                kept = Quarantined(
+                    start + first, "loss", float(losses[first]), 0.0, window.quantile
+                )
+                self.quarantine.append(kept)
+            window = window.judge(losses[first:done])[1]
+        if first >= 0 or self.flood.count:
+            bad = np.zeros(done, dtype=bool)
+            bad[first:] = first >= 0
+            self.flood.take(start + np.arange(done), bad)
+        self.judged, self._window, self._looked = start + done, window, None
+        self._losses.drop(start + done)
+        return first
+
     def barred(self, start: int, stop: int) -> Mask:
         """Rows of [start, stop) that are left out by their features alone."""
         if self._ranges is None:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from modellab.learners.base import Floats
 
-_STEP = 128
-
 
 class RowValues:
     """One number for each of the rows [start, stop); what was put before may be put again.
@@ -106,38 +104,42 @@ class QuantileWindow:
         """
         over = np.zeros(len(values), dtype=bool)
         at = min(self.window - len(self.values), len(values))
-        now = self._after(values[:at]) if at else self
-        while at < len(values):
-            part = values[at : at + min(_STEP, self.window)]
-            over[at : at + len(part)] = now._exceed(part)
-            now = now._after(part)
-            at += len(part)
-        return over, now
+        now = self._filled(values[:at]) if at else self
+        if at == len(values):
+            return over, now
+        return over, now._joined(values[at:], over[at:], first=False)[1]
 
-    def _exceed(self, part: Floats) -> NDArray[np.bool_]:
-        """Tell for a full window and at most as many values."""
-        below = np.searchsorted(self._order, part, side="left")
-        count = len(part)
-        # Each new value changes the rank by one at most: where that can't matter, all is said.
-        if not (below + np.arange(count) >= self.rank).any():
-            return np.zeros(count, dtype=bool)
-        earlier = np.tri(count, k=-1, dtype=bool)
-        left = ((self.values[None, :count] < part[:, None]) & earlier).sum(axis=1)
-        came = ((part[None, :] < part[:, None]) & earlier).sum(axis=1)
-        return np.asarray(below - left + came >= self.rank)
+    def first_over(self, values: Floats) -> tuple[int, QuantileWindow]:
+        """Tell which of the next values is the first that exceeds it.
 
-    def _after(self, part: Floats) -> QuantileWindow:
-        values = np.concatenate([self.values, part])
-        gone = np.sort(values[: max(0, len(values) - self.window)])
-        kept = values[len(gone) :]
-        order = self._order
-        came = np.sort(part)
-        if len(gone):
-            twins = np.arange(len(gone)) - np.searchsorted(gone, gone, side="left")
-            # All that leave were in the window before: a part is never longer than it.
-            order = np.delete(order, np.searchsorted(order, gone, side="left") + twins)
-        order = np.insert(order, np.searchsorted(order, came, side="left"), came)
-        return QuantileWindow(self.window, self.level, kept, order)
+        Returns
+        -------
+        Its index and the window before it; or -1 and the window after all.
+        """
+        at = min(self.window - len(self.values), len(values))
+        now = self._filled(values[:at]) if at else self
+        if at == len(values):
+            return -1, now
+        done, now = now._joined(values[at:], np.zeros(len(values) - at, dtype=bool), first=True)
+        return (-1 if at + done == len(values) else at + done), now
+
+    def _joined(
+        self, part: Floats, over: NDArray[np.bool_], *, first: bool
+    ) -> tuple[int, QuantileWindow]:
+        """Let values join a full window, all of them or up to the first that exceeds it."""
+        from modellab.policies.compiled import _quantile
+
+        order = self._order.copy()
+        part = np.ascontiguousarray(part, dtype=np.float64)
+        done = _quantile.judge(self.values, order, self.rank, part, over.view(np.uint8), first)
+        values = part[max(done - self.window, 0) : done].copy()
+        if done < self.window:
+            values = np.concatenate([self.values[done:], part[:done]])
+        return done, QuantileWindow(self.window, self.level, values, order)
+
+    def _filled(self, part: Floats) -> QuantileWindow:
+        """Let values join while there are too few."""
+        return QuantileWindow(self.window, self.level, np.concatenate([self.values, part]))
 
 
 def last_known(values: Floats, count: int) -> Floats:

@@ -104,6 +104,8 @@ class Online(Policy):
             guard.record(start, prediction)
             guard.settle(self.next_row, learning=not self.spec.frozen)
             return prediction
+        if self._prompt(start, stop, guard):
+            return self._step_prompt(start, stop, guard)
         parts = []
         at = start
         while at < stop:
@@ -138,6 +140,64 @@ class Online(Policy):
                 self._reach = max(_LEAST_REACH, min(2 * done, BLOCK))
             parts.append(prediction)
             at = end
+        return join(parts)
+
+    def _prompt(self, start: int, stop: int, guard: Judge) -> bool:
+        """Whether each row of [start, stop) has a label that is known at once, to be judged."""
+        if self.spec.every != 1 or self.waiting or not self.next_row == guard.judged == start:
+            return False
+        if not guard.only_by_loss:
+            return False
+        upto = self.around.label_upto(start, stop)
+        if int(upto[-1]) != stop or not (np.diff(upto, prepend=start) == 1).all():
+            return False
+        return bool(labelled(self.around.task, self.around.labels(start, stop)).all())
+
+    def _step_prompt(self, start: int, stop: int, guard: Judge) -> Prediction:
+        """As `_step_guarded` does, in the same pieces, with all that is known beforehand."""
+        learner: Any = self.learner
+        rows = self.around.rows(learner.view, start, stop)
+        labels = self.around.labels(start, stop)
+        counts = np.arange(1, stop - start + 1, dtype=np.int64)
+
+        def run(begin: int, end: int, known: Ints) -> tuple[Prediction, int]:
+            learned = slice(begin, begin + int(known[-1]))
+            with self.counters.clock("learn"):
+                found: tuple[Prediction, int] = learner.run(
+                    rows[begin:end],
+                    rows[learned],
+                    labels[learned],
+                    known,
+                    1,
+                    self.spec.batch,
+                    False,
+                )
+            return found
+
+        parts = []
+        at, n = 0, stop - start
+        while at < n and not guard.blind:
+            end = min(n, at + self._reach)
+            taken = take(learner)
+            part, made = run(at, end, counts[: end - at])
+            first = guard.judge_at_once(start + at, labels[at:end], part)
+            if first < 0:
+                self._reach = min(2 * self._reach, BLOCK)
+                self.trained_to = start + end
+            else:
+                put_back(learner, taken)
+                end = at + first + 1
+                part, made = run(at, end, np.minimum(counts[: first + 1], first))
+                self._reach = max(_LEAST_REACH, min(2 * (first + 1), BLOCK))
+                if first:
+                    self.trained_to = start + at + first
+            self.counters.updates += made
+            self.version += 1
+            parts.append(part)
+            at = end
+        self.next_row = start + at
+        if at < n:  # the loss turned out to tell nothing
+            parts.append(self._step_guarded(start + at, stop, guard))
         return join(parts)
 
     def _bookmark(self) -> tuple[int, int, int, int]:

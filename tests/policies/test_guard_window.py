@@ -90,3 +90,20 @@ def test_rows_that_were_not_put_are_missing_values() -> None:
     assert (kept.start, kept.stop) == (30, 30)
     kept.put(28, np.arange(4.0))  # what lies before is forgotten
     np.testing.assert_array_equal(kept.values(30, 32), [2.0, 3.0])
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, float("inf")]), max_size=80),
+    st.integers(1, 20),
+    st.sampled_from([0.5, 0.9, 1.0]),
+)
+def test_the_first_that_exceeds_is_the_first_of_all(
+    values: list[float], window: int, level: float
+) -> None:
+    given_values = np.array(values)
+    over, after = QuantileWindow(window, level).judge(given_values)
+    first, before = QuantileWindow(window, level).first_over(given_values)
+    assert first == (int(np.argmax(over)) if over.any() else -1)
+    upto = QuantileWindow(window, level).judge(given_values[:first])[1] if over.any() else after
+    assert before.values.tolist() == upto.values.tolist()
+    assert before.quantile == upto.quantile
