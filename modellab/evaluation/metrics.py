@@ -65,12 +65,12 @@ class RowScores:
     Attributes
     ----------
     window, cumulative, fading
-        float64 (n,).
+        float64 (n,). `fading` is None where it was not asked for.
     """
 
     window: Floats
     cumulative: Floats
-    fading: Floats
+    fading: Floats | None
 
 
 class Scores:
@@ -119,6 +119,8 @@ class Scores:
         prediction: Predictions,
         majority_correct: Bools | None = None,
         nochange_correct: Bools | None = None,
+        *,
+        fading: bool = True,
     ) -> RowScores:
         """Score the next rows.
 
@@ -131,11 +133,14 @@ class Scores:
         majority_correct, nochange_correct
             Whether the majority class and the last label known were right at these rows; without
             them the kappas that refer to them stay undefined.
+        fading
+            Whether the fading error after each row is wanted; that after the last row, and all
+            metrics, are there in any case.
         """
         if self._is_classification:
-            return self._update_classes(y, prediction, majority_correct, nochange_correct)
+            return self._update_classes(y, prediction, majority_correct, nochange_correct, fading)
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._update_numbers(y, prediction)
+            return self._update_numbers(y, prediction, fading)
 
     def _scored_rows(self, labelled: Bools, answered: Bools) -> Bools:
         """Count the rows, and say which are scored."""
@@ -154,6 +159,7 @@ class Scores:
         prediction: Predictions,
         majority_correct: Bools | None,
         nochange_correct: Bools | None,
+        fading: bool,
     ) -> RowScores:
         y = np.ascontiguousarray(y, dtype=np.int64)
         guess = np.ascontiguousarray(prediction.value, dtype=np.int64)
@@ -176,10 +182,10 @@ class Scores:
             logs = own_logs(y, proba)
         majority, nochange = flags(majority_correct), flags(nochange_correct)
         return self._told(
-            self._tally.add_classes(y, guess, proba, logs, majority, nochange), scored
+            self._tally.add_classes(y, guess, proba, logs, majority, nochange, fading), scored
         )
 
-    def _update_numbers(self, y: NDArray[Any], prediction: Predictions) -> RowScores:
+    def _update_numbers(self, y: NDArray[Any], prediction: Predictions, fading: bool) -> RowScores:
         y = np.ascontiguousarray(y, dtype=np.float64)
         guess = np.ascontiguousarray(prediction.value, dtype=np.float64)
         scored = self._scored_rows(np.isfinite(y), np.isfinite(guess))
@@ -187,7 +193,7 @@ class Scores:
             y, guess = y[scored], guess[scored]
         if math.isnan(self._origin) and len(y):
             self._origin = float(y[0])
-        return self._told(self._tally.add_numbers(y, guess, self._origin), scored)
+        return self._told(self._tally.add_numbers(y, guess, self._origin, fading), scored)
 
     def _told(self, found: Floats, scored: Bools | None) -> RowScores:
         """Tell the errors after the rows that were just added.
@@ -196,13 +202,13 @@ class Scores:
         """
         n = found.shape[1]
         if n:
-            window, cumulative, fading = found[:, -1].tolist()
-            self._last = (window, cumulative, fading)
+            window, cumulative = found[:2, -1].tolist()
+            self._last = (window, cumulative, self._tally.fading())
         if scored is not None and n < len(scored):
-            spread = np.full((3, len(scored)), np.nan)
+            spread = np.full((len(found), len(scored)), np.nan)
             spread[:, scored] = found
             found = spread
-        return RowScores(*found)
+        return RowScores(found[0], found[1], found[2] if len(found) == 3 else None)
 
     # ------------------------------------------------------------ asking
 

@@ -133,6 +133,7 @@ class Tally:
         logs: Floats | None,
         majority: Flags | None,
         nochange: Flags | None,
+        fading: bool = True,
     ) -> Floats:
         """Add rows of a classification that have a label and an answer.
 
@@ -144,12 +145,14 @@ class Tally:
             Probabilities (n, K), and the logarithm of that of the label, clipped (n,); or None.
         majority, nochange
             Whether the references are right, 0 or 1 (n,); None where that is not known.
+        fading
+            Whether the fading mean after each row is wanted.
 
         Returns
         -------
-        The mean loss after each row: over the window, over all rows, and fading, (3, n).
+        The mean loss after each row: over the window, over all rows, and fading, (3 or 2, n).
         """
-        out = np.empty((3, len(y)))
+        out = np.empty((2 + fading, len(y)))
         self._make_room(len(y))
         self._core.add_classes(
             y,
@@ -164,9 +167,9 @@ class Tally:
             self._windowed(self._narrow, (y != guess).astype(np.float64), out[0])
         return out
 
-    def add_numbers(self, y: Floats, guess: Floats, origin: float) -> Floats:
+    def add_numbers(self, y: Floats, guess: Floats, origin: float, fading: bool = True) -> Floats:
         """Add rows of a regression, all numbers finite; labels are counted from `origin`."""
-        out = np.empty((3, len(y)))
+        out = np.empty((2 + fading, len(y)))
         self._make_room(len(y))
         self._core.add_numbers(y, guess, origin, out)
         if self._narrow is not None:
@@ -178,6 +181,10 @@ class Tally:
         np.divide(sums.update(losses), np.minimum(counts, self.window), out=out)
 
     # ------------------------------------------------------------ asking
+
+    def fading(self) -> float:
+        """Return the fading mean after the last row; NaN before the first."""
+        return self._core.fading()
 
     def now(self, kind: int) -> Floats:
         """Return the totals after the last row: cumulative (0) or fading (1), (t,)."""

@@ -196,6 +196,7 @@ class LaneRunner:
                 prediction[own],
                 None if majority is None else majority[own],
                 None if nochange is None else nochange[own],
+                fading=False,
             )
             self.error.append(at, rows.window)
             self.cumulative.append(at, rows.cumulative)

@@ -279,6 +279,24 @@ def test_area_under_the_curve_counts_ties_half() -> None:
     assert scores.metrics("window")["roc_auc"] == sk.roc_auc_score(y, proba)
 
 
+@pytest.mark.parametrize("fading", [0.0, 0.9, 0.999, 1.0])
+@pytest.mark.parametrize("k", [0, 2])
+def test_the_fading_error_after_each_row_need_not_be_asked_for(k: int, fading: float) -> None:
+    rows = labels_and_guesses(2100, k, 5, holes=True) if k else numbers(2100, 5, holes=True)
+    task = classes(k) if k else REGRESSION
+    told, untold = Scores(task, 100, fading), Scores(task, 100, fading)
+    for part in cut(2100, [1, 700, 1500]):
+        own = [rows[0][part], rows[1][part], *(reference[part] for reference in rows[2:])]
+        wanted, found = told.update(*own), untold.update(*own, fading=False)
+        assert found.fading is None
+        assert wanted.fading is not None
+        assert found.window.tobytes() == wanted.window.tobytes()
+        assert found.cumulative.tobytes() == wanted.cumulative.tobytes()
+        last = wanted.fading[np.isfinite(wanted.fading)]
+        assert untold.error("fading") == told.error("fading") == (last[-1] if len(last) else None)
+    assert untold.values() == told.values()
+
+
 def test_nothing_scored_is_undefined_and_not_zero() -> None:
     for task in (classes(2), REGRESSION):
         scores = Scores(task)

@@ -240,8 +240,9 @@ cdef class Core:
         const unsigned char[::1] nochange,
         double[:, ::1] out,
     ):
-        """Add scored rows of a classification; the loss after each is written to `out` (3, n).
+        """Add scored rows of a classification; the mean loss after each is written to `out` (2, n).
 
+        Over the window, and over all rows; with a third line of `out`, the fading one too.
         `proba` has no column where there are no probabilities, and `majority` and `nochange`
         (whether they are right) no entry where that is not known. `logs`: see `own_shares`. Labels
         and answers must have been looked at by `codes_there`.
@@ -274,7 +275,7 @@ cdef class Core:
                     &self.ring[0, slot],
                     self.ring.shape[1],
                 )
-                self.follow(slot, take, &out[0, done], n)
+                self.follow(slot, take, &out[0, done], n, out.shape[0] == 3)
                 done += take
 
     def add_numbers(
@@ -292,13 +293,13 @@ cdef class Core:
                 fields_of_numbers(
                     &y[done], &guess[done], origin, take, &self.ring[0, slot], self.ring.shape[1]
                 )
-                self.follow(slot, take, &out[0, done], n)
+                self.follow(slot, take, &out[0, done], n, out.shape[0] == 3)
                 done += take
 
     cdef check(self, double[:, ::1] out, Py_ssize_t n):
         # Whether there is room for so many rows.
         cdef int64_t at
-        if out.shape[0] != 3 or out.shape[1] != n:
+        if not 2 <= out.shape[0] <= 3 or out.shape[1] != n:
             raise ValueError("there is no room for the errors")
         if self.ring.shape[0] != self.fields or self.ring.shape[1] % TILE or not self.ring.shape[1]:
             raise ValueError("there is no room for the rows")
@@ -310,14 +311,16 @@ cdef class Core:
                 raise ValueError("there is no room for the run before")
 
     cdef void follow(
-        self, Py_ssize_t slot, Py_ssize_t n, double *out, Py_ssize_t apart
+        self, Py_ssize_t slot, Py_ssize_t n, double *out, Py_ssize_t apart, bint fades
     ) noexcept nogil:
         # Take in n rows whose fields lie at `slot`: they end where a tile ends at the latest.
+        # `fades`: whether the fading means are wanted, too.
         cdef const double *loss = &self.ring[0, slot]
         cdef double *window_sum = out
         cdef double *mean = out + apart
-        cdef double *fading = out + 2 * apart
         cdef double spare[TILE]
+        cdef double faint[TILE]
+        cdef double *fading = out + 2 * apart if fades else faint
         cdef double *run = spare
         cdef const double *up = &self.up[0]
         cdef const double *down = &self.down[0]
@@ -345,7 +348,7 @@ cdef class Core:
             if over:
                 for j in range(take):
                     window_sum[i + j] = window_sum[i + j] + self.suffix[at + j + 1]
-            for j in range(take):
+            for j in range(take if fades else 0):
                 fading[i + j] = (fading[i + j] * up[place + j] + b0 * up[place + j + 1]) / (
                     ones[place + j] * up[place + j] + b1 * up[place + j + 1]
                 )
@@ -407,6 +410,17 @@ cdef class Core:
                     if factor != 0.0
                     else self.scratch[i]
                 )
+
+    def fading(self):
+        """Return the fading mean after the last row; NaN before the first."""
+        cdef Py_ssize_t at = self.place - 1
+        if self.count == 0:
+            return NAN
+        if at < 0:
+            return self.faded / self.weighed
+        return (self.within * self.up[at] + self.faded * self.up[at + 1]) / (
+            self.ones[at] * self.up[at] + self.weighed * self.up[at + 1]
+        )
 
     def within_ones(self):
         """What `within` is of ones."""
