@@ -169,7 +169,8 @@ class ActionRegistry(QObject):
             # Shortcuts work although the menu was never opened.
             self._window.addAction(made)
         self._qactions[action.id] = made
-        self._give_shortcuts()
+        shared = {other for key in keys for other in self._keys[key]}
+        self._give_shortcuts(shared or {action.id})
         return made
 
     def set_page(self, page_id: str) -> None:
@@ -178,8 +179,11 @@ class ActionRegistry(QObject):
             self._page = page_id
             self._give_shortcuts()
 
-    def _give_shortcuts(self) -> None:
+    def _give_shortcuts(self, to: set[str] | None = None) -> None:
+        """Give these actions (None: all) the shortcuts that are theirs on this page."""
         for action in self._actions.values():
+            if to is not None and action.id not in to:
+                continue
             mine = [
                 QKeySequence(text)
                 for text in action.shortcuts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -21,6 +22,13 @@ class PageSpec:
     tip: str
     module: str
     name: str
+
+    def load(self) -> bool:
+        """Import the page's module; returns whether that was yet to be done."""
+        if self.module in sys.modules:
+            return False
+        import_module(self.module)
+        return True
 
     def make(self, session: Session) -> Page:
         """Import the page's module and make the page."""

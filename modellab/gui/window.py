@@ -535,8 +535,13 @@ class MainWindow(QMainWindow):
         """Make the pages one by one, so that the window answers in between."""
         missing = [s for s in PAGES if s.id not in self._pages and s.id not in self._failed]
         if missing and self._timer.isActive():
-            self.page(missing[0].id)
-            QTimer.singleShot(0, self, self._make_next)
+            try:
+                fresh = missing[0].load()
+            except Exception:  # noqa: BLE001 - making the page tells what is wrong
+                fresh = False
+            if not fresh:
+                self.page(missing[0].id)
+            QTimer.singleShot(1, self, self._make_next)
         else:
             self._refresh()
 
