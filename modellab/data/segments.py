@@ -6,6 +6,7 @@ wrote of them is whole. Categories are stored as bare codes; their values are in
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict, deque
 from contextlib import suppress
@@ -30,6 +31,8 @@ SEGMENT_BYTES = 2**25
 """About how many bytes a segment has; never more than `SEGMENT_BATCHES` batches."""
 SEGMENT_BATCHES = 4
 _OPEN_SEGMENTS = 4
+_CACHED_BYTES = 2**31
+"""So much of what was written last stays in the system's file cache."""
 _OPEN_BYTES = 2**27
 """Of segments that are mapped, as far as they were read: they count as this process's memory."""
 
@@ -162,6 +165,23 @@ class SegmentWriter:
         if out is not None:
             out.close()
             file.close()
+            self._let_go(self._number)
+
+    def _let_go(self, newest: int) -> None:
+        """Take an old segment out of the system's file cache, so that it need not be searched for.
+
+        Else a large store would crowd out all other files, the one that is read among them.
+        """
+        path = self._folder / segment_name(newest)
+        behind = _CACHED_BYTES // max(path.stat().st_size, 1)
+        if newest < behind or not hasattr(os, "posix_fadvise"):
+            return
+        with suppress(OSError):
+            file = os.open(self._folder / segment_name(newest - behind), os.O_RDONLY)
+            try:
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(file)
 
     def __enter__(self) -> SegmentWriter:
         return self
