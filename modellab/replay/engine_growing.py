@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,11 +21,12 @@ from modellab.replay.session_folder import JournalLine
 from modellab.replay.telemetry import sampled_times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from modellab.data.growing import PartialStore
     from modellab.data.store import Store
     from modellab.experiment import Kind
+    from modellab.learners.base import Progress
     from modellab.replay.engine_out import Job, Outbox
     from modellab.replay.player import Player
     from modellab.replay.protocol import OpenData
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
 WORTH_SECONDS = 2.0
 """First rows are used only where the rest is expected to take longer than this."""
-MORE = 1.25
-"""Later rows are told of to be used when there are so many times as many."""
+PAUSE_SECONDS = 0.25
+"""The longest pause of an import that gives way."""
 
 CHANGED = "Another deployment was built meanwhile."
 NOTHING_DEPLOYED = "Nothing is deployed yet."
@@ -54,12 +56,38 @@ class FirstRows:
         self._out = outbox
         self._taken = taken
         self._guard = threading.Lock()
+        self._others = 0
+        self._in_use = False
         self._newest: tuple[PartialStore, OpenData] | None = None
 
     def begin(self) -> None:
         """Forget the rows of an import before."""
         with self._guard:
-            self._newest = None
+            self._newest, self._in_use = None, False
+
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """Do something that the person waits for: reading on takes half of its time meanwhile."""
+        with self._guard:
+            self._others += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._others -= 1
+
+    def giving_way(self, progress: Progress) -> Progress:
+        """Return a progress for an import that gives way to what the person waits for."""
+        before = time.perf_counter()
+
+        def told(done: float, total: float, text: str = "") -> None:
+            nonlocal before
+            progress(done, total, text)
+            if self._in_use and self._others:
+                time.sleep(min(time.perf_counter() - before, PAUSE_SECONDS))
+            before = time.perf_counter()
+
+        return told
 
     def watch(self, command: OpenData, job: Job, begun: float) -> Callable[[PartialStore], None]:
         """Return what the importer calls with the rows that it has (on its own thread)."""
@@ -83,7 +111,7 @@ class FirstRows:
                 store = partial.open()
                 summary = msgspec.to_builtins(summary_of(store, spent))
                 self._taken(store, command)
-                used = True
+                used = self._in_use = True
             expected = max(round(partial.n_rows / max(partial.share, 1e-9)), partial.n_rows)
             self._out.send(
                 RowsReady(id=job.id, rows=partial.n_rows, expected=expected, summary=summary)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from modellab.data.growing import PartialStore
     from modellab.data.store import Store
     from modellab.experiment import Experiment
+    from modellab.learners.base import Progress
     from modellab.replay.engine_out import Job, Outbox
     from modellab.replay.player import Player
     from modellab.replay.replay import Replay
@@ -121,7 +122,7 @@ class Jobs:
         growing = None
         if command.growing is not None and command.sort_by is None:
             growing = self._first.watch(command, job, begin)
-        store = _import(command, job, growing)
+        store = _import(command, job, growing, self._first.giving_way(job.progress))
         summary = summary_of(store, time.perf_counter() - begin)
         self._take(store, command)
         self._first.begin()  # all rows are there: the first ones alone are not needed any more
@@ -162,7 +163,8 @@ class Jobs:
         from modellab.replay.profiling import profiled
 
         store = self._store_for(command.experiment, job)
-        found = profiled(store, command.experiment, job.progress)
+        with self._first.first():
+            found = profiled(store, command.experiment, job.progress)
         # The person looks at the data now: what a deployment needs is loaded meanwhile.
         self._deployments.submit(warm.load, *warm.BATCH, *warm.ONLINE)
         return found
@@ -206,7 +208,8 @@ class Jobs:
             learner=command.learner,
         )
         try:
-            return self._task.do(task, job.progress, job.cancelled)
+            with self._first.first():
+                return self._task.do(task, job.progress, job.cancelled)
         finally:
             job.on_cancel = None
 
@@ -214,7 +217,8 @@ class Jobs:
         """Build the replay beside the present one; hand it to the player, which answers."""
         replay: Replay | None = None
         try:
-            replay, folder, seconds, warnings = self._deploy(command, job)
+            with self._first.first():
+                replay, folder, seconds, warnings = self._deploy(command, job)
         except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
             job.fail(error)
             return
@@ -292,7 +296,8 @@ class Jobs:
         except LabError as error:
             job.fail(error)
             return
-        self._growth.grow(store, job)
+        with self._first.first():
+            self._growth.grow(store, job)
 
     # ------------------------------------------------------------------ results
 
@@ -320,7 +325,10 @@ class Jobs:
 
 
 def _import(
-    command: OpenData, job: Job, growing: Callable[[PartialStore], None] | None = None
+    command: OpenData,
+    job: Job,
+    growing: Callable[[PartialStore], None] | None = None,
+    progress: Progress | None = None,
 ) -> Store:
     from modellab.data.importer import import_dataset
 
@@ -328,7 +336,7 @@ def _import(
         list(command.paths),
         kinds=command.kinds,
         sort_by=command.sort_by,
-        progress=job.progress,
+        progress=progress or job.progress,
         reading=command.reading,
         growing=growing,
     )

@@ -99,9 +99,9 @@ class Held:
         monkeypatch.setattr(growing, "_SHARE_OF_TIME", 1e9)
         monkeypatch.setattr(engine_growing, "WORTH_SECONDS", -1.0)
 
-        def held(command: Any, job: Job, ready: Any = None) -> Any:
+        def held(command: Any, job: Job, ready: Any = None, progress: Any = None) -> Any:
             if ready is None:
-                return read(command, job, None)
+                return read(command, job, None, progress)
 
             def wait(partial: PartialStore) -> None:
                 ready(partial)
@@ -111,7 +111,7 @@ class Held:
                 if self._wrong:
                     raise DataError(self._wrong)
 
-            return read(command, job, wait)
+            return read(command, job, wait, progress)
 
         monkeypatch.setattr(engine_jobs, "_import", held)
 

@@ -28,8 +28,9 @@ from modellab.experiment import (
     replace,
 )
 from modellab.experiment_faults import Outage
+from modellab.replay import engine_growing
 from modellab.replay.context import build_context
-from modellab.replay.engine_growing import check_kinds, forget_unsettled
+from modellab.replay.engine_growing import FirstRows, check_kinds, forget_unsettled
 from modellab.replay.growing import Growth, check_same, settled_upto
 from modellab.replay.growing_words import kinds_changed
 from modellab.replay.replay import Replay
@@ -237,3 +238,23 @@ def test_a_kind_that_needs_the_file_again_waits_for_its_end(home: Path) -> None:
     check_kinds(store, {"b": "text"})
     with pytest.raises(DataError, match="“a” can be used as category only after"):
         check_kinds(store, {"a": "category"})
+
+
+def test_an_import_gives_way_to_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(engine_growing.time, "sleep", slept.append)
+    rows = FirstRows(None, lambda *_: None)  # type: ignore[arg-type]  # nothing is told here
+    told: list[float] = []
+    progress = rows.giving_way(lambda done, *_: told.append(done))
+    with rows.first():
+        progress(1.0, 9.0)  # nobody can use anything yet: reading is all that is waited for
+    rows._in_use = True
+    progress(2.0, 9.0)
+    assert not slept
+    with rows.first():
+        progress(3.0, 9.0)
+    assert len(slept) == 1
+    assert 0 < slept[0] <= engine_growing.PAUSE_SECONDS
+    progress(4.0, 9.0)
+    assert len(slept) == 1
+    assert told == [1.0, 2.0, 3.0, 4.0]
