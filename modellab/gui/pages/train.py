@@ -109,9 +109,9 @@ class TrainPage(LazyPage):
         columns = QHBoxLayout()
         columns.setSpacing(12)
         outer.addLayout(columns, 1)
-        columns.addWidget(self._learner_card(), 1)
-        columns.addWidget(self._middle(), 2)
-        columns.addWidget(self._right(), 2)
+        columns.addWidget(self._learner_card(), 2)
+        columns.addWidget(self._middle(), 3)
+        columns.addWidget(self._right(), 3)
 
     def _learner_card(self) -> QWidget:
         card = Card("Learner", "", margin=8)
