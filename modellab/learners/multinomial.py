@@ -66,7 +66,8 @@ PARAMETERS = (
 class MultinomialBayes:
     """Counts of words by class, learned row by row; exact test-then-train in compiled code.
 
-    A row with a value that is not finite is predicted without it and never learned, nor is one
+    Where there are texts, only their words count: one length of a text outweighs all its words. A
+    row with a value that is not finite is predicted without it and never learned, nor is one
     whose label is no class; values below 0 count as 0. `every` rows are collected before they are
     learned, each by itself: `batch` has no meaning here.
 
@@ -92,6 +93,7 @@ class MultinomialBayes:
             raise LearnerError(f"{TITLE} needs at least one feature column.")
         self._inputs = inputs
         self._width = len(inputs.names)
+        self._words_from = inputs.sparse_from or 0
         # A target with one class is learned as one of two, so that it still is a class.
         self._outputs = max(inputs.task.n_classes, 2)
         self._reset()
@@ -223,6 +225,9 @@ class MultinomialBayes:
         given: SparseRows
         if isinstance(rows, SparseRows):
             given = rows
+            if self._words_from:
+                values = np.where(rows.columns < self._words_from, 0.0, rows.values)
+                given = SparseRows(values, rows.columns, rows.ends, rows.width, rows.dense)
         else:
             table = np.ascontiguousarray(rows, np.float64)
             if table.ndim != 2:

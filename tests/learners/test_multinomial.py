@@ -88,6 +88,18 @@ def test_dense_sparse_and_any_cut_give_the_same_bits(fading: float, every: int) 
     assert second.state() == whole.state()
 
 
+def test_where_there_are_texts_only_their_words_count() -> None:
+    rows, y = texts()
+    names, task = tuple(f"w{i}" for i in range(WORDS)), made()._inputs.task
+    found = ran(MultinomialBayes(Inputs(names, task, sparse_from=2), {}), sparse(rows), y)
+    without = rows.copy()
+    without[:, :2] = 0.0
+    np.testing.assert_array_equal(found, ran(made(), sparse(without), y))
+    rows[:, 0] *= 1e3  # as the length of a text is to its words
+    again = ran(MultinomialBayes(Inputs(names, task, sparse_from=2), {}), sparse(rows), y)
+    np.testing.assert_array_equal(found, again)
+
+
 def test_labels_that_come_late_are_learned_when_they_come() -> None:
     rows, y = texts()
     late = made()
