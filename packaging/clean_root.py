@@ -84,6 +84,7 @@ def check(deb: Path, out: Path, root: Path) -> dict[str, float]:
     if lacking:
         raise CannotTry(f"Trying the .deb needs: apt-get install {' '.join(lacking)}")
     root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o755)  # a temporary folder is closed to the ordinary user who is tried in it
     must_mount(root)
     try:
         make_root(root)
