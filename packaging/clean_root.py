@@ -29,9 +29,10 @@ SCREEN = "1440x900x24"
 PATIENCE = 120.0
 QUIET = 8
 """Looks at the screen, two seconds apart, that are the same once a page has done its work."""
-# What apt and dpkg themselves write; the dynamic linker's list follows from what is installed.
+# What apt and dpkg themselves write; the dynamic linker's list follows from what is installed, the
+# system's list of its fonts is made by the first program of root's that draws.
 NOT_OURS = re.compile(
-    r"^(var/(lib|cache)/(apt|dpkg|debconf)/|var/log/|etc/ld\.so\.cache|tmp/|run/)"
+    r"^(var/(lib|cache)/(apt|dpkg|debconf|fontconfig)/|var/log/|etc/ld\.so\.cache|tmp/|run/)"
 )
 
 
@@ -104,6 +105,8 @@ def check(deb: Path, out: Path, root: Path) -> dict[str, float]:
         inside(*install, *BROUGHT)
         inside(*install, f"/packages/{older.name}")
         inside("dpkg", "--purge", "modellab")
+        if not (root / "home" / PERSON).exists():
+            inside("useradd", "--create-home", "--shell", "/bin/sh", PERSON)
         before = files(root)
         inside(*install, f"/packages/{older.name}")
         kept = use_it(inside, root)
@@ -262,8 +265,6 @@ def older_version(deb: Path, folder: Path) -> Path:
 def use_it(inside: Inside, root: Path) -> dict[Path, bytes]:
     """Be a person who has preferences and an experiment; return both files."""
     home = root / "home" / PERSON
-    if not home.exists():
-        inside("useradd", "--create-home", "--shell", "/bin/sh", PERSON)
     samples = "/usr/lib/modellab/_internal/modellab/resources/samples/flights.parquet"
     made = f"/home/{PERSON}/mine.toml"
     inside("modellab", "new", samples, "--target", "dep_delay", "-o", made, "--force", person=True)
