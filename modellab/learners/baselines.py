@@ -10,6 +10,7 @@ import numpy as np
 
 from modellab.errors import LearnerError, quote
 from modellab.learners.base import Inputs, Prediction, Progress, Rows, View, no_progress
+from modellab.learners.compiled import _baselines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +20,21 @@ if TYPE_CHECKING:
     from modellab.learners.base import Floats, Ints
 
 
+def _before(upto: Ints) -> Ints:
+    """How many labels were known before each row: what arrives after row i serves row i + 1."""
+    known = np.zeros(len(upto), dtype=np.int64)
+    known[1:] = upto[:-1]
+    return known
+
+
+def _codes(values: NDArray[Any]) -> Ints:
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
 class Baseline:
     """What the baselines share: they ignore the rows, and learn each label as it arrives.
 
-    `run` is exact with late labels and costs a few numpy calls for a whole block. Settings of the
+    `run` is exact with late labels and costs next to nothing for a whole block. Settings of the
     cadence (`every`, `batch`) have no meaning here: a baseline knows every label that has arrived.
     """
 
@@ -43,8 +55,8 @@ class Baseline:
         """Learn labels in order of arrival."""
         raise NotImplementedError
 
-    def _after(self, y: NDArray[Any], known: Ints) -> Prediction:
-        """Predictions for rows before which the first ``known[i]`` labels of `y` were learned."""
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
+        """Predict each row, then learn what has arrived: the labels of `y` before ``upto[i]``."""
         raise NotImplementedError
 
     fit_passes = 1
@@ -75,7 +87,7 @@ class Baseline:
 
     def predict(self, rows: Rows) -> Prediction:
         """The same prediction for each row; -1 or NaN before the first label."""
-        return self._after(self._no_labels(), np.zeros(len(rows), dtype=np.int64))
+        return self._along(len(rows), self._no_labels(), np.zeros(len(rows), dtype=np.int64))
 
     def run(
         self,
@@ -90,12 +102,7 @@ class Baseline:
         """Predict each row from the labels that came before it (see `PrequentialLearner.run`)."""
         if frozen or len(rows) == 0:
             return self.predict(rows), 0
-        # What arrives after row i serves row i + 1.
-        known = np.concatenate([np.zeros(1, dtype=np.int64), np.asarray(upto)[:-1]])
-        prediction = self._after(learn_y, known)
-        arrived = int(upto[-1])
-        self._take(learn_y[:arrived])
-        return prediction, arrived
+        return self._along(len(rows), learn_y, np.asarray(upto)), int(upto[-1])
 
     def set(self, name: str, value: float | str | bool) -> None:
         """A baseline has no settings."""
@@ -128,32 +135,22 @@ class MajorityClass(Baseline):
 
     def _take(self, y: NDArray[Any]) -> None:
         self._counts = self._counts + np.bincount(y, minlength=len(self._counts))
-        self._seen = self._order(y)
+        if len(self._seen) < len(self._counts):
+            codes, first = np.unique(y, return_index=True)
+            new = [int(c) for c in codes[np.argsort(first)] if int(c) not in self._seen]
+            self._seen = self._seen + new
 
-    def _order(self, y: NDArray[Any]) -> list[int]:
-        """Classes in the order in which they were seen, those of `y` included."""
-        if len(self._seen) == len(self._counts):
-            return self._seen
-        codes, first = np.unique(y, return_index=True)
-        new = [int(c) for c in codes[np.argsort(first)] if int(c) not in self._seen]
-        return self._seen + new
-
-    def _after(self, y: NDArray[Any], known: Ints) -> Prediction:
-        classes = len(self._counts)
-        counts = np.empty((len(known), classes))
-        steps = np.zeros(len(y) + 1, dtype=np.int64)
-        for k in range(classes):
-            np.cumsum(y == k, out=steps[1:])
-            counts[:, k] = steps[known] + self._counts[k]
-        total = known + int(self._counts.sum())
-        value = np.full(len(known), -1, dtype=np.int64)
-        most = np.zeros(len(known))
-        for k in self._order(y):  # of classes as frequent, the one seen first
-            more = counts[:, k] > most
-            value[more] = k
-            most = np.where(more, counts[:, k], most)
-        with np.errstate(invalid="ignore"):
-            return Prediction(value, counts / total[:, None])
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
+        counts = self._counts.copy()
+        late = np.full(len(counts), -1, dtype=np.int64)
+        late[self._seen] = np.arange(len(self._seen))
+        value = np.empty(rows, dtype=np.int64)
+        proba = np.empty((rows, len(counts)))
+        _baselines.majorities(_codes(y), _codes(upto), counts, late, value, proba)
+        self._counts = counts
+        order = np.argsort(late, kind="stable")
+        self._seen = order[late[order] >= 0].tolist()
+        return Prediction(value, proba)
 
     def parameters(self) -> dict[str, float]:
         """Share of each class so far."""
@@ -188,8 +185,10 @@ class NoChange(Baseline):
         if len(y):
             self._last = int(y[-1])
 
-    def _after(self, y: NDArray[Any], known: Ints) -> Prediction:
-        return Prediction(np.concatenate([[self._last], y]).astype(np.int64)[known])
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
+        value = np.empty(rows, dtype=np.int64)
+        self._last = _baselines.last_labels(_codes(y), _codes(upto), self._last, value)
+        return Prediction(value)
 
     def parameters(self) -> dict[str, float]:
         """Nothing that a plot would show."""
@@ -221,9 +220,12 @@ class RunningMean(Baseline):
         self._sum = float(self._sums(y)[-1])
         self._count += len(y)
 
-    def _after(self, y: NDArray[Any], known: Ints) -> Prediction:
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
+        known = _before(upto)
         with np.errstate(invalid="ignore"):
-            return Prediction(self._sums(y)[known] / (self._count + known))
+            found = Prediction(self._sums(y)[known] / (self._count + known))
+        self._take(y[: int(upto[-1]) if rows else 0])
+        return found
 
     def parameters(self) -> dict[str, float]:
         """The mean so far."""
@@ -250,8 +252,10 @@ class LastValue(Baseline):
         if len(y):
             self._last = float(y[-1])
 
-    def _after(self, y: NDArray[Any], known: Ints) -> Prediction:
-        return Prediction(np.concatenate([[self._last], y])[known])
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
+        found = Prediction(np.concatenate([[self._last], y])[_before(upto)])
+        self._take(y[: int(upto[-1]) if rows else 0])
+        return found
 
     def parameters(self) -> dict[str, float]:
         """The last value."""

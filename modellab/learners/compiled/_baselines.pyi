@@ -1,0 +1,14 @@
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+def majorities(
+    y: Ints,
+    upto: Ints,
+    counts: Ints,
+    late: Ints,
+    value: Ints,
+    proba: NDArray[np.float64],
+) -> None: ...
+def last_labels(y: Ints, upto: Ints, last: int, value: Ints) -> int: ...
