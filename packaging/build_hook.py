@@ -232,8 +232,8 @@ def python_calls(c_source: str, loops: set[str]) -> list[str]:
     c_source
         What Cython made of one module.
     loops
-        Functions that run without the interpreter lock, see `loops_of`. What stands in a
-        ``with nogil`` block is looked at in any case.
+        Functions that run without the interpreter lock, see `loops_of` and `loops_in_c`. What
+        stands in a ``with nogil`` block is looked at in any case.
     """
     places = [("with nogil", body) for body in _BLOCK.findall(c_source)]
     ends = tuple(f"_{name}" for name in loops)
@@ -247,12 +247,24 @@ def python_calls(c_source: str, loops: set[str]) -> list[str]:
 
 
 def _check_loops(root: Path, modules: list[Any]) -> None:
-    sources = [p for f in SOURCES for end in ("*.pyx", "*.pxd") for p in (root / f).glob(end)]
-    loops = {name for path in sources for name in loops_of(path.read_text(encoding="utf-8"))}
+    loops = loops_in_c(root)
     for module in modules:
         calls = python_calls(Path(module.sources[0]).read_text(encoding="utf-8"), loops)
         if calls:
             raise BuildFailed(f"A hot loop of {module.name} calls Python: {'; '.join(calls)}.")
+
+
+def loops_in_c(root: Path) -> set[str]:
+    """Return the ends of the names in C of all loops that run without the interpreter lock.
+
+    They name their module: another one may have a function of the same name that holds the lock.
+    """
+    sources = [p for f in SOURCES for end in ("*.pyx", "*.pxd") for p in (root / f).glob(end)]
+    return {
+        "_".join(f"{len(p)}{p}" for p in path.relative_to(root).with_suffix("").parts) + f"_{name}"
+        for path in sources
+        for name in loops_of(path.read_text(encoding="utf-8"))
+    }
 
 
 def _twin(extension: Any) -> Any:

@@ -57,6 +57,21 @@ def test_a_call_of_python_is_found(c_source: str) -> None:
 
 
 def test_the_package_names_its_loops() -> None:
-    sources = [p for f in build_hook.SOURCES for p in Path(ROOT / f).glob("*.p[yx][xd]")]
-    loops = {n for p in sources for n in build_hook.loops_of(p.read_text(encoding="utf-8"))}
-    assert loops >= {"run_ahead", "slope", "tree_learns", "forest_learns", "learn_row", "arrive"}
+    loops = build_hook.loops_in_c(ROOT)
+    room = "8modellab_8learners_8compiled_"
+    for name in ("7_linear_run_ahead", "6_model_slope", "7_counts_learn_row"):
+        assert f"{room}{name}" in loops
+    names = {name.rpartition("compiled_")[2].lstrip("0123456789") for name in loops}
+    assert {"_tree_learn_tree_learns", "_forests_forest_learns"} <= names
+
+
+def test_a_function_of_the_same_name_in_another_module_is_no_loop(tmp_path: Path) -> None:
+    folder = tmp_path / build_hook.SOURCES[0]
+    folder.mkdir(parents=True)
+    (folder / "_one.pyx").write_text("cdef void fill() noexcept nogil:\n    pass\n", "utf-8")
+    (folder / "_two.pyx").write_text("cdef void fill():\n    pass\n", "utf-8")
+    (loop,) = build_hook.loops_in_c(tmp_path)
+    assert loop.endswith("_4_one_fill")
+    body = "static void __pyx_f_{}(void) {{\n  PyErr_SetString(a, b);\n}}\n"
+    assert build_hook.python_calls(body.format(loop), {loop})
+    assert not build_hook.python_calls(body.format(loop.replace("_one", "_two")), {loop})
