@@ -38,6 +38,11 @@ those that gain by it."""
 TWIN_SUFFIX = "_avx2"
 FLAGS_TWIN = ["-mavx2", "-mno-fma"]
 
+WHOLE = (f"{SOURCES[0]}/_linear",)
+"""Modules whose row is gone through a tenth faster when all that is called inline is put in its
+place: gcc leaves some of it out, as too large. The order of the sums stays as it is written."""
+FLAG_WHOLE = "-DCYTHON_INLINE=inline __attribute__((always_inline))"
+
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -172,6 +177,9 @@ def build(root: Path, target: Path) -> dict[str, Path]:
                     extension.extra_compile_args = list(flags)
                     if extension in twins:
                         extension.extra_compile_args += FLAGS_TWIN
+                    plain = extension.name.removesuffix(TWIN_SUFFIX).replace(".", "/")
+                    if plain in WHOLE and self.compiler.compiler_type != "msvc":
+                        extension.extra_compile_args.append(FLAG_WHOLE)
                 linker = getattr(self.compiler, "linker_so", None)
                 if linker:
                     self.compiler.linker_so = without_rpath(linker)
