@@ -151,6 +151,11 @@ class EncodedStream:
         usual = self._usual
         return self._arrivals is usual and isinstance(usual, RowArrivals) and not usual.delay
 
+    @property
+    def truthful(self) -> bool:
+        """Whether labels arrive as they are true: `seen` gives what `labels` gives."""
+        return self._faults is None or not self._faults.answers
+
     # ------------------------------------------------------------ pages
 
     def soon(self, start: int, stop: int) -> None:

@@ -359,12 +359,18 @@ class LinearLearner:
         task = self._inputs.task
         if task.kind == "regression":
             return Prediction(scores[:, 0] * self._unit + self._centre)
+        loss = self._kernel.parameter("loss")
         if self._kernel.outputs == 1:
+            if task.n_classes == 2 and loss in ("log", "modified_huber"):  # the usual case
+                answers, shares = np.empty(len(scores), np.int64), np.empty((len(scores), 2))
+                self._compiled().two_class_answers(
+                    scores, answers, shares, loss == "modified_huber"
+                )
+                return Prediction(answers, shares)
             value = (scores[:, 0] > 0.0).astype(np.int64)
         else:
             value = np.argmax(scores, axis=1).astype(np.int64)
         value = np.minimum(value, task.n_classes - 1)  # a target with one class only
-        loss = self._kernel.parameter("loss")
         if loss not in ("log", "modified_huber"):
             return Prediction(value)
         proba = np.empty((len(scores), max(2, self._kernel.outputs)))

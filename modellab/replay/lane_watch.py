@@ -96,23 +96,31 @@ class LaneWatch:
         Alarms, as events; each at the first row that could be predicted knowing of it.
         """
         stop = start + len(prediction)
-        self.losses.update(start, self._losses(prediction.value, labels))
+        losses = self._losses(prediction.value, labels)
+        self.losses.update(start, losses)
         self.pace.note(stop, policy, events)
         self.down.note(policy)
         self.alarms += [e.position for e in events if e.kind == "drift"]
         if self.detector is None:
             return []
         self._waiting.append(prediction.value)
-        return self._watch(start, stop)
+        return self._watch(start, stop, losses)
 
-    def _watch(self, start: int, stop: int) -> list[PolicyEvent]:
-        """Give the detector the errors that became known in [start, stop)."""
+    def _watch(self, start: int, stop: int, own: NDArray[np.float64]) -> list[PolicyEvent]:
+        """Give the detector the errors that became known in [start, stop).
+
+        `own`: those of the rows [start, stop) themselves, by the true labels.
+        """
         assert self.detector is not None
         stream = self._context.stream
         end = int(stream.label_upto(stop - 1, stop)[-1])
         if end <= self._known:
             return []
-        losses = self._known_losses(end)
+        if end == stop and self._known == start and stream.truthful:
+            self._waiting.clear()
+            losses = own
+        else:
+            losses = self._known_losses(end)
         found: list[PolicyEvent] = []
         at = 0
         while at < len(losses):

@@ -4,6 +4,8 @@ The C libraries' `exp` and `log` differ between systems, and even between proces
 the compiled learners must not. These need additions, multiplications, one division and a table.
 """
 
+from libc.stdint cimport int64_t
+
 cdef extern from "_cpu.h" nogil:
     bint lab_has_avx2()
 
@@ -71,6 +73,23 @@ def class_probabilities(const double[:, ::1] scores, double[:, ::1] out, bint hu
             else:
                 for c in range(k):
                     out[i, c] = 1.0 / k
+
+
+def two_class_answers(
+    const double[:, ::1] scores, int64_t[::1] value, double[:, ::1] out, bint huber
+):
+    """Write the answers to decision values (n, 1), 1 above 0, and `class_probabilities`' (n, 2)."""
+    cdef Py_ssize_t n = scores.shape[0], i
+    cdef double s, p
+    if scores.shape[1] != 1 or value.shape[0] != n or out.shape[0] != n or out.shape[1] != 2:
+        raise ValueError("out has the wrong shape")
+    with nogil:
+        for i in range(n):
+            s = scores[i, 0]
+            p = (min(max(s, -1.0), 1.0) + 1.0) / 2.0 if huber else sigmoid_(s)
+            value[i] = s > 0.0
+            out[i, 0] = 1.0 - p
+            out[i, 1] = p
 
 
 def softmax(const double[:, ::1] scores, double[:, ::1] out):
