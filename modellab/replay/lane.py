@@ -187,6 +187,7 @@ class LaneRunner:
         """Score a step, and note what there is to note of it; does not look at the model."""
         stop = start + len(prediction)
         majority, nochange = self._references_right(start, stop)
+        windows, cumulatives = [], []
         at = start
         while at < stop:
             end = min(stop, self.samples.next_due(at + 1))
@@ -198,10 +199,12 @@ class LaneRunner:
                 None if nochange is None else nochange[own],
                 fading=False,
             )
-            self.error.append(at, rows.window)
-            self.cumulative.append(at, rows.cumulative)
+            windows.append(rows.window)
+            cumulatives.append(rows.cumulative)
             self._sample(end)
             at = end
+        self.error.append(start, _whole(windows))
+        self.cumulative.append(start, _whole(cumulatives))
         self._tell(start, prediction, labels, told, then)
 
     def _predict(self, start: int, stop: int) -> Prediction:
@@ -495,6 +498,11 @@ class LaneRunner:
     def rows_changed(self) -> None:
         """Rows from here on arrive otherwise than they did: predictions made ahead are void."""
         self.policy.rows_changed(self.position)
+
+
+def _whole(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Consecutive values as one array."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _shown(value: Scalar | None) -> str:
