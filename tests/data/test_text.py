@@ -49,6 +49,7 @@ def data(texts: list[str | None] = TEXTS, spec: TextSpec | None = None) -> Any:
         kinds={"words": "text", "x": "number"},
         time=None,
         text=spec,
+        encoding=None,
     )
 
 
