@@ -519,41 +519,35 @@ class EncodedStream:
         float64 (m, d) or a list of m dicts, and m labels.
         """
         self._check(start, stop)
-        chosen = np.ones(stop - start, dtype=bool)
-        if keep is not None and keep.dtype == np.bool_:
-            chosen = keep.copy()
-        elif keep is not None:
-            chosen[:] = False
-            chosen[keep - start] = True
-        if len(self._without):
-            low, high = np.searchsorted(self._without, [start, stop]).tolist()
-            chosen[self._without[low:high] - start] = False
-        y = self._answer(start, stop)
-        chosen &= labelled(y)
-        at = np.flatnonzero(chosen) + start
+        if keep is None or keep.dtype == np.bool_:
+            at = np.arange(start, stop) if keep is None else np.flatnonzero(keep) + start
+            y = self._answer(start, stop)[at - start]
+        else:
+            at, y = keep, self._answers_at(keep)
+        chosen = labelled(y) & ~np.isin(at, self._without)
+        at, y = at[chosen], y[chosen]
         if view == "dict":
             found: list[dict[str, Any]] = []
             for positions, block in self._chosen_blocks(view, at):
                 found += [block[k] for k in positions.tolist()]
-            return found, y[at - start]
+            return found, y
         if self.encoder.sparse(view):
             parts = [block[rows] for rows, block in self._chosen_blocks(view, at)]
-            return join_rows(parts) if parts else self._empty(view), y[at - start]
+            return join_rows(parts) if parts else self._empty(view), y
         out = np.empty((len(at), len(self.encoder.names(view))))
         done = 0
         for positions, block in self._chosen_blocks(view, at):
             out[done : done + len(positions)] = block[positions]
             done += len(positions)
-        return out, y[at - start]
+        return out, y
 
     def answers(self, start: int, stop: int) -> NDArray[Any]:
         """Labels that `matrix` gives with the rows of [start, stop): nothing is encoded."""
         self._check(start, stop)
         y = self._answer(start, stop)
         chosen = labelled(y)
-        if len(self._without):
-            low, high = np.searchsorted(self._without, [start, stop]).tolist()
-            chosen[self._without[low:high] - start] = False
+        low, high = np.searchsorted(self._without, [start, stop]).tolist()
+        chosen[self._without[low:high] - start] = False
         return np.asarray(y[chosen])
 
     def _answer(self, start: int, stop: int) -> NDArray[Any]:
@@ -561,6 +555,12 @@ class EncodedStream:
         if self._faults is None or start == stop:
             return np.asarray(self.dataset.labels(start, stop))
         return self._faults.seen(start, stop)
+
+    def _answers_at(self, at: NDArray[np.int64]) -> NDArray[Any]:
+        """Labels of rows in order: a few of a long stream are found without all of its labels."""
+        pieces = np.split(at, np.flatnonzero(np.diff(at // (64 * BLOCK))) + 1)
+        read = [self._answer(int(p[0]), int(p[-1]) + 1)[p - p[0]] for p in pieces if len(p)]
+        return np.concatenate(read) if read else self._answer(0, 0)
 
     def _chosen_blocks(
         self, view: View, at: NDArray[np.int64]

@@ -259,6 +259,21 @@ def test_a_matrix_holds_the_rows_with_labels(
         np.testing.assert_array_equal(rows, expected[np.array(at, dtype=int)])
 
 
+def test_few_rows_of_a_long_stream_are_found_without_all_its_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long = 200_000
+    data = data_set(long, 0, labels=np.arange(float(long)))
+    asked: list[int] = []
+    labels = data.labels
+    monkeypatch.setattr(data, "labels", lambda a, b: asked.append(b - a) or labels(a, b))
+    rows, y = EncodedStream(data, ENCODER).matrix("raw", 0, long, np.array([3, 9, 150_000]))
+    assert len(rows) == 3
+    assert y.tolist() == [3.0, 9.0, 150_000.0]
+    assert sum(asked) < 100
+    assert len(EncodedStream(data, ENCODER).matrix("raw", 0, long, np.empty(0, int))[1]) == 0
+
+
 def test_regression_labels_may_be_missing() -> None:
     y = np.array([1.0, np.nan, 3.0, np.inf])
     data = data_set(4, 0, labels=y)
