@@ -10,7 +10,8 @@ The update is done for blocks of rows at once and gives the same bits however th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
@@ -28,8 +29,10 @@ from modellab.evaluation.losses import (
     NumberField,
     NumberSummary,
     Predictions,
+    class_losses,
     codes_of,
     flags,
+    number_losses,
     own_logs,
 )
 from modellab.evaluation.tally import Tally
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from modellab.data.task import Task
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
 Scope = Literal["cumulative", "window", "fading"]
@@ -66,11 +70,17 @@ class RowScores:
     ----------
     window, cumulative, fading
         float64 (n,). `fading` is None where it was not asked for.
+    losses
+        float64 (n,): the loss of each row alone, wrong (1) or not (0), or its absolute error.
+    samples
+        All metrics over the window, as of `Scores.metrics`, at each place that was asked for.
     """
 
     window: Floats
     cumulative: Floats
     fading: Floats | None
+    losses: Floats
+    samples: list[dict[str, float | None]] = field(default_factory=list)
 
 
 class Scores:
@@ -121,6 +131,7 @@ class Scores:
         nochange_correct: Bools | None = None,
         *,
         fading: bool = True,
+        samples: Ints | None = None,
     ) -> RowScores:
         """Score the next rows.
 
@@ -136,11 +147,45 @@ class Scores:
         fading
             Whether the fading error after each row is wanted; that after the last row, and all
             metrics, are there in any case.
+        samples
+            After how many of these rows, 1 to n and increasing, all metrics over the window are
+            wanted. None: nowhere.
+
+        Raises
+        ------
+        ValueError
+            If arrays differ in length, a code is not one of the classes, or `samples` are not such
+            numbers.
         """
-        if self._is_classification:
-            return self._update_classes(y, prediction, majority_correct, nochange_correct, fading)
+        n = len(y)
+        ends = [] if samples is None else samples.tolist()
+        if ends and (ends[0] < 1 or ends[-1] > n or any(a >= b for a, b in pairwise(ends))):
+            raise ValueError(f"samples are wanted after 1 to {n} rows, in order")
+        found = np.empty((2 + fading, n))
+        taken = []
+        at = 0
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._update_numbers(y, prediction, fading)
+            for end in [*ends, n] if not ends or ends[-1] < n else ends:
+                own = slice(at, end)
+                if self._is_classification:
+                    found[:, own] = self._update_classes(
+                        y[own],
+                        prediction.value[own],
+                        None if prediction.proba is None else prediction.proba[own],
+                        None if majority_correct is None else majority_correct[own],
+                        None if nochange_correct is None else nochange_correct[own],
+                        fading,
+                    )
+                else:
+                    found[:, own] = self._update_numbers(y[own], prediction.value[own], fading)
+                if len(taken) < len(ends):
+                    taken.append(self.metrics("window"))
+                at = end
+        if self._is_classification:
+            losses = class_losses(prediction.value, y)
+        else:
+            losses = number_losses(prediction.value, y)
+        return RowScores(found[0], found[1], found[2] if fading else None, losses, taken)
 
     def _scored_rows(self, labelled: Bools, answered: Bools) -> Bools:
         """Count the rows, and say which are scored."""
@@ -156,14 +201,14 @@ class Scores:
     def _update_classes(
         self,
         y: NDArray[Any],
-        prediction: Predictions,
+        value: NDArray[Any],
+        proba: Floats | None,
         majority_correct: Bools | None,
         nochange_correct: Bools | None,
         fading: bool,
-    ) -> RowScores:
+    ) -> Floats:
         y = np.ascontiguousarray(y, dtype=np.int64)
-        guess = np.ascontiguousarray(prediction.value, dtype=np.int64)
-        proba = prediction.proba
+        guess = np.ascontiguousarray(value, dtype=np.int64)
         scored = None
         if _tally.codes_there(y, guess, self._classes):  # the usual case
             self.rows += len(y)
@@ -185,9 +230,9 @@ class Scores:
             self._tally.add_classes(y, guess, proba, logs, majority, nochange, fading), scored
         )
 
-    def _update_numbers(self, y: NDArray[Any], prediction: Predictions, fading: bool) -> RowScores:
+    def _update_numbers(self, y: NDArray[Any], value: NDArray[Any], fading: bool) -> Floats:
         y = np.ascontiguousarray(y, dtype=np.float64)
-        guess = np.ascontiguousarray(prediction.value, dtype=np.float64)
+        guess = np.ascontiguousarray(value, dtype=np.float64)
         scored = self._scored_rows(np.isfinite(y), np.isfinite(guess))
         if not scored.all():
             y, guess = y[scored], guess[scored]
@@ -195,7 +240,7 @@ class Scores:
             self._origin = float(y[0])
         return self._told(self._tally.add_numbers(y, guess, self._origin, fading), scored)
 
-    def _told(self, found: Floats, scored: Bools | None) -> RowScores:
+    def _told(self, found: Floats, scored: Bools | None) -> Floats:
         """Tell the errors after the rows that were just added.
 
         `scored`: which of the rows asked for these are; None for all.
@@ -207,8 +252,8 @@ class Scores:
         if scored is not None and n < len(scored):
             spread = np.full((len(found), len(scored)), np.nan)
             spread[:, scored] = found
-            found = spread
-        return RowScores(found[0], found[1], found[2] if len(found) == 3 else None)
+            return spread
+        return found
 
     # ------------------------------------------------------------ asking
 

@@ -15,6 +15,7 @@ from river import metrics as river_metrics
 from river import utils as river_utils
 from sklearn import metrics as sk
 
+from modellab.evaluation.losses import class_losses, number_losses
 from modellab.evaluation.metrics import SCOPES, Scores
 from modellab.learners.base import Prediction, Task
 
@@ -295,6 +296,47 @@ def test_the_fading_error_after_each_row_need_not_be_asked_for(k: int, fading: f
         last = wanted.fading[np.isfinite(wanted.fading)]
         assert untold.error("fading") == told.error("fading") == (last[-1] if len(last) else None)
     assert untold.values() == told.values()
+
+
+@given(
+    n=st.integers(1, 2600),
+    k=st.sampled_from([0, 2, 3]),
+    seed=st.integers(0, 999),
+    window=st.sampled_from([1, 48, 49, 300, 5000]),
+    holes=st.booleans(),
+    at=st.sets(st.integers(1, 2600), max_size=6),
+)
+@settings(max_examples=60)
+def test_samples_are_what_the_metrics_were_there_and_losses_those_of_each_row(
+    n: int, k: int, seed: int, window: int, holes: bool, at: set[int]
+) -> None:
+    rows = labels_and_guesses(n, k, seed, holes=holes) if k else numbers(n, seed, holes=holes)
+    y, prediction, *references = rows
+    task = classes(k) if k else REGRESSION
+    ends = sorted({min(end, n) for end in at})
+    cutting, at_once = Scores(task, window), Scores(task, window)
+    wanted, start = [], 0
+    for end in ends:
+        part = slice(start, end)
+        cutting.update(y[part], prediction[part], *[reference[part] for reference in references])
+        wanted.append(cutting.metrics("window"))
+        start = end
+    part = slice(start, n)
+    cutting.update(y[part], prediction[part], *[reference[part] for reference in references])
+    found = at_once.update(y, prediction, *references, samples=np.array(ends, dtype=np.int64))
+    assert found.samples == wanted
+    assert at_once.values() == cutting.values()
+    losses = class_losses(prediction.value, y) if k else number_losses(prediction.value, y)
+    assert found.losses.tobytes() == losses.tobytes()
+
+
+@pytest.mark.parametrize("at", [[0], [11], [3, 3], [5, 2]])
+def test_samples_lie_within_the_rows_and_in_order(at: list[int]) -> None:
+    y = np.zeros(10, dtype=int)
+    scores = Scores(classes(2))
+    with pytest.raises(ValueError, match="in order"):
+        scores.update(y, Prediction(y), samples=np.array(at))
+    assert scores.rows == 0
 
 
 def test_nothing_scored_is_undefined_and_not_zero() -> None:
