@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,6 +233,52 @@ class PrequentialLearner(Protocol):
         ...
 
 
+class Look(Protocol):
+    """What a model was at some row. Nothing that its learner does later touches it."""
+
+    def parameters(self) -> dict[str, float]:
+        """As `Learner.parameters` told them there."""
+        ...
+
+    def predict(self, rows: Rows) -> Prediction:
+        """As `Learner.predict` predicted there."""
+        ...
+
+
+@runtime_checkable
+class LooksBack(Protocol):
+    """A learner with an exact loop over rows that also keeps what it was after some of them."""
+
+    can_look: bool
+    """Whether this very one can."""
+
+    def run_looked(
+        self, rows: Floats, y: NDArray[Any], at: Ints, batch: int
+    ) -> tuple[Prediction, int, Sequence[Look]]:
+        """Predict each row, then learn it at once.
+
+        Parameters
+        ----------
+        rows, y
+            Float64 (n, d), and their labels (n,).
+        at
+            Rising numbers of rows, from 1 to n.
+        batch
+            As in `PrequentialLearner.run`.
+
+        Returns
+        -------
+        The predictions, the number of updates, and what the model was after ``at[k]`` rows were
+        learned, for each k.
+        """
+        ...
+
+
+def looks_back(learner: object) -> TypeGuard[LooksBack]:
+    """Whether a learner is `LooksBack`, and can."""
+    return bool(getattr(learner, "can_look", False))
+
+
 _RUNS_ROWS: dict[type, bool] = {}
 
 
@@ -242,6 +288,59 @@ def runs_rows(learner: object) -> TypeGuard[PrequentialLearner]:
     if kind not in _RUNS_ROWS:
         _RUNS_ROWS[kind] = isinstance(learner, PrequentialLearner)
     return _RUNS_ROWS[kind]
+
+
+class Look(Protocol):
+    """What a learner was after one of the rows that it has learned."""
+
+    def parameters(self) -> dict[str, float]:
+        """What `Learner.parameters` would have given there, to the bit."""
+        ...
+
+    def predict(self, rows: Rows) -> Prediction:
+        """What `Learner.predict` would have given there, to the bit."""
+        ...
+
+
+@runtime_checkable
+class LooksBack(Protocol):
+    """A learner that notes in its own loop what it is at given rows (the compiled linear ones)."""
+
+    @property
+    def can_look(self) -> bool:
+        """Whether this very learner does; its class may serve another form of rows, too."""
+        ...
+
+    def run_looked(
+        self, rows: Floats, y: NDArray[Any], at: Ints, batch: int
+    ) -> tuple[Prediction, int, Sequence[Look]]:
+        """Predict each row, then learn it at once: `run` of rows whose labels come at once.
+
+        Parameters
+        ----------
+        rows, y
+            Rows, float64 (n, d), and their labels (n,).
+        at
+            Increasing numbers of rows, each from 1 to n: the learner is looked at after so many.
+        batch
+            As in `PrequentialLearner.run`, for rows that still wait for an update.
+
+        Returns
+        -------
+        The predictions, the number of updates made, and a look for each of `at`.
+        """
+        ...
+
+
+_LOOKS_BACK: dict[type, bool] = {}
+
+
+def looks_back(learner: object) -> TypeGuard[LooksBack]:
+    """Whether a learner is a `LooksBack` that can look (of its class it is asked once)."""
+    kind = type(learner)
+    if kind not in _LOOKS_BACK:
+        _LOOKS_BACK[kind] = isinstance(learner, LooksBack)
+    return _LOOKS_BACK[kind] and cast("LooksBack", learner).can_look
 
 
 @dataclass(frozen=True)
