@@ -15,8 +15,10 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QWindow,
 )
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 from modellab.data.endings import READABLE
 from modellab.errors import quote
@@ -83,9 +85,6 @@ def local_paths(data: QMimeData) -> list[Path]:
     return sorted(Path(url.toLocalFile()) for url in urls if url.isLocalFile())
 
 
-_DRAGS = frozenset({QEvent.Type.DragEnter, QEvent.Type.DragLeave, QEvent.Type.Drop})
-
-
 class DropOverlay(QWidget):
     """Covers its parent while files are dragged over the window, and takes the drop."""
 
@@ -104,39 +103,38 @@ class DropOverlay(QWidget):
         host.setAcceptDrops(True)
         self.setAccessibleName("Drop files here")
         self.hide()
-        app = QApplication.instance()
-        # Fields would take a dragged file as text: the drag is caught before they see it.
-        if app is not None:
-            app.installEventFilter(self)
+        self._watched: QWindow | None = None
+
+    def watch(self, handle: QWindow | None) -> None:
+        """See the drags that come over the window of the system: it must be there already.
+
+        Fields would take a dragged file as text: the overlay covers them before they see it. A
+        filter of the whole program would do as well, but all its events would pass through it.
+        """
+        if handle is None or handle is self._watched:
+            return
+        self.take_down()
+        self._watched = handle
+        handle.installEventFilter(self)
 
     def take_down(self) -> None:
         """Stop watching drags: the window closes."""
-        app = QApplication.instance()
-        if app is not None:
-            app.removeEventFilter(self)
+        if self._watched is not None and isValid(self._watched):
+            self._watched.removeEventFilter(self)
+        self._watched = None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        # Every event of the program passes here: its class is known at a tenth of the price of
-        # asking for its type.
-        if not isinstance(event, (QDropEvent, QDragLeaveEvent)) or event.type() not in _DRAGS:
-            return False
+        # What comes over the window finds this overlay on top, and is handed to it by Qt.
         if (
-            not isinstance(watched, QWidget)
-            or watched is self
-            or watched.window() is not self._host.window()
+            isinstance(event, QDragMoveEvent)
+            and not self.isVisible()
+            and event.mimeData().hasUrls()
         ):
-            return super().eventFilter(watched, event)
-        if event.type() == QEvent.Type.DragLeave:
-            # Either out of the window, or into this overlay, which then shows itself again.
+            self.offer(local_paths(event.mimeData()))
+        elif event.type() == QEvent.Type.DragLeave:
+            # Also when it left before it was over the overlay.
             self.hide()
-        elif isinstance(event, QDropEvent) and event.mimeData().hasUrls():
-            if event.type() == QEvent.Type.Drop:
-                self.dropEvent(event)
-            else:
-                self.offer(local_paths(event.mimeData()))
-                event.acceptProposedAction()
-            return True
-        return super().eventFilter(watched, event)
+        return False
 
     def offer(self, paths: list[Path]) -> None:
         """Show what dropping `paths` would do."""
@@ -152,7 +150,9 @@ class DropOverlay(QWidget):
         return self._title, self._text
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        self.offer(local_paths(event.mimeData()))
+        dragged = local_paths(event.mimeData())
+        if not self.isVisible() or dragged != self._paths:
+            self.offer(dragged)
         event.acceptProposedAction()
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:

@@ -519,6 +519,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _after_first_paint(self) -> None:
+        self.overlay.watch(self.windowHandle())
         self._timer.start(FRAME_MS)
         self._autosave.start()
         self.status.start()

@@ -70,11 +70,11 @@ class Person:
         none = Qt.KeyboardModifier.NoModifier
         middle = self.window.rect().center()
         enter = QDragEnterEvent(middle, copy, data, left, none)
-        QApplication.sendEvent(self.window.stack, enter)
+        QApplication.sendEvent(self.window.windowHandle(), enter)
         self.picture("1-dragged")
         assert self.window.overlay.isVisible()
         event = QDropEvent(QPointF(middle), copy, data, left, none)
-        QApplication.sendEvent(self.window.overlay, event)
+        QApplication.sendEvent(self.window.windowHandle(), event)
 
     # ------------------------------------------------------------------ the way
 

@@ -78,12 +78,12 @@ class LiveWindow:
             Qt.MouseButton.LeftButton,
             Qt.KeyboardModifier.NoModifier,
         )
-        # The drag is caught by the overlay, which then gets the drop.
+        # As Qt gets it from the system: the overlay catches the drag, and then gets the drop.
         enter = QDragEnterEvent(QPoint(300, 300), copy, data, left, none)
-        QApplication.sendEvent(self.window.stack, enter)
+        QApplication.sendEvent(self.window.windowHandle(), enter)
         assert self.window.overlay.isVisible()
         event = QDropEvent(QPointF(300, 300), copy, data, left, none)
-        QApplication.sendEvent(self.window.overlay, event)
+        QApplication.sendEvent(self.window.windowHandle(), event)
         assert not self.window.overlay.isVisible()
 
     def open(self, *paths: Path) -> None:

@@ -226,21 +226,19 @@ def drop(widget, data):
 def test_a_file_dragged_over_any_widget_is_caught_by_the_window(window, gui_bench, qtbot, tmp_path):
     file = tmp_path / "prices.csv"
     file.write_text("a\n1\n")
-    event = drag_enter(window.header.search, mime(file))
+    event = drag_enter(window.windowHandle(), mime(file))
     assert event.isAccepted()
     assert window.overlay.isVisible()
     assert "prices.csv" in window.overlay.texts()[0]
-    # The next movement is over the overlay.
-    drag_enter(window.overlay, mime(file))
-    drop(window.overlay, mime(file))
+    drop(window.windowHandle(), mime(file))
     assert not window.overlay.isVisible()
     qtbot.waitUntil(lambda: gui_bench.session.data is not None)
     assert gui_bench.session.data.paths == [str(file)]
 
 
 def test_a_wrong_drop_is_refused_in_words(window, gui_bench, qtbot):
-    drag_enter(window.stack, mime("/x/a.exe"))
-    drop(window.stack, mime("/x/a.exe"))
+    drag_enter(window.windowHandle(), mime("/x/a.exe"))
+    drop(window.windowHandle(), mime("/x/a.exe"))
     assert not window.overlay.isVisible()
 
     def told():
@@ -253,12 +251,12 @@ def test_a_wrong_drop_is_refused_in_words(window, gui_bench, qtbot):
 def test_text_dragged_into_a_field_is_left_alone(window):
     data = QMimeData()
     data.setText("0.05")
-    drag_enter(window.stack, data)
+    drag_enter(window.windowHandle(), data)
     assert not window.overlay.isVisible()
 
 
 def test_a_drag_that_leaves_leaves_no_overlay(window):
-    drag_enter(window.stack, mime("/x/a.csv"))
+    drag_enter(window.windowHandle(), mime("/x/a.csv"))
     assert window.overlay.isVisible()
-    QApplication.sendEvent(window.stack, QDragLeaveEvent())
+    QApplication.sendEvent(window.windowHandle(), QDragLeaveEvent())
     assert not window.overlay.isVisible()
