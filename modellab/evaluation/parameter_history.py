@@ -99,6 +99,17 @@ class ParameterHistory:
         """Return the first position from `position` on at which a snapshot is due."""
         return position if self._n == 0 else -(-position // self.stride) * self.stride
 
+    def due_between(self, start: int, stop: int) -> Ints:
+        """Positions in (start, stop] at which snapshots are due, as far as is known now.
+
+        All that will be due are among them: taking them may make later ones due less often.
+        """
+        begin, first = start + 1, []
+        if self._n == 0 and start < stop:
+            first, begin = [begin], begin + 1
+        low = -(-begin // self.stride) * self.stride
+        return np.array([*first, *range(low, stop + 1, self.stride)], dtype=np.int64)
+
     def foresee(self, end: int, first: int) -> None:
         """Take only the snapshots that are still there at `end`: the others would be dropped.
 

@@ -233,52 +233,6 @@ class PrequentialLearner(Protocol):
         ...
 
 
-class Look(Protocol):
-    """What a model was at some row. Nothing that its learner does later touches it."""
-
-    def parameters(self) -> dict[str, float]:
-        """As `Learner.parameters` told them there."""
-        ...
-
-    def predict(self, rows: Rows) -> Prediction:
-        """As `Learner.predict` predicted there."""
-        ...
-
-
-@runtime_checkable
-class LooksBack(Protocol):
-    """A learner with an exact loop over rows that also keeps what it was after some of them."""
-
-    can_look: bool
-    """Whether this very one can."""
-
-    def run_looked(
-        self, rows: Floats, y: NDArray[Any], at: Ints, batch: int
-    ) -> tuple[Prediction, int, Sequence[Look]]:
-        """Predict each row, then learn it at once.
-
-        Parameters
-        ----------
-        rows, y
-            Float64 (n, d), and their labels (n,).
-        at
-            Rising numbers of rows, from 1 to n.
-        batch
-            As in `PrequentialLearner.run`.
-
-        Returns
-        -------
-        The predictions, the number of updates, and what the model was after ``at[k]`` rows were
-        learned, for each k.
-        """
-        ...
-
-
-def looks_back(learner: object) -> TypeGuard[LooksBack]:
-    """Whether a learner is `LooksBack`, and can."""
-    return bool(getattr(learner, "can_look", False))
-
-
 _RUNS_ROWS: dict[type, bool] = {}
 
 
@@ -291,7 +245,10 @@ def runs_rows(learner: object) -> TypeGuard[PrequentialLearner]:
 
 
 class Look(Protocol):
-    """What a learner was after one of the rows that it has learned."""
+    """What a learner was after one of the rows that it has learned.
+
+    Nothing that the learner does later touches it: it may be asked on another thread.
+    """
 
     def parameters(self) -> dict[str, float]:
         """What `Learner.parameters` would have given there, to the bit."""

@@ -18,6 +18,7 @@ from modellab.learners.base import (
     Floats,
     Ints,
     Learner,
+    Look,
     Prediction,
     Progress,
     Rows,
@@ -305,6 +306,8 @@ class Policy(ABC):
 
     live: ClassVar[frozenset[str]] = frozenset()
     """Settings that can be changed during a replay."""
+    unchanging: ClassVar[bool] = False
+    """Whether no row ever changes the deployed model."""
 
     def __init__(self, spec: PolicySpec, learner: Learner, around: Surroundings) -> None:
         self.spec: Any = spec
@@ -347,6 +350,24 @@ class Policy(ABC):
 
         Both lie in one block. The rows come in order, each once.
         """
+
+    def step_looked(
+        self, start: int, stop: int, at: Ints
+    ) -> tuple[Prediction, Sequence[Look]] | None:
+        """Do as `step` does, and tell what the model was after some of the rows.
+
+        Parameters
+        ----------
+        at
+            Rising numbers of rows, from 1 to ``stop - start``.
+
+        Returns
+        -------
+        Predictions, and a look after so many rows for each of `at`; None, and nothing is done,
+        where it is to be stepped from look to look.
+        """
+        del start, stop, at
+        return None
 
     def expect(self, start: int, stop: int) -> None:
         """Know that rows [start, stop) are stepped through next, maybe in several steps.

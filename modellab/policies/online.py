@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from modellab.data.stream import BLOCK
-from modellab.learners.base import Learner, Prediction, join, runs_rows
+from modellab.learners.base import Learner, Prediction, join, looks_back, runs_rows
 from modellab.policies.base import Policy, Surroundings, labelled, pick, put_back, take
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from modellab.experiment import OnlinePolicy
-    from modellab.learners.base import Ints, PrequentialLearner, Rows
+    from modellab.learners.base import Ints, Look, PrequentialLearner, Rows
     from modellab.policies.guard_judge import Judge
 
 _LEAST_REACH = 16
@@ -60,6 +62,23 @@ class Online(Policy):
         labels = self.around.labels(start, stop)
         counts = np.arange(1, stop - start + 1, dtype=np.int64)
         self._stretch = Stretch(start, stop, rows, labels, counts)
+
+    def step_looked(
+        self, start: int, stop: int, at: Ints
+    ) -> tuple[Prediction, Sequence[Look]] | None:
+        """Step without a stop at the looks, where rows are learned at once by such a learner."""
+        stretch, learner = self._stretch, self.learner
+        if stretch is None or not stretch.start <= start < stop <= stretch.stop:
+            return None
+        if not looks_back(learner):
+            return None
+        own = slice(start - stretch.start, stop - stretch.start)
+        with self.counters.clock("learn"):
+            prediction, updates, looks = learner.run_looked(
+                stretch.rows[own], stretch.labels[own], at, self.spec.batch
+            )
+        self._note_stretch(stretch, stop, updates)
+        return prediction, looks
 
     def step(self, start: int, stop: int) -> Prediction:
         """Test, then train, row by row."""
@@ -249,12 +268,15 @@ class Online(Policy):
                 self.spec.batch,
                 False,
             )
+        self._note_stretch(stretch, stop, updates)
+        return prediction
+
+    def _note_stretch(self, stretch: Stretch, stop: int, updates: int) -> None:
         self.next_row = self.trained_to = stop
         self.counters.updates += updates
         self.version += 1
         if stop == stretch.stop:
             self._stretch = None  # its rows need not be kept any longer
-        return prediction
 
     def _note_learned(self, mask: np.ndarray) -> None:
         """How many of the rows that arrived (from `next_row` on) still wait in the learner."""

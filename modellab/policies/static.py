@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 class Static(Policy):
     """Never changes the deployed model. After a cold start there is none, so it never answers."""
 
+    unchanging = True
+
     @property
     def has_model(self) -> bool:
         """Whether it was trained on a training window."""

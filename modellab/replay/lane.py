@@ -17,7 +17,7 @@ from modellab.evaluation.metrics import Scores
 from modellab.evaluation.parameter_history import ParameterHistory
 from modellab.evaluation.references import References
 from modellab.experiment import Intervention, LaneSpec, Scalar, StaticPolicy
-from modellab.learners.base import Learner, Prediction, Progress, join, no_progress
+from modellab.learners.base import Learner, Look, Prediction, Progress, join, no_progress
 from modellab.policies.base import NEVER, PolicyEvent
 from modellab.policies.guard import Guarded
 from modellab.policies.make import make
@@ -89,6 +89,7 @@ class LaneRunner:
         self.parameters = ParameterHistory()
         self.forgetting = Forgetting(ev.memory_set.every)
         self._memory: dict[str, Any] = {}
+        self._memory_score: tuple[int, float | None] = (-1, None)  # of which version
         self._bytes = (-1, 0)
         self._shown_parameters: tuple[int, dict[str, float]] = (-1, {})
         self._blob: tuple[int, bytes] | None = None
@@ -147,6 +148,18 @@ class LaneRunner:
         due = self.parameters.next_due(position + 1)
         return min(due, self.forgetting.next_due(position + 1)) if self._remembers else due
 
+    def _looks(self, start: int, stop: int) -> list[int]:
+        """All positions in (start, stop] at which the model is looked at.
+
+        Maybe more: that snapshots of parameters are due less often may not be known yet.
+        """
+        found = []
+        at = self._next_look(start)
+        while at <= stop:
+            found.append(at)
+            at = self._next_look(at)
+        return found
+
     def foresee(self) -> None:
         """Leave out of the histories what would be dropped from them by the end of the replay.
 
@@ -163,17 +176,23 @@ class LaneRunner:
         return wanted and not self.baseline and self.context.train_rows > 0
 
     def _step(self, start: int, stop: int, sink: Sink | None, beside: Beside | None) -> None:
-        prediction = self._predict(start, stop)
+        prediction, looks = self._predict(start, stop)
         labels = self.context.stream.labels(start, stop)
         if sink is not None:
             sink(start, labels, prediction)
         self.position = stop
         told, self.policy.events = self.policy.events, []
         then = PolicyThen.of(self.policy, stop)
-        if beside is None:
+
+        def note() -> None:
+            for position, look in looks:
+                self._look(position, look)
             self._evaluate(start, prediction, labels, told, then)
+
+        if beside is None:
+            note()
         else:
-            beside.do(lambda: self._evaluate(start, prediction, labels, told, then))
+            beside.do(note)
         self._pin()
 
     def _evaluate(
@@ -187,42 +206,46 @@ class LaneRunner:
         """Score a step, and note what there is to note of it; does not look at the model."""
         stop = start + len(prediction)
         majority, nochange = self._references_right(start, stop)
-        windows, cumulatives = [], []
-        at = start
-        while at < stop:
-            end = min(stop, self.samples.next_due(at + 1))
-            own = slice(at - start, end - start)
-            rows = self.scores.update(
-                labels[own],
-                prediction[own],
-                None if majority is None else majority[own],
-                None if nochange is None else nochange[own],
-                fading=False,
-            )
-            windows.append(rows.window)
-            cumulatives.append(rows.cumulative)
-            self._sample(end)
-            at = end
-        self.error.append(start, _whole(windows))
-        self.cumulative.append(start, _whole(cumulatives))
+        due = self.samples.due_between(start, stop)
+        rows = self.scores.update(
+            labels, prediction, majority, nochange, fading=False, samples=due - start
+        )
+        for position, window in zip(due.tolist(), rows.samples, strict=True):
+            known = {name: np.nan if v is None else v for name, v in window.items()}
+            self.samples.record(position, known)
+        self.error.append(start, rows.window)
+        self.cumulative.append(start, rows.cumulative)
         self._tell(start, prediction, labels, told, then)
 
-    def _predict(self, start: int, stop: int) -> Prediction:
-        """Let the policy do its step, and look at the model where that is due."""
+    def _predict(self, start: int, stop: int) -> tuple[Prediction, list[tuple[int, Look]]]:
+        """Let the policy do its step; tell also what is to be seen of the model where, if known.
+
+        Otherwise it has been looked at where that is due.
+        """
+        self.policy.expect(start, stop)
+        due = self._looks(start, stop)
+        if self.policy.unchanging:
+            prediction = self.policy.step(start, stop)
+            for at in due:
+                self._look(at)
+            return prediction, []
+        if due:
+            told = self.policy.step_looked(start, stop, np.array(due) - start)
+            if told is not None:
+                return told[0], list(zip(due, told[1], strict=True))
         parts = []
         at = start
-        self.policy.expect(start, stop)
-        while at < stop:
-            end = min(stop, self._next_look(at))
+        for end in due if due and due[-1] == stop else [*due, stop]:
             parts.append(self.policy.step(at, end))
             self._look(end)
             at = end
-        return join(parts)
+        return join(parts), []
 
-    def _look(self, position: int) -> None:
-        self._record_parameters(position)
+    def _look(self, position: int, look: Look | None = None) -> None:
+        """Note what is due at `position`: the model is there, or was as `look` shows it."""
+        self._record_parameters(position, look)
         if self._remembers and self.forgetting.next_due(position) == position:
-            self._score_memory(position)
+            self._score_memory(position, look)
 
     def _tell(
         self,
@@ -245,19 +268,20 @@ class LaneRunner:
             return None, None
         return self.context.shared.references_right(self.references, start, stop)
 
-    def _sample(self, at: int) -> None:
-        if self.samples.due(at):
-            window = self.scores.metrics("window")
-            self.samples.record(at, {k: np.nan if v is None else v for k, v in window.items()})
-
-    def _record_parameters(self, position: int) -> None:
+    def _record_parameters(self, position: int, look: Look | None = None) -> None:
         if not self.parameters.due(position):
+            return
+        if look is not None:
+            self.parameters.record(position, look.parameters())
             return
         if self._shown_parameters[0] != self.policy.version:
             self._shown_parameters = (self.policy.version, self.learner.parameters())
         self.parameters.record(position, self._shown_parameters[1])
 
-    def _score_memory(self, position: int) -> None:
+    def _score_memory(self, position: int, look: Look | None = None) -> None:
+        if look is None and self._memory_score[0] == self.policy.version:
+            self.forgetting.record(position, self._memory_score[1])
+            return
         context, view = self.context, self.learner.view
         if view not in self._memory:  # another learner may have taken over
             positions = choose_memory_set(
@@ -270,7 +294,10 @@ class LaneRunner:
             )
             self._memory[view] = context.stream.matrix(view, 0, context.train_rows, positions)
         rows, labels = self._memory[view]
-        value = score(context.task, labels, self.learner.predict(rows)) if len(labels) else None
+        seen = look or self.learner
+        value = score(context.task, labels, seen.predict(rows)) if len(labels) else None
+        if look is None:
+            self._memory_score = (self.policy.version, value)
         self.forgetting.record(position, value)
 
     # -- the journal
@@ -494,15 +521,11 @@ class LaneRunner:
         self._blob = (self.policy.version, state["learner"])
         self._bytes = (-1, 0)
         self._shown_parameters = (-1, {})
+        self._memory_score = (-1, None)
 
     def rows_changed(self) -> None:
         """Rows from here on arrive otherwise than they did: predictions made ahead are void."""
         self.policy.rows_changed(self.position)
-
-
-def _whole(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Consecutive values as one array."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _shown(value: Scalar | None) -> str:
