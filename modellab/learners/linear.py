@@ -21,8 +21,10 @@ from modellab.learners.base import (
     no_progress,
 )
 from modellab.learners.compiled.kernel import LinearKernel
+from modellab.learners.compiled.linear_looks import run_looked
 from modellab.learners.compiled.linear_settings import MULTICLASS, PENALTIES, SCALES, SCHEDULES
 from modellab.learners.compiled.sparse_kernel import SparseKernel
+from modellab.learners.linear_answers import LinearAnswers, LinearLook
 from modellab.learners.packing import packed, unpacked
 from modellab.learners.passes import go_over
 from modellab.learners.settings import (
@@ -32,7 +34,6 @@ from modellab.learners.settings import (
     resolve,
     unknown_setting,
 )
-from modellab.learners.weights import MOST_WEIGHTS, largest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -283,6 +284,8 @@ class LinearLearner:
                     len(inputs.names), outputs, inputs.sparse_from, **values
                 )
         self._compiled()
+        softmax = outputs > 1 and values["multiclass"] == "softmax"
+        self._answers = LinearAnswers(inputs, outputs, values["loss"], softmax)
 
     # ------------------------------------------------------------------ training
 
@@ -349,6 +352,25 @@ class LinearLearner:
         )
         return self._prediction(scores), self._kernel.steps - before
 
+    @property
+    def can_look(self) -> bool:
+        """Whether `run_looked` can be asked: of rows that are arrays."""
+        return isinstance(self._kernel, LinearKernel)
+
+    def run_looked(
+        self, rows: Floats, y: NDArray[Any], at: Ints, batch: int
+    ) -> tuple[Prediction, int, list[LinearLook]]:
+        """Predict each row, then learn it at once (see `LooksBack.run_looked`)."""
+        kernel, answers = self._kernel, self._answers
+        if not isinstance(kernel, LinearKernel):
+            raise TypeError("sparse rows are learned without looks")
+        before, made = kernel.steps, answers.room_for_two(len(rows))
+        scores, noted = run_looked(kernel, rows, self._inward(y), at, batch, made)
+        found = self._prediction(scores) if made is None else Prediction(*made)
+        centre, unit = self._centre, self._unit
+        looks = [LinearLook(answers, centre, unit, look) for look in noted]
+        return found, kernel.steps - before, looks
+
     # ------------------------------------------------------------------ predictions
 
     def predict(self, rows: Rows) -> Prediction:
@@ -356,29 +378,7 @@ class LinearLearner:
         return self._prediction(self._kernel.predict(rows))
 
     def _prediction(self, scores: Floats) -> Prediction:
-        task = self._inputs.task
-        if task.kind == "regression":
-            return Prediction(scores[:, 0] * self._unit + self._centre)
-        loss = self._kernel.parameter("loss")
-        if self._kernel.outputs == 1:
-            if task.n_classes == 2 and loss in ("log", "modified_huber"):  # the usual case
-                answers, shares = np.empty(len(scores), np.int64), np.empty((len(scores), 2))
-                self._compiled().two_class_answers(
-                    scores, answers, shares, loss == "modified_huber"
-                )
-                return Prediction(answers, shares)
-            value = (scores[:, 0] > 0.0).astype(np.int64)
-        else:
-            value = np.argmax(scores, axis=1).astype(np.int64)
-        value = np.minimum(value, task.n_classes - 1)  # a target with one class only
-        if loss not in ("log", "modified_huber"):
-            return Prediction(value)
-        proba = np.empty((len(scores), max(2, self._kernel.outputs)))
-        if self._kernel.outputs > 1 and self._kernel.parameter("multiclass") == "softmax":
-            self._compiled().softmax(scores, proba)
-        else:
-            self._compiled().class_probabilities(scores, proba, loss == "modified_huber")
-        return Prediction(value, proba if task.n_classes > 1 else np.ones((len(scores), 1)))
+        return self._answers.of(scores, self._centre, self._unit)
 
     # ------------------------------------------------------------------ what it is
 
@@ -387,27 +387,13 @@ class LinearLearner:
 
         With ``scale="online"`` the weights are those of the standardised columns.
         """
-        found = self.coefficients
-        if len(found) > MOST_WEIGHTS:
-            found = largest(found)
-        for prefix, value in zip(self._prefixes(), self._kernel.intercept.tolist(), strict=True):
-            found[f"{prefix}intercept"] = value
-        found["step size"] = self._kernel.step_size
-        return found
+        kernel = self._kernel
+        return self._answers.named(kernel.weights, kernel.intercept, kernel.step_size)
 
     @property
     def coefficients(self) -> dict[str, float]:
         """Weights by name of the encoded column, for several classes by class and column."""
-        return {
-            f"{prefix}{name}": weight
-            for prefix, row in zip(self._prefixes(), self._kernel.weights.tolist(), strict=True)
-            for name, weight in zip(self._inputs.names, row, strict=True)
-        }
-
-    def _prefixes(self) -> list[str]:
-        if self._kernel.outputs == 1:
-            return [""]
-        return [f"{label}: " for label in self._inputs.task.classes]
+        return self._answers.coefficients(self._kernel.weights)
 
     def rates(self) -> dict[str, Any] | None:
         """How the carried learning rates did over the last rows; None when none are carried.
@@ -505,7 +491,7 @@ class LinearLearner:
         return 8 * (k * (d + 1) + scaler)
 
     @staticmethod
-    def _compiled() -> Any:
+    def _compiled() -> None:
         try:
             from modellab.learners.compiled import _linear, _math, _sparse  # noqa: F401
         except ImportError as error:
@@ -514,7 +500,6 @@ class LinearLearner:
                 "or run: python packaging/build_hook.py",
                 detail=repr(error),
             ) from error
-        return _math
 
 
 @contextmanager

@@ -16,6 +16,19 @@ class Core:
         frozen: bool,
         scores: NDArray[np.float64],
     ) -> None: ...
+    def run_looked(
+        self,
+        rows: NDArray[np.float64],
+        y: NDArray[np.float64],
+        batch: int,
+        at: NDArray[np.int64],
+        looks: NDArray[np.float64],
+        steps: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        answers: NDArray[np.int64],
+        shares: NDArray[np.float64],
+        huber: bool,
+    ) -> None: ...
     def learn(
         self,
         rows: NDArray[np.float64],
@@ -24,3 +37,10 @@ class Core:
         hold_scaler: bool,
     ) -> None: ...
     def predict(self, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> None: ...
+    def predict_at(
+        self,
+        rows: NDArray[np.float64],
+        look: NDArray[np.float64],
+        room: NDArray[np.float64],
+        scores: NDArray[np.float64],
+    ) -> None: ...

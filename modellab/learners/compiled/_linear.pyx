@@ -6,9 +6,13 @@ what everything means; nothing here allocates, and no loop holds the interpreter
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from modellab.learners.compiled._math cimport sigmoid_
 from modellab.learners.compiled._model cimport *
 from modellab.learners.compiled._rates cimport *
 from modellab.learners.compiled._steps cimport *
+
+cdef extern from "_vector.h" nogil:
+    bint lab_near_shares(const double *score, double *shares)
 
 
 # ------------------------------------------------------------------ steps
@@ -255,7 +259,8 @@ cdef Py_ssize_t run_ahead(
     Model *m, const double *rows, const double *own, const double *y, const int64_t *upto,
     int64_t arrived, Py_ssize_t n, double *scores
 ) noexcept nogil:
-    # Rows whose prediction is followed by the arrival of exactly one label; gives how many.
+    # Rows whose prediction is followed by the arrival of exactly one label (`upto` NULL: all);
+    # gives how many.
     cdef double *z = m.z
     cdef double *before = m.ahead
     cdef double *after = m.ahead + 4 * m.width
@@ -263,14 +268,15 @@ cdef Py_ssize_t run_ahead(
     cdef Rule rule
     cdef bint one = read_rule(m, &rule)
     cdef bint more = (
-        n > 0 and upto[0] == arrived + 1 and take_in(m, rows, own, y[0], before, after)
+        n > 0 and (upto == NULL or upto[0] == arrived + 1)
+        and take_in(m, rows, own, y[0], before, after)
     )
     while more:
         side = coming  # a row stays until two more have come: a step may have been put off
         i += 1
         coming = (i & 3) * width
         more = (
-            i < n and upto[i] == arrived + i + 1
+            i < n and (upto == NULL or upto[i] == arrived + i + 1)
             and take_in(m, rows + i * d, own + i * d, y[i], before + coming, after + coming)
         )
         if one:
@@ -287,6 +293,101 @@ cdef Py_ssize_t run_ahead(
     m.z = z
     m.at_hand = NULL
     return i
+
+
+cdef void go_over(
+    Model *m, const double *rows, const double *own, const double *y, const int64_t *upto,
+    Py_ssize_t n, Py_ssize_t every, Py_ssize_t batch, bint frozen, double *scores
+) noexcept nogil:
+    # Predict each row, then let the first `upto[i]` labelled rows arrive; `upto` NULL: one each.
+    cdef Py_ssize_t i = 0, arrived = 0, passed
+    cdef int64_t until
+    cdef const double *x
+    cdef bint at_once = every <= 1 and not frozen
+    while i < n:
+        x = rows + i * m.d
+        until = i + 1 if upto == NULL else upto[i]
+        if at_once and m.counters[WAITING] == 0 and until == arrived + 1:
+            passed = run_ahead(
+                m, x, own + arrived * m.d, y + arrived, NULL if upto == NULL else upto + i, arrived,
+                n - i, scores + i * m.k,
+            )
+            arrived += passed
+            i += passed
+            if passed:
+                continue
+        see_to_predict(m, x)
+        score_to_predict(m)
+        memcpy(scores + i * m.k, m.score, m.k * sizeof(double))
+        if m.choices[CARRY]:
+            ask_rates(m, x)
+        while arrived < until:
+            arrive(m, own + arrived * m.d, y[arrived], every, batch, frozen)
+            arrived += 1
+        i += 1
+    m.at_hand = NULL
+
+
+# ------------------------------------------------------------------ answers, looks
+
+
+cdef inline void answer_two(
+    const double *score, Py_ssize_t n, bint huber, int64_t *answer, double *shares
+) noexcept nogil:
+    # Answers and shares of two classes; to the bit those of `two_class_answers` in _math.pyx.
+    cdef Py_ssize_t i, l
+    cdef double p
+    for i in range(n):
+        answer[i] = score[i] > 0.0
+    for i in range(0, n, 4):
+        if i + 4 <= n and not huber and lab_near_shares(score + i, shares + 2 * i):
+            continue
+        for l in range(i, min(i + 4, n)):
+            p = score[l]
+            p = (min(max(p, -1.0), 1.0) + 1.0) / 2.0 if huber else sigmoid_(p)
+            shares[2 * l] = 1.0 - p
+            shares[2 * l + 1] = p
+
+
+cdef inline void note_look(const Model *m, double *look) noexcept nogil:
+    # What predicts, and on which statistics: weights, biases, means, inverse deviations.
+    cdef bint average = m.choices[AVERAGE]
+    cdef Py_ssize_t whole = m.k * m.width
+    memcpy(look, m.average if average else m.weights, whole * sizeof(double))
+    look += whole
+    memcpy(look, m.bias_average if average else m.bias, m.k * sizeof(double))
+    look += m.k
+    memcpy(look, m.mean, m.width * sizeof(double))
+    memcpy(look + m.width, m.inverse, m.width * sizeof(double))
+
+
+cdef inline void take_look(Model *m, double *look, double *room) noexcept nogil:
+    # Be, to predict, what was noted; `room`: width + k numbers, 0.
+    m.weights = m.average = look
+    look += m.k * m.width
+    m.bias = m.bias_average = look
+    look += m.k
+    m.mean = look
+    m.inverse = look + m.width
+    m.z = room
+    m.score = room + m.width
+
+
+cdef inline void predict_rows(
+    Model *m, const double *rows, Py_ssize_t n, double *scores
+) noexcept nogil:
+    cdef Py_ssize_t i
+    m.at_hand = NULL
+    for i in range(n):
+        see_to_predict(m, rows + i * m.d)
+        score_to_predict(m)
+        memcpy(scores + i * m.k, m.score, m.k * sizeof(double))
+    m.at_hand = NULL
+
+
+# So many rows are gone over before their answers are written: their scores are still near by then.
+cdef enum:
+    BLOCK = 2048
 
 
 # ------------------------------------------------------------------ the class that Python sees
@@ -393,33 +494,53 @@ cdef class Core:
         double[:, ::1] scores,
     ):
         """Predict each row into `scores`, then let the first `upto[i]` labelled rows arrive."""
-        cdef Py_ssize_t n = rows.shape[0], i = 0, arrived = 0, passed
-        cdef const double *first = &learn_rows[0, 0] if learn_rows.shape[0] else NULL
-        cdef const double *x
+        cdef const double *own = &learn_rows[0, 0] if learn_rows.shape[0] else NULL
+        cdef const double *labels = &learn_y[0] if learn_y.shape[0] else NULL
         cdef Model *m = &self.m
-        cdef bint at_once = every <= 1 and not frozen
+        if rows.shape[0]:
+            with nogil:
+                go_over(
+                    m, &rows[0, 0], own, labels, &upto[0], rows.shape[0], every, batch, frozen,
+                    &scores[0, 0],
+                )
+
+    def run_looked(
+        self,
+        const double[:, ::1] rows,
+        const double[::1] y,
+        Py_ssize_t batch,
+        const int64_t[::1] at,
+        double[:, ::1] looks,
+        int64_t[::1] steps,
+        double[:, ::1] scores,
+        int64_t[::1] answers,
+        double[:, ::1] shares,
+        bint huber,
+    ):
+        """Predict each row, then learn it; note the model after `at[j]` rows in `looks`.
+
+        With `answers` and `shares` (not empty: two classes), these are written, and `scores` is
+        room for `BLOCK` of them.
+        """
+        cdef Py_ssize_t n = rows.shape[0], i = 0, end, j = 0
+        cdef bint two = answers.shape[0] > 0
+        cdef double *place = &scores[0, 0] if scores.shape[0] else NULL
+        cdef Model *m = &self.m
         with nogil:
             while i < n:
-                x = &rows[i, 0]
-                if at_once and m.counters[WAITING] == 0 and upto[i] == arrived + 1:
-                    passed = run_ahead(
-                        m, x, first + arrived * m.d, &learn_y[arrived], &upto[i], arrived, n - i,
-                        &scores[i, 0],
-                    )
-                    arrived += passed
-                    i += passed
-                    if passed:
-                        continue
-                see_to_predict(m, x)
-                score_to_predict(m)
-                memcpy(&scores[i, 0], m.score, m.k * sizeof(double))
-                if m.choices[CARRY]:
-                    ask_rates(m, x)
-                while arrived < upto[i]:
-                    arrive(m, first + arrived * m.d, learn_y[arrived], every, batch, frozen)
-                    arrived += 1
-                i += 1
-            m.at_hand = NULL
+                end = min(i + BLOCK, n)
+                if j < at.shape[0] and at[j] < end:
+                    end = at[j]
+                go_over(m, &rows[i, 0], &rows[i, 0], &y[i], NULL, end - i, 1, batch, False, place)
+                if two:
+                    answer_two(place, end - i, huber, &answers[i], &shares[i, 0])
+                else:
+                    place += (end - i) * m.k
+                i = end
+                if j < at.shape[0] and at[j] == i:
+                    note_look(m, &looks[j, 0])
+                    steps[j] = m.counters[STEPS]
+                    j += 1
 
     def learn(
         self, const double[:, ::1] rows, const double[::1] y, Py_ssize_t batch, bint hold_scaler
@@ -440,12 +561,16 @@ cdef class Core:
 
     def predict(self, const double[:, ::1] rows, double[:, ::1] scores):
         """Write the decision values of each row into `scores`; changes nothing."""
-        cdef Py_ssize_t i
-        cdef Model *m = &self.m
-        with nogil:
-            m.at_hand = NULL
-            for i in range(rows.shape[0]):
-                see_to_predict(m, &rows[i, 0])
-                score_to_predict(m)
-                memcpy(&scores[i, 0], m.score, m.k * sizeof(double))
-            m.at_hand = NULL
+        if rows.shape[0]:
+            with nogil:
+                predict_rows(&self.m, &rows[0, 0], rows.shape[0], &scores[0, 0])
+
+    def predict_at(
+        self, const double[:, ::1] rows, double[::1] look, double[::1] room, double[:, ::1] scores
+    ):
+        """`predict`, as the model was at `look`; `room`: width + k numbers, 0."""
+        cdef Model then = self.m
+        if rows.shape[0]:
+            with nogil:
+                take_look(&then, &look[0], &room[0])
+                predict_rows(&then, &rows[0, 0], rows.shape[0], &scores[0, 0])

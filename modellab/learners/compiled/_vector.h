@@ -61,6 +61,13 @@ LAB_INLINE double vec_sum(vec a, vec b)
     __m128d both = _mm_add_pd(_mm256_castpd256_pd128(pairs), _mm256_extractf128_pd(pairs, 1));
     return _mm_cvtsd_f64(_mm_add_sd(both, _mm_unpackhi_pd(both, both)));
 }
+/* a0, b0, a1, b1, ... */
+LAB_INLINE void vec_store_pairs(double *p, vec a, vec b)
+{
+    const vec even = _mm256_unpacklo_pd(a, b), odd = _mm256_unpackhi_pd(a, b);
+    vec_store(p, _mm256_permute2f128_pd(even, odd, 0x20));
+    vec_store(p + 4, _mm256_permute2f128_pd(even, odd, 0x31));
+}
 LAB_INLINE vec vec_table(vec k, vec *rest)
 {
     const __m256i low = _mm256_set1_epi64x(127);
@@ -182,6 +189,12 @@ LAB_INLINE double vec_sum(vec a, vec b)
 {
     return ((pair_at(a.lo, 0) + pair_at(a.lo, 1)) + (pair_at(a.hi, 0) + pair_at(a.hi, 1)))
            + ((pair_at(b.lo, 0) + pair_at(b.lo, 1)) + (pair_at(b.hi, 0) + pair_at(b.hi, 1)));
+}
+/* a0, b0, a1, b1, ... */
+LAB_INLINE void vec_store_pairs(double *p, vec a, vec b)
+{
+    vec_store(p, vec_of(pair_at(a.lo, 0), pair_at(b.lo, 0), pair_at(a.lo, 1), pair_at(b.lo, 1)));
+    vec_store(p + 4, vec_of(pair_at(a.hi, 0), pair_at(b.hi, 0), pair_at(a.hi, 1), pair_at(b.hi, 1)));
 }
 /* what `exp_part` looks up for the rounded k: the powers of two; `rest` of the table's entries */
 LAB_INLINE vec vec_table(vec k, vec *rest)
@@ -369,5 +382,20 @@ LAB_INLINE void lab_scaler_learns(const double *x, ptrdiff_t d, double share, do
         vec_store(inverse + j, i);
         vec_store(z + j, vec_mul(apart, i));
     }
+}
+
+/* ------------------------------------------------------------------ answers of two classes */
+
+/* The shares of both classes, in pairs, at four scores; 0, and nothing written, where one is far out
+   and takes another formula. */
+LAB_INLINE int lab_near_shares(const double *score, double *shares)
+{
+    const vec p = vec_load(score), one = vec_all(1.0);
+    vec second;
+    if (!vec_within(p, -37.0, 660.0))
+        return 0;
+    second = vec_div(one, vec_add(one, vec_exp(vec_mul(p, vec_all(-1.0)))));
+    vec_store_pairs(shares, vec_sub(one, second), second);
+    return 1;
 }
 #endif

@@ -70,9 +70,9 @@ from modellab.learners.compiled.linear_settings import (
     RATES,
     RATES_WINDOW,
     REGRESSION_LOSSES,
-    SETTINGS,
     carries,
     checked_parameters,
+    step_size,
 )
 from modellab.learners.compiled.twins import loops
 
@@ -257,17 +257,8 @@ class LinearKernel:
 
     @property
     def step_size(self) -> float:
-        """*eta* of the next step (adagrad, adam, ftrl: before each weight's own share of it).
-
-        With "pa1" and "pa2" it is the limit *C*, with "pa", which has none, 1.
-        """
-        p = self._parameters
-        t = self._count("steps")
-        if p["schedule"] == "optimal":
-            return float(1.0 / (p["alpha"] * (self._setting("optimal_start") + t - 1.0)))
-        if p["schedule"] == "invscaling":
-            return float(p["learning_rate"] / t ** p["power_t"])
-        return 1.0 if p["schedule"] == "pa" else float(p["learning_rate"])
+        """*eta* of the next step (see `linear_settings.step_size`)."""
+        return step_size(self._parameters, self.settings, self._count("steps"))
 
     def parameter(self, name: str) -> Any:
         """Return a setting's value."""
@@ -349,7 +340,7 @@ class LinearKernel:
             If shapes do not fit, `upto` decreases or points beyond `learn_rows`, or `every` or
             `batch` is below 1.
         """
-        rows, learn_rows = self._rows(rows), self._rows(learn_rows)
+        rows, learn_rows = self.checked(rows), self.checked(learn_rows)
         learn_y = np.ascontiguousarray(learn_y, np.float64)
         upto = np.ascontiguousarray(upto, np.int64)
         if every < 1 or batch < 1:
@@ -367,7 +358,7 @@ class LinearKernel:
         Rows that wait since an earlier `run` are learned first. `hold_scaler` keeps the scaler as
         it is: for further passes over rows that it has taken in already.
         """
-        rows = self._rows(rows)
+        rows = self.checked(rows)
         y = np.ascontiguousarray(y, np.float64)
         if y.shape != (len(rows),):
             raise ValueError("labels do not fit the rows")
@@ -380,7 +371,7 @@ class LinearKernel:
 
     def predict(self, rows: Floats) -> Floats:
         """Decision values (n, K) of rows (n, d); changes nothing."""
-        rows = self._rows(rows)
+        rows = self.checked(rows)
         scores = np.empty((len(rows), self.outputs))
         self._ready().predict(rows, scores)
         return scores
@@ -499,14 +490,17 @@ class LinearKernel:
     def _count(self, name: str) -> int:
         return int(self._arrays["counters"][COUNTERS.index(name)])
 
-    def _setting(self, name: str) -> float:
-        return float(self._arrays["settings"][SETTINGS.index(name)])
-
-    def _rows(self, rows: Floats) -> Floats:
+    def checked(self, rows: Floats) -> Floats:
+        """Rows (n, d) as the compiled loops take them; ValueError where they do not fit."""
         rows = np.ascontiguousarray(rows, np.float64)
         if rows.ndim != 2 or rows.shape[1] != self.features:
             raise ValueError(f"rows must have {self.features} columns")
         return rows
+
+    def ready_for(self, rows: int) -> Core:
+        """Return the compiled loops, with room for so many rows that are learned at once."""
+        self._make_room(rows, 1, rows)
+        return self._ready()
 
     def _ready(self) -> Core:
         if self._core is None:

@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
 CLASSIFICATION_LOSSES = ("log", "hinge", "squared_hinge", "modified_huber", "perceptron")
 REGRESSION_LOSSES = ("squared", "huber", "epsilon_insensitive")
 LOSSES = CLASSIFICATION_LOSSES + REGRESSION_LOSSES
@@ -39,6 +41,9 @@ ASKED_MOST = 65536
 """So many rows may wait for their label before the oldest is left out of that comparison."""
 
 LANES = 12
+BLOCK = 2048
+"""Rows that the compiled loop goes over before it writes their answers, as in _linear.pyx."""
+
 # Places in the arrays `counters`, `choices` and `settings`, as in _linear.pyx.
 COUNTERS = (
     "steps",
@@ -156,3 +161,17 @@ def carries(parameters: Mapping[str, Any]) -> bool:
         and parameters["multiclass"] != "softmax"
         and not parameters["average"]
     )
+
+
+def step_size(parameters: Mapping[str, Any], settings: NDArray[np.float64], t: int) -> float:
+    """*eta* of step *t* (adagrad, adam, ftrl: before each weight's own share of it).
+
+    `settings` are the numbers among `parameters`, as the compiled loops take them.
+    With "pa1" and "pa2" it is the limit *C*, with "pa", which has none, 1.
+    """
+    p, start = parameters, settings[SETTINGS.index("optimal_start")]
+    if p["schedule"] == "optimal":
+        return float(1.0 / (p["alpha"] * (float(start) + t - 1.0)))
+    if p["schedule"] == "invscaling":
+        return float(p["learning_rate"] / t ** p["power_t"])
+    return 1.0 if p["schedule"] == "pa" else float(p["learning_rate"])
