@@ -215,7 +215,9 @@ class LaneRunner:
             self.samples.record(position, known)
         self.error.append(start, rows.window)
         self.cumulative.append(start, rows.cumulative)
-        self._tell(start, prediction, labels, told, then)
+        alarms = self.watch.note(start, prediction, rows.losses, then, told)
+        # An alarm comes with the row that ends at its position; what a policy does there, after.
+        self.events += sorted([*alarms, *told], key=lambda e: e.position) if alarms else told
 
     def _predict(self, start: int, stop: int) -> tuple[Prediction, list[tuple[int, Look]]]:
         """Let the policy do its step; tell also what is to be seen of the model where, if known.
@@ -246,19 +248,6 @@ class LaneRunner:
         self._record_parameters(position, look)
         if self._remembers and self.forgetting.next_due(position) == position:
             self._score_memory(position, look)
-
-    def _tell(
-        self,
-        start: int,
-        prediction: Prediction,
-        labels: NDArray[Any],
-        told: list[PolicyEvent],
-        then: PolicyThen,
-    ) -> None:
-        """Take what the policy did in a step, and what there is to note of it."""
-        alarms = self.watch.note(start, prediction, labels, then, told)
-        # An alarm comes with the row that ends at its position; what a policy does there, after.
-        self.events += sorted([*alarms, *told], key=lambda e: e.position) if alarms else told
 
     def _references_right(
         self, start: int, stop: int

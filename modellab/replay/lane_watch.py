@@ -76,7 +76,7 @@ class LaneWatch:
         self,
         start: int,
         prediction: Prediction,
-        labels: NDArray[Any],
+        losses: NDArray[np.float64],
         policy: Seen,
         events: list[PolicyEvent],
     ) -> list[PolicyEvent]:
@@ -86,8 +86,8 @@ class LaneWatch:
         ----------
         start
             First position of the step.
-        prediction, labels
-            What was answered, and the truth.
+        prediction, losses
+            What was answered, and by how much it was wrong: as of `Context.losses`.
         policy, events
             The policy after the step, and its events in it, in order.
 
@@ -96,7 +96,6 @@ class LaneWatch:
         Alarms, as events; each at the first row that could be predicted knowing of it.
         """
         stop = start + len(prediction)
-        losses = self._losses(prediction.value, labels)
         self.losses.update(start, losses)
         self.pace.note(stop, policy, events)
         self.down.note(policy)
