@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modellab.experiment import stream_rng
+from modellab.learners.threads import single_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,7 @@ def calibrate(
     float64 (d,)
         Thresholds of the statistics.
     """
+    single_thread()  # others would go on looking for work long after the products below
     rows = len(codes[0])
     times = [autocorrelation_time(column) for column in codes]
     length = block_length(max(t for t, _ in times), window, rows)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from modellab.experiment import Kind
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
     Codes = NDArray[np.uint8]
 
 CUTS = 128
@@ -70,6 +71,12 @@ class WatchedColumn(Protocol):
     def codes(self, values: Any) -> Codes:
         """Cells of an Arrow array of values, uint8 (n,)."""
 
+    def count(self, values: Any, edges: Ints, counts: Ints) -> None:
+        """Add to `counts` (e, K) how many rows of each run of an Arrow array lie in each cell.
+
+        `edges` (e + 1,): where runs begin and the last ends, never falling, within `values`.
+        """
+
     def settle(self, counts: Floats) -> None:
         """Take the counts (K,) of the training window as what is expected."""
 
@@ -79,8 +86,11 @@ class WatchedColumn(Protocol):
         `expected`: shares (K,) to compare with, those of the training window unless given.
         """
 
-    def psi(self, counts: Floats) -> Floats:
-        """Population stability index (m,) of windows with these counts (m, K)."""
+    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats]:
+        """Test statistic and population stability index (m,), (m,) of windows.
+
+        `counts` (m, K) of cells, `rows` (m,) in all.
+        """
 
     def least(self) -> tuple[float, float]:
         """Statistics that one and a few odd rows would make in an otherwise constant column."""
@@ -140,6 +150,7 @@ def _numbers(values: Any) -> Floats:
 
 
 def _psi(counts: Floats, expected: Floats) -> Floats:
+    # Counts are whole numbers: their sum is exact in any order.
     cells = counts.shape[1]
     p = (counts + 0.5) / (counts.sum(axis=1) + 0.5 * cells)[:, None]
     q = (expected + 0.5) / (expected.sum() + 0.5 * cells)
@@ -161,13 +172,16 @@ class _Number:
         if len(cuts) > CUTS:
             at = np.linspace(0.0, len(present) - 1.0, CUTS).astype(np.int64)
             cuts = np.unique(present[at])
-        self._cuts = cuts
+        self._cells = _cells.NumberCells(cuts)
         self.cells = len(cuts) + 2
 
     def codes(self, values: Any) -> Codes:
         found = np.empty(len(values), np.uint8)
-        _cells.number_cells(np.ascontiguousarray(_numbers(values)), self._cuts, found)
+        self._cells.cells(np.ascontiguousarray(_numbers(values)), found)
         return found
+
+    def count(self, values: Any, edges: Ints, counts: Ints) -> None:
+        self._cells.count(np.ascontiguousarray(_numbers(values)), edges, counts)
 
     def settle(self, counts: Floats) -> None:
         self._expected = counts / counts.sum()
@@ -177,11 +191,11 @@ class _Number:
         before = np.concatenate([[0.0], present[:-1]])
         tenth = np.minimum(before * 10.0 / total if total else before, 9.0).astype(np.int64)
         _, self._coarse = np.unique(np.concatenate([[-1], tenth]), return_index=True)
-        self._counts = self._tenths(counts[None])[0]
+        self._counts = self._tenths(counts[None].astype(np.int64))[0]
 
-    def _tenths(self, counts: Floats) -> Floats:
-        # Whole numbers: the sums are exact in any order.
-        found: Floats = np.add.reduceat(counts, self._coarse, axis=1)
+    def _tenths(self, counts: Ints) -> Floats:
+        found = np.empty((len(counts), len(self._coarse)))
+        _cells.sums_of_cells(counts, self._coarse, found)
         return found
 
     def statistic(self, shares: Floats, expected: Floats | None = None) -> Floats:
@@ -190,8 +204,10 @@ class _Number:
         found: Floats = np.abs(np.cumsum(apart, axis=1)[:, :-1]).max(axis=1)
         return found
 
-    def psi(self, counts: Floats) -> Floats:
-        return _psi(self._tenths(counts), self._counts)
+    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats]:
+        statistic = np.empty(len(counts))
+        _cells.furthest_apart(counts, rows, self._expected, statistic)
+        return statistic, _psi(self._tenths(counts), self._counts)
 
     def least(self) -> tuple[float, float]:
         return 2.0 / self._window, 4.0 / self._window
@@ -243,6 +259,9 @@ class _Category:
         found: Codes = self._lookup[indices.to_numpy(zero_copy_only=False)]
         return found
 
+    def count(self, values: Any, edges: Ints, counts: Ints) -> None:
+        _cells.count_cells(self.codes(values), edges, counts)
+
     def _same(self, dictionary: Any) -> bool:
         known = self._dictionary
         return known is not None and _place(known) == _place(dictionary)
@@ -264,8 +283,9 @@ class _Category:
         found: Floats = (apart / np.maximum(expected, 1.0)).sum(axis=1)
         return found
 
-    def psi(self, counts: Floats) -> Floats:
-        return _psi(counts, self._counts)
+    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats]:
+        found = counts.astype(np.float64)
+        return self.statistic(found / rows[:, None]), _psi(found, self._counts)
 
     def least(self) -> tuple[float, float]:
         return 1.0, 3.0

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.evaluation.calibration import calibrate
-from modellab.evaluation.compiled import _cells
 from modellab.evaluation.feature_columns import WatchedColumn, only_moves_on, watch
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     Read = Callable[[int, int, Sequence[str]], Any]
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 REFERENCE_ROWS = 131_072
 """At most so many rows stand for the training window: all of it, or evenly spaced runs of rows."""
@@ -34,8 +34,10 @@ REFERENCE_CELLS = 64 * 2**20
 _RUNS = 16
 _KEPT_CHECKS = 2048
 _PIECE = 65_536
-_CELLS = 2**19
+_CELLS = 2**21
 """About so many values are looked at together: a few milliseconds."""
+_COUNTS = 2**21
+"""At most about so many counts are kept of what is looked at together."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,8 @@ class FeatureDrift:
         Several are done together, which is much quicker than `check` for one after the other. Rows
         from `stop` on are not looked at.
         """
-        reach = max(_CELLS // (self.every * len(self.columns)), 1)
+        reach = _CELLS // (self.every * len(self.columns))
+        reach = max(min(reach, _COUNTS // sum(column.cells for column in self._watched)), 1)
         at = self.next_check(start)
         while at <= stop:
             known = self._checks.get(at)
@@ -191,23 +194,15 @@ class FeatureDrift:
         """Do the checks at these positions (rising), all of them not known yet."""
         stops = np.array(positions, np.int64)
         starts = np.maximum(stops - self.window, 0)
-        rows = np.maximum(stops - starts, 1)[:, None]
+        rows = np.maximum(stops - starts, 1).astype(np.float64)
         statistic, psi = (np.zeros((len(positions), len(self.columns))) for _ in range(2))
         counts = [np.zeros((len(positions), c.cells), np.int64) for c in self._watched]
         # Windows that touch are read together.
         runs = np.split(np.arange(len(stops)), np.flatnonzero(starts[1:] > stops[:-1]) + 1)
         for run in runs:
-            first, last = int(starts[run[0]]), int(stops[run[-1]])
-            table = self._read(first, last, self.columns)
-            for k, column in enumerate(self._watched):
-                cells = _cells_of(column, table.column(k))
-                _cells.window_counts(
-                    cells, starts[run] - first, stops[run] - first, counts[k][run[0] : run[-1] + 1]
-                )
+            self._count(starts[run], stops[run], [c[run[0] : run[-1] + 1] for c in counts])
         for k, column in enumerate(self._watched):
-            found = counts[k].astype(np.float64)
-            statistic[:, k] = column.statistic(found / rows)
-            psi[:, k] = column.psi(found)
+            statistic[:, k], psi[:, k] = column.compared(counts[k], rows)
         score = statistic / self.thresholds
         for values in (statistic, score, psi):
             values.flags.writeable = False
@@ -218,6 +213,28 @@ class FeatureDrift:
         while len(self._checks) > _KEPT_CHECKS:
             self._checks.popitem(last=False)
         return checks
+
+    def _count(self, starts: Ints, stops: Ints, counts: list[Ints]) -> None:
+        """Count the cells (m, K) of each column in windows [start, stop), none apart."""
+        first, last = int(starts[0]), int(stops[-1])
+        in_turn = bool((starts[1:] == stops[:-1]).all())  # each ends where the next one begins
+        edges = np.append(starts, last) if in_turn else np.union1d(starts, stops)
+        table = self._read(first, last, self.columns)
+        inside: dict[tuple[int, int], Ints] = {}  # chunks are the same for all columns, mostly
+        for k, column in enumerate(self._watched):
+            held = counts[k] if in_turn else np.zeros((len(edges) - 1, column.cells), np.int64)
+            at = first
+            for chunk in _chunks(table.column(k)):
+                place = at, len(chunk)
+                if place not in inside:
+                    inside[place] = np.minimum(np.maximum(edges - at, 0), len(chunk))
+                column.count(chunk, inside[place], held)
+                at += len(chunk)
+            if not in_turn:
+                # Whole numbers: windows are differences of sums to their ends.
+                sums = np.concatenate([np.zeros_like(held[:1]), np.cumsum(held, axis=0)])
+                counts[k] += sums[np.searchsorted(edges, stops)]
+                counts[k] -= sums[np.searchsorted(edges, starts)]
 
     def next_check(self, position: int) -> int:
         """Position of the first check after `position`."""
@@ -257,12 +274,9 @@ def _parts(read: Read, name: str, runs: Sequence[tuple[int, int]]) -> Iterator[A
             yield _whole(read(first, min(first + _PIECE, stop), [name]).column(0))
 
 
-def _cells_of(column: WatchedColumn, values: Any) -> NDArray[np.uint8]:
-    """Cells of a table's column, chunk by chunk where it has several."""
-    chunks = values.chunks if hasattr(values, "chunks") else [values]
-    if len(chunks) == 1:
-        return column.codes(chunks[0])
-    return np.concatenate([np.zeros(0, np.uint8), *(column.codes(chunk) for chunk in chunks)])
+def _chunks(values: Any) -> list[Any]:
+    """The arrays that a table's column consists of."""
+    return list(values.chunks) if hasattr(values, "chunks") else [values]
 
 
 def _whole(column: Any) -> Any:

@@ -1,6 +1,8 @@
-"""Which cell a number lies in, and how many of each there are in windows: against NumPy."""
+"""Which cell a number lies in, and how many of each there are in runs of rows: against NumPy."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
@@ -17,8 +19,15 @@ NUMBERS = st.one_of(
 
 def cells(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     out = np.full(len(values), 255, np.uint8)
-    _cells.number_cells(values, cuts, out)
+    _cells.NumberCells(cuts).cells(values, out)
     return out
+
+
+def counted(held: np.ndarray, edges: np.ndarray, count: int) -> np.ndarray:
+    parts = [held[a:b] for a, b in itertools.pairwise(edges)]
+    return np.array([np.bincount(part, minlength=count) for part in parts], np.int64).reshape(
+        -1, count
+    )
 
 
 def plain(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
@@ -60,33 +69,77 @@ def test_usual_numbers(shape: str, count: int) -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(0, 3000), st.integers(1, 256), st.integers(0, 2**32), st.integers(0, 12))
-def test_windows_hold_what_they_hold(rows: int, count: int, seed: int, windows: int) -> None:
-    """Apart, one inside the other, and overlapping by little and by much."""
+@given(st.integers(0, 3000), st.integers(1, 256), st.integers(0, 2**32), st.integers(1, 12))
+def test_runs_hold_what_they_hold(rows: int, count: int, seed: int, edges: int) -> None:
+    """Of any length, none among them; rows before the first and after the last are left out."""
     rng = np.random.default_rng(seed)
     held = rng.integers(0, count, rows).astype(np.uint8)
-    starts = np.sort(rng.integers(0, rows + 1, windows))
-    stops = np.maximum.accumulate(np.maximum(starts, rng.integers(0, rows + 1, windows)))
-    counts = np.zeros((windows, count), np.int64)
-    _cells.window_counts(held, starts, stops, counts)
-    for start, stop, found in zip(starts, stops, counts, strict=True):
-        assert np.array_equal(found, np.bincount(held[start:stop], minlength=count))
+    at = np.sort(rng.integers(0, rows + 1, edges))
+    counts = rng.integers(0, 9, (edges - 1, count))  # what is there is added to
+    wanted = counts + counted(held, at, count)
+    _cells.count_cells(held, at, counts)
+    assert np.array_equal(counts, wanted)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(0, 3000),
+    st.sampled_from([1, 2, 3, 60, 254]),
+    st.integers(0, 2**32),
+    st.integers(1, 12),
+    st.floats(0.0, 3.0),
+)
+def test_numbers_are_counted_in_their_cells(
+    rows: int, count: int, seed: int, edges: int, spread: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = np.exp(spread * rng.normal(size=rows))
+    values[rng.random(rows) < 0.1] = np.nan
+    cuts = np.unique(np.exp(spread * rng.normal(size=count)))
+    at = np.sort(rng.integers(0, rows + 1, edges))
+    counts = np.zeros((edges - 1, len(cuts) + 2), np.int64)
+    _cells.NumberCells(cuts).count(values, at, counts)
+    assert np.array_equal(counts, counted(plain(values, cuts), at, len(cuts) + 2))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 20), st.integers(2, 256), st.integers(0, 2**32))
+def test_distances_and_sums_are_those_of_numpy_to_the_bit(m: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 500, (m, k))
+    rows = counts.sum(axis=1).clip(1).astype(np.float64)
+    expected = rng.dirichlet(np.ones(k))
+    found = np.empty(m)
+    _cells.furthest_apart(counts, rows, expected, found)
+    along = np.cumsum(counts.astype(np.float64) / rows[:, None] - expected, axis=1)
+    assert np.array_equal(found, np.abs(along[:, :-1]).max(axis=1))
+    starts = np.unique(np.append(0, rng.integers(0, k, 10)))
+    sums = np.empty((m, len(starts)))
+    _cells.sums_of_cells(counts, starts, sums)
+    assert np.array_equal(sums, np.add.reduceat(counts, starts, axis=1))
 
 
 def test_what_does_not_fit_is_refused() -> None:
     out = np.zeros(3, np.uint8)
     with pytest.raises(ValueError, match="no room"):
-        _cells.number_cells(np.zeros(4), np.zeros(1), out)
+        _cells.NumberCells(np.zeros(1)).cells(np.zeros(4), out)
     with pytest.raises(ValueError, match="255 cuts"):
-        _cells.number_cells(np.zeros(3), np.arange(255.0), out)
-    one, two = np.array([1], np.int64), np.array([2], np.int64)
-    for held, starts, stops in (
-        (np.array([0, 9, 0], np.uint8), one, two),  # a cell that is not counted
-        (out, one, np.array([4], np.int64)),
-        (out, two, one),
-        (out, np.array([1, 0], np.int64), np.array([2, 3], np.int64)),
-    ):
+        _cells.NumberCells(np.arange(255.0))
+    counts = np.zeros((1, 3), np.int64)
+    for at in ([0, 4], [2, 1], [-1, 2]):
+        edges = np.array(at, np.int64)
         with pytest.raises(ValueError, match="outside"):
-            _cells.window_counts(held, starts, stops, np.zeros((len(starts), 3), np.int64))
-    with pytest.raises(ValueError, match="in number"):
-        _cells.window_counts(out, one, two, np.zeros((2, 3), np.int64))
+            _cells.count_cells(out, edges, counts)
+        with pytest.raises(ValueError, match="outside"):
+            _cells.NumberCells(np.zeros(1)).count(np.zeros(3), edges, counts)
+    whole = np.array([0, 3], np.int64)
+    for refused in (
+        lambda: _cells.count_cells(np.array([0, 9, 0], np.uint8), whole, counts),
+        lambda: _cells.count_cells(out, whole, np.zeros((2, 3), np.int64)),
+        lambda: _cells.NumberCells(np.zeros(1)).count(np.zeros(3), whole, counts[:, :2].copy()),
+        lambda: _cells.furthest_apart(counts, np.ones(2), np.ones(3), np.ones(1)),
+        lambda: _cells.sums_of_cells(counts, np.array([0, 3]), np.ones((1, 2))),
+        lambda: _cells.sums_of_cells(counts, np.array([1, 2]), np.ones((1, 2))),
+    ):
+        with pytest.raises(ValueError, match="cells"):
+            refused()
