@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import struct
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from modellab.learners.base import Inputs, Prediction, Progress, Rows, View, no_
 from modellab.learners.compiled import _baselines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -103,6 +104,22 @@ class Baseline:
         if frozen or len(rows) == 0:
             return self.predict(rows), 0
         return self._along(len(rows), learn_y, np.asarray(upto)), int(upto[-1])
+
+    can_look = True
+
+    def run_looked(
+        self, rows: Floats, y: NDArray[Any], at: Ints, batch: int
+    ) -> tuple[Prediction, int, Sequence[Baseline]]:
+        """Predict each row, then learn its label at once (see `LooksBack.run_looked`)."""
+        looks = []
+        here, done = self, 0
+        for rows_learned in at.tolist():
+            here = copy.copy(here)  # what was learned is replaced, never changed in place
+            here._take(y[done:rows_learned])
+            looks.append(here)
+            done = rows_learned
+        upto = np.arange(1, len(y) + 1, dtype=np.int64)
+        return self._along(len(rows), y, upto), len(y), looks
 
     def set(self, name: str, value: float | str | bool) -> None:
         """A baseline has no settings."""

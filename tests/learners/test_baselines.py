@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modellab.errors import LearnerError
 from modellab.experiment import LearnerSpec
-from modellab.learners.base import Inputs, Learner, PrequentialLearner, Task
+from modellab.learners.base import Inputs, Learner, PrequentialLearner, Task, looks_back
 from modellab.learners.catalogue import build, entry
 
 CLASSES = ("a", "b", "c")
@@ -154,3 +154,32 @@ def test_electricity_from_a_cold_start(electricity):
             said = own.predict_one({})
             assert value[i] == (-1 if said is None else said)
             own.learn_one({}, int(y[i]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    train=st.lists(st.integers(0, 2), max_size=6),
+    stream=st.lists(st.integers(0, 2), min_size=1, max_size=40),
+    data=st.data(),
+)
+def test_looks_show_what_it_was_after_so_many_rows(kind, train, stream, data):
+    y = labels_for(kind, stream)
+    n = len(y)
+    at = sorted(data.draw(st.sets(st.integers(1, n))))
+    whole, cut = make(kind), make(kind)
+    for learner in (whole, cut):
+        learner._take(labels_for(kind, train))
+    assert looks_back(whole)
+    rows = np.zeros((n, 1))
+    predicted, updates, looks = whole.run_looked(rows, y, np.array(at, dtype=np.int64), 1)
+    assert updates == n
+    done = 0
+    for end, look in zip(at, looks, strict=True):
+        part, _ = cut.run(
+            rows[done:end], rows[done:end], y[done:end], np.arange(1, end - done + 1), 1, 1, False
+        )
+        np.testing.assert_array_equal(part.value, predicted.value[done:end])
+        assert look.parameters() == cut.parameters()
+        assert look.state() == cut.state()
+        np.testing.assert_array_equal(look.predict(rows).value, cut.predict(rows).value)
+        done = end
