@@ -139,15 +139,11 @@ def _drift_news(found: Recorded) -> FeatureDriftNews | None:
 def _news(lane: dict[str, Any], curves: dict[str, Any], spec: LaneSpec | None) -> LaneNews:
     from modellab.replay.protocol import CurveDelta, LaneNews, pack
 
-    def curve(name: str) -> CurveDelta | None:
-        taken = curves.get(name) or curves.get(name.replace("error", "mae"))
-        if taken is None:
-            return None
+    shown: dict[str, CurveDelta] = {}
+    taken = curves.get("error") or curves.get("mae")
+    if taken is not None:
         width = int(taken.start[2] - taken.start[1]) if len(taken.start) > 2 else 1
-        arrays = (pack(a) for a in (taken.start, taken.mean, taken.low, taken.high))
-        return CurveDelta(width, 0, *arrays)
-
-    shown = {"error": curve("error"), "cumulative": curve("cumulative_error")}
+        shown["error"] = CurveDelta(width, 0, pack(taken.start), pack(taken.mean))
     metrics = lane["metrics"]
     name = "error" if metrics["window"].get("error") is not None else "mae"
     seconds = lane["cpu_seconds"]
@@ -167,7 +163,7 @@ def _news(lane: dict[str, Any], curves: dict[str, Any], spec: LaneSpec | None) -
         cost=lane["cost"]["total"] or 0.0,
         settings={} if spec is None else _settings(spec, "rates" in lane),
         rates=lane.get("rates"),
-        curves={key: value for key, value in shown.items() if value is not None},
+        curves=shown,
         metrics=metrics,
     )
 

@@ -36,7 +36,7 @@ class CurveView:
     ----------
     start
         int64, first position of each bucket.
-    mean, low, high
+    mean
         float64; NaN where nothing is known.
     width
         Rows per bucket.
@@ -48,8 +48,6 @@ class CurveView:
         self.width = 1
         self.start: NDArray[np.int64] = np.empty(0, np.int64)
         self.mean: NDArray[np.float64] = np.empty(0)
-        self.low: NDArray[np.float64] = np.empty(0)
-        self.high: NDArray[np.float64] = np.empty(0)
         self.version = 0
 
     def __len__(self) -> int:
@@ -61,8 +59,6 @@ class CurveView:
         self.width = delta.width
         self.start = _spliced(self.start, at, unpack(delta.start, "i"))
         self.mean = _spliced(self.mean, at, unpack(delta.mean))
-        self.low = _spliced(self.low, at, unpack(delta.low))
-        self.high = _spliced(self.high, at, unpack(delta.high))
         self.version += 1
 
 
@@ -170,7 +166,7 @@ class LaneView:
     news
         The newest state of it; None before the first telemetry.
     curves
-        By name: ``error`` (windowed), ``cumulative``.
+        By name: ``error`` (windowed).
     """
 
     spec: LaneSpec

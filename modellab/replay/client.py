@@ -10,13 +10,13 @@ import contextlib
 import signal
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
 
 from modellab.errors import LabError
 from modellab.replay.growing_protocol import RowsReady
-from modellab.replay.process import end_worker, start_worker
+from modellab.replay.process import end_worker, start_worker, talk_quickly
 from modellab.replay.protocol import (
     Ack,
     Command,
@@ -99,6 +99,7 @@ class EngineClient:
         if self._process is not None:
             raise LabError("This engine was started before: make a new client.")
         self._process = start_worker("engine")
+        talk_quickly(cast("BinaryIO | None", self._process.stdout))
         for work in (self._read_errors, self._read_replies):
             thread = threading.Thread(target=work, name=f"engine-{work.__name__}", daemon=True)
             thread.start()

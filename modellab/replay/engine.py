@@ -19,7 +19,7 @@ from modellab.replay.engine_out import Job, Outbox
 from modellab.replay.engine_verdict import COMMANDS as VERDICTS
 from modellab.replay.growing_protocol import COMMANDS as GROWING
 from modellab.replay.player import Player
-from modellab.replay.process import frame_streams
+from modellab.replay.process import frame_streams, give_way, talk_quickly
 from modellab.replay.protocol import (
     AddLane,
     AnyCommand,
@@ -108,6 +108,8 @@ class Engine:
 
 def main(services: Services) -> int:
     """Serve the window until it goes away (``--worker engine``)."""
+    give_way()
+    talk_quickly()
     reader, writer = frame_streams()
     outbox = Outbox(writer)
     engine = Engine(outbox, services)

@@ -322,12 +322,10 @@ class CurveDelta(msgspec.Struct):
     from_index: int
     start: bytes
     mean: bytes
-    low: bytes
-    high: bytes
 
 
 class LaneNews(msgspec.Struct):
-    """The present state of one lane, and news of its curves (``error``, ``cumulative``)."""
+    """The present state of one lane, and news of its curve (``error``, as windowed)."""
 
     name: str
     baseline: bool

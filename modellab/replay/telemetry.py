@@ -153,8 +153,8 @@ class Reporter:
         news = []
         for name, state in states.items():
             self._versions[name] = {c: delta.version for c, delta in curves[name].items()}
-            told = {c: curve_delta(delta) for c, delta in curves[name].items()}
-            news.append(lane_news(name, state, told))
+            # Drawn is the windowed error only: a long history is told anew whenever it widens.
+            news.append(lane_news(name, state, {"error": curve_delta(curves[name]["error"])}))
         for name in [n for n in self._versions if n not in states]:
             del self._versions[name]
         return news
@@ -290,8 +290,6 @@ def curve_delta(delta: Any) -> CurveDelta:
         from_index=delta.from_index,
         start=pack(delta.starts),
         mean=pack(delta.mean),
-        low=pack(delta.min),
-        high=pack(delta.max),
     )
 
 

@@ -267,9 +267,7 @@ def long_history(bench: Bench) -> None:
     rng = np.random.default_rng(7)
     for lane in live.lanes.values():
         mean = 0.2 + rng.normal(0, 0.03, len(start))
-        parts = (pack(start), pack(mean), pack(mean - 0.01), pack(mean + 0.01))
-        for name in ("error", "cumulative"):
-            lane.curves[name].apply(CurveDelta(width, 0, *parts))
+        lane.curves["error"].apply(CurveDelta(width, 0, pack(start), pack(mean)))
 
 
 def zoom(bench: Bench, found: dict[str, Any]) -> None:

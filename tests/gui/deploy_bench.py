@@ -26,8 +26,6 @@ def error_curve(name: str, position: int, width: int = 2) -> CurveDelta:
         from_index=0,
         start=pack(at),
         mean=pack(mean),
-        low=pack(mean - 0.01),
-        high=pack(mean + 0.01),
     )
 
 

@@ -380,8 +380,6 @@ def curve(start: int, stop: int, from_index: int = 0, width: int = 10) -> CurveD
         from_index=from_index,
         start=pack(at),
         mean=pack(values),
-        low=pack(values - 0.05),
-        high=pack(values + 0.05),
     )
 
 

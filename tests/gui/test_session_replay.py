@@ -102,7 +102,7 @@ def test_telemetry_moves_position_curves_events_and_parameters(bench: Bench, csv
     bench.settle()
     curve = live.lanes["Static"].curves["error"]
     assert curve.start.tolist() == list(range(200, 320, 10))
-    assert len(curve.mean) == len(curve.low) == len(curve.high) == 12
+    assert len(curve.mean) == len(curve.start) == 12
     assert [e.position for e in live.events] == [250, 310]
     assert live.parameters.positions.tolist() == [200, 250, 320]
     np.testing.assert_allclose(live.parameters.values[:, 1], [-20.0, -25.0, -32.0])

@@ -40,7 +40,7 @@ LANE = LaneNews(
     name="Online", baseline=False, status="", error=0.25, cumulative=None, updates=3, retrains=0,
     redeploys=0, cpu_predict=0.1, cpu_learn=0.2, cpu_fit=0.0, model_bytes=80, cost=0.0,
     settings={"learning_rate": 0.1, "frozen": False}, rates=None,
-    curves={"error": CurveDelta(1, 0, pack(np.arange(2)), *[pack(np.zeros(2))] * 3)},
+    curves={"error": CurveDelta(1, 0, pack(np.arange(2)), pack(np.zeros(2)))},
 )  # fmt: skip
 TELEMETRY = Telemetry(
     sequence=1, state="playing", position=7, train_rows=5, stop=9, time_ns=None,
