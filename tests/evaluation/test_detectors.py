@@ -144,6 +144,28 @@ def test_the_window_of_adwin_is_river_s_to_the_last_bit() -> None:
     assert alarms >= 2
 
 
+@pytest.mark.parametrize("most", [1, 4, 5, 9])
+def test_the_window_of_adwin_is_the_same_value_by_value_and_in_blocks(most: int) -> None:
+    """In blocks, values are put in together, and looks that can find nothing are left out."""
+    rng = np.random.default_rng(most)
+    levels = np.repeat([0.2, 0.2, 0.24, 0.24, 0.24, 0.1, 0.13, 0.5], 2500)
+    values = (rng.random(len(levels)) < levels).astype(float)
+    values[9000:12000] = rng.random(3000) * 0.4
+    values[rng.random(len(values)) < 0.01] = np.nan
+    settings = {"max_buckets": most, "clock": 16 + most}
+    blocks, single = make_detector("adwin", settings), make_detector("adwin", settings)
+    alarms = run(blocks, values, [7, 4000, 4001, 9500])
+    assert len(alarms) > 3
+    assert [i for i in range(len(values)) if single.update(values[i : i + 1]) == 0] == alarms
+    one, other = blocks.state(), single.state()
+    assert np.array_equal(one["numbers"], other["numbers"])
+    assert np.array_equal(one["counters"], other["counters"])
+    tables = (s["table"].reshape(2, 64, most + 1) for s in (one, other))
+    for a, b in zip(*tables, strict=True):
+        for row, count in enumerate(one["counters"][4:]):
+            assert np.array_equal(a[row, :count], b[row, :count])
+
+
 def test_numbers_outside_0_and_1_where_river_takes_them() -> None:
     rng = np.random.default_rng(11)
     values = np.concatenate([rng.normal(size=1500) * 10 + level for level in (0.0, 5.0, -20.0)])

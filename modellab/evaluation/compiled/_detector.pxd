@@ -55,14 +55,6 @@ cdef inline void adwin_reset(Parts *p) noexcept nogil:
         p.counters[AD_BUCKETS + r] = 0
 
 
-cdef inline void adwin_put(Parts *p, Py_ssize_t row, double total, double variance) noexcept nogil:
-    cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST] + 1
-    cdef Py_ssize_t at = row * most + p.counters[AD_BUCKETS + row]
-    p.table[at] = total
-    p.table[AD_MAX_ROWS * most + at] = variance
-    p.counters[AD_BUCKETS + row] += 1
-
-
 cdef inline void adwin_drop(Parts *p, Py_ssize_t row, Py_ssize_t count) noexcept nogil:
     # Take the oldest `count` buckets out of a row.
     cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST] + 1, k
@@ -74,32 +66,108 @@ cdef inline void adwin_drop(Parts *p, Py_ssize_t row, Py_ssize_t count) noexcept
         variances[k] = variances[k + count]
 
 
-cdef inline void adwin_insert(Parts *p, double x) noexcept nogil:
-    cdef double before = p.numbers[AD_WIDTH], apart, n, u0, u1, mu0, mu1, between, share = 1.0
-    cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST], row = 0
+cdef enum:
+    AD_AT_ONCE = 64
+    AD_HALF = 33    # pairs of a row, at most
+
+cdef extern from *:
+    """
+    static const double ad_none[64] = {0.0};  /* single values have no variance */
+    """
+    const double ad_none[64]
+
+
+cdef inline void adwin_moments(Parts *p, const double *values, Py_ssize_t n) noexcept nogil:
+    # Total and variance with values put in one after the other, n at most AD_AT_ONCE. Divisions
+    # wait for nothing, so they are done several at a time; the sums keep their order.
+    cdef double totals[AD_AT_ONCE]
+    cdef double more[AD_AT_ONCE]
+    cdef double width = p.numbers[AD_WIDTH], total = p.numbers[AD_TOTAL]
+    cdef double variance = p.numbers[AD_VARIANCE], before, apart
+    cdef Py_ssize_t i
+    for i in range(n):
+        totals[i] = total
+        total += values[i]
+    for i in range(n):
+        before = width + <double>(<int>i)
+        apart = values[i] - totals[i] / before
+        more[i] = before * apart * apart / (before + 1.0)
+    if width == 0.0 and n:
+        more[0] = 0.0
+    for i in range(n):
+        variance += more[i]
+    p.numbers[AD_WIDTH] = width + <double>n
+    p.numbers[AD_TOTAL], p.numbers[AD_VARIANCE] = total, variance
+
+
+cdef inline void adwin_pair(
+    const double *totals,
+    const double *variances,
+    Py_ssize_t pairs,
+    Py_ssize_t row,
+    double *out_totals,
+    double *out_variances,
+) noexcept nogil:
+    # Make one bucket of each two of a row. Powers of two: what is divided by them is exact, and so
+    # is what is multiplied.
+    cdef double n = bucket_size(row), share = 1.0 / n, mu0, mu1
+    cdef Py_ssize_t i
+    for i in range(pairs):
+        mu0, mu1 = totals[2 * i] * share, totals[2 * i + 1] * share
+        out_totals[i] = totals[2 * i] + totals[2 * i + 1]
+        out_variances[i] = (variances[2 * i] + variances[2 * i + 1]) + (
+            n * n * (mu0 - mu1) * (mu0 - mu1) * (0.5 * share)
+        )
+
+
+cdef inline void adwin_insert(Parts *p, const double *values, Py_ssize_t n) noexcept nogil:
+    # Put values in, at most AD_AT_ONCE, between which nobody looks. Whenever a row has one bucket
+    # too many, its two oldest become one of the next row. Which two these are does not depend on
+    # when that is done, so it is done row by row for all values.
+    cdef double pool[4][AD_HALF]
+    cdef double joint[4]
+    cdef const double *fresh = values      # of this row: totals, and variances
+    cdef const double *spreads = ad_none
+    cdef double *next_fresh
+    cdef double *next_spreads
+    cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST], row = 0, have, pairs, old, used, left, i
     cdef double *totals
     cdef double *variances
-    adwin_put(p, 0, x, 0.0)
-    p.numbers[AD_WIDTH] = before + 1.0
-    if before > 0.0:
-        apart = x - p.numbers[AD_TOTAL] / before
-        p.numbers[AD_VARIANCE] += before * apart * apart / p.numbers[AD_WIDTH]
-    p.numbers[AD_TOTAL] += x
-    # Two oldest buckets of a full row become one of the next.
-    while row < AD_MAX_ROWS - 1 and p.counters[AD_BUCKETS + row] == most + 1:
-        if row + 1 == p.counters[AD_ROWS]:
-            p.counters[AD_ROWS] += 1
+    adwin_moments(p, values, n)
+    while n:
         totals = p.table + row * (most + 1)
         variances = p.table + (AD_MAX_ROWS + row) * (most + 1)
-        # Powers of two: what is divided by them is exact, and so is what is multiplied.
-        n = bucket_size(row)
-        u0, u1 = totals[0], totals[1]
-        mu0, mu1 = u0 * share, u1 * share
-        between = n * n * (mu0 - mu1) * (mu0 - mu1) * (0.5 * share)
-        share *= 0.5
-        adwin_put(p, row + 1, u0 + u1, variances[0] + variances[1] + between)
-        adwin_drop(p, row, 2)
+        next_fresh, next_spreads = pool[2 * (row % 2)], pool[2 * (row % 2) + 1]
+        have = p.counters[AD_BUCKETS + row]
+        pairs = 0
+        if have + n > most and row < AD_MAX_ROWS - 1:
+            pairs = (have + n - most + 1) // 2
+        # Those of the table, one of both kinds if they are odd in number, those that are new.
+        old = min(have // 2, pairs)
+        adwin_pair(totals, variances, old, row, next_fresh, next_spreads)
+        used = 0
+        if old < pairs and have % 2:
+            joint[0], joint[1] = totals[have - 1], fresh[0]
+            joint[2], joint[3] = variances[have - 1], spreads[0]
+            adwin_pair(joint, joint + 2, 1, row, next_fresh + old, next_spreads + old)
+            old += 1
+            used = 1
+        adwin_pair(
+            fresh + used, spreads + used, pairs - old, row, next_fresh + old, next_spreads + old
+        )
+        # What is left of the table, then of what is new.
+        left = max(have - 2 * pairs, 0)
+        for i in range(left):
+            totals[i], variances[i] = totals[have - left + i], variances[have - left + i]
+        used = max(2 * pairs - have, 0)
+        for i in range(n - used):
+            totals[left + i], variances[left + i] = fresh[used + i], spreads[used + i]
+        p.counters[AD_BUCKETS + row] = have + n - 2 * pairs
+        n = pairs
+        fresh, spreads = next_fresh, next_spreads
         row += 1
+        if n and row == p.counters[AD_ROWS]:
+            p.counters[AD_ROWS] += 1
 
 
 cdef inline double adwin_delete(Parts *p) noexcept nogil:
@@ -117,10 +185,6 @@ cdef inline double adwin_delete(Parts *p) noexcept nogil:
     if p.counters[AD_BUCKETS + row] == 0 and row > 0:
         p.counters[AD_ROWS] -= 1
     return n
-
-
-cdef enum:
-    AD_AT_ONCE = 64
 
 
 cdef inline bint none_differs(
@@ -236,26 +300,143 @@ cdef inline int adwin_look(Parts *p) noexcept nogil:
     return ROSE if p.numbers[AD_TOTAL] / p.numbers[AD_WIDTH] > before else FELL
 
 
+# Most looks find nothing, far from anything: then the older cuts need not be compared each time. Of
+# a cut that has n1 values behind it, k values that add up to d make (u0 / n0 - u1 / n1) into
+# (that + (k u0 / n0 - d) / n1) n1 / (n1 + k), while the bound becomes at least (1 / n0 + 1 / n1 as
+# it was: e) e n1 / (n1 + k), as the variance, which is a sum, and the logarithm only grow. So none
+# of them differs while |k u0 / n0 - d| is at most n1 (e - |u0 / n0 - u1 / n1|) of each of them.
+
+cdef enum:
+    AD_RECENT = 128     # cuts with fewer values behind them are compared each time
+    AD_MANY = 320       # older cuts; with more of them, all are compared each time
+    AD_LASTS = 512      # values after which all are compared in any case
+
+cdef struct Calm:
+    bint there
+    double width, total, mean, log_term     # as of the look that found it
+    double room         # least of what |k u0 / n0 - d| may be
+    double astray       # largest distance of u0 / n0 from the mean
+
+
+cdef inline void adwin_calm(Parts *p, Calm *calm) noexcept nogil:
+    # After a look that found nothing: how far the older cuts are from an alarm. Only for values in
+    # [0, 1], where rounding is far less than the 1e-12 that is added for it.
+    cdef double width = p.numbers[AD_WIDTH], total = p.numbers[AD_TOTAL], n0 = 0.0, u0 = 0.0, n, u
+    cdef double spread = p.numbers[AD_VARIANCE] / width, mean = total / width, recip, apart, some
+    cdef double log_term = log_(2.0 * log_(width) / p.settings[AD_DELTA]), least = width
+    cdef double astray = 0.0
+    cdef double ns[AD_MANY]
+    cdef double us[AD_MANY]
+    cdef Py_ssize_t most = <Py_ssize_t>p.settings[AD_MOST] + 1, row, k, found = 0
+    cdef bint fits = True
+    calm.there = False
+    if p.settings[AD_SHORTEST] < 1.0 or width < 2 * AD_RECENT or not spread >= 0.0:
+        return
+    for row in range(p.counters[AD_ROWS] - 1, -1, -1):
+        n = bucket_size(row)
+        for k in range(p.counters[AD_BUCKETS + row]):
+            u = p.table[row * most + k]
+            fits = fits and 0.0 <= u <= n
+            n0 += n
+            u0 += u
+            if width - n0 < AD_RECENT:
+                continue
+            if found == AD_MANY:
+                return
+            ns[found], us[found] = n0, u0
+            found += 1
+    if not fits:
+        return
+    for k in range(found):
+        n, u = ns[k], us[k]
+        recip = 1.0 / n + 1.0 / (width - n)
+        apart = fabs(u / n - (total - u) / (width - n))
+        some = (width - n) * (
+            (1.0 - 1e-9) * (sqrt(2.0 * recip * spread * log_term) + 2.0 / 3.0 * log_term * recip)
+            - apart
+        )
+        least = some if some < least else least
+        apart = fabs(u / n - mean)
+        astray = apart if apart > astray else astray
+    calm.there = True
+    calm.width, calm.total, calm.mean, calm.log_term = width, total, mean, log_term
+    calm.room, calm.astray = least - 1e-9 - 1e-12 * width, astray + 1e-12
+
+
+cdef inline bint adwin_still(Parts *p, const Calm *calm) noexcept nogil:
+    # Whether it is certain that a look would find nothing.
+    cdef double width = p.numbers[AD_WIDTH], total = p.numbers[AD_TOTAL], n1 = 0.0, u1 = 0.0, n
+    cdef double more = width - calm.width, a, b, apart, slack = 1e-12 * total
+    cdef double least = (1.0 - 1e-9) * 2.0 / 3.0 * calm.log_term * width
+    cdef double most = (1.0 - 1e-9) * 2.0 * p.numbers[AD_VARIANCE] * calm.log_term
+    cdef double ns[AD_AT_ONCE]
+    cdef double us[AD_AT_ONCE]
+    cdef double over[AD_AT_ONCE]
+    cdef Py_ssize_t room = <Py_ssize_t>p.settings[AD_MOST] + 1, row = 0, k, found = 0
+    if not calm.there or more > AD_LASTS:
+        return False
+    if fabs(more * calm.mean - (total - calm.total)) + more * calm.astray > calm.room:
+        return False
+    while n1 < AD_RECENT + more and row < p.counters[AD_ROWS]:
+        n = bucket_size(row)
+        if found + p.counters[AD_BUCKETS + row] > AD_AT_ONCE:
+            return False
+        for k in range(p.counters[AD_BUCKETS + row] - 1, -1, -1):
+            n1 += n
+            u1 += p.table[row * room + k]
+            ns[found], us[found] = n1, u1
+            found += 1
+        row += 1
+    for k in range(found):
+        # As in `none_differs`.
+        n = width - ns[k]
+        a, b = (total - us[k]) * ns[k], us[k] * n
+        apart = fabs(a - b) + (1e-12 * (a + b) + slack * n) - least
+        apart = apart if apart > 0.0 else 0.0
+        over[k] = apart * apart - most * (n * ns[k])
+    for k in range(found):
+        if over[k] > 0.0:
+            return False
+    return True
+
+
 cdef inline Py_ssize_t adwin_run(Parts *p, const double *values, Py_ssize_t n) noexcept nogil:
     # Feed values up to the first alarm; its index, or -1.
     cdef int64_t clock = <int64_t>p.settings[AD_CLOCK], left = clock - p.counters[SEEN] % clock
-    cdef Py_ssize_t i
+    cdef double taken[AD_AT_ONCE]
+    cdef Py_ssize_t i = 0, found, j
     cdef int change
-    for i in range(n):
-        if values[i] != values[i]:
-            continue
-        if p.counters[ALARMED]:
-            p.counters[ALARMED] = p.counters[WARNING] = p.counters[SEEN] = 0
-            adwin_reset(p)
-            left = clock
-        p.counters[SEEN] += 1
-        adwin_insert(p, values[i])
-        left -= 1
+    cdef Calm calm
+    calm.there = False
+    if p.counters[ALARMED]:
+        while i < n and values[i] != values[i]:
+            i += 1
+        if i == n:
+            return -1
+        p.counters[ALARMED] = p.counters[WARNING] = p.counters[SEEN] = 0
+        adwin_reset(p)
+        left = clock
+    while i < n:
+        # As many as come before the next look.
+        found = 0
+        while i < n and found < min(left, AD_AT_ONCE):
+            taken[found] = values[i]
+            found += values[i] == values[i]
+            i += 1
+        for j in range(found):
+            if not 0.0 <= taken[j] <= 1.0:
+                calm.there = False
+        p.counters[SEEN] += found
+        adwin_insert(p, taken, found)
+        left -= found
         if left:
             continue
         left = clock
+        if adwin_still(p, &calm):
+            continue
         change = adwin_look(p)
         if change:
             p.counters[ALARMED] = change
-            return i
+            return i - 1
+        adwin_calm(p, &calm)
     return -1
