@@ -7,6 +7,7 @@ only, so it does not matter when, or in which order, positions are asked for.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -159,6 +160,13 @@ class FeatureDrift:
         chance = min(spec.every / spec.false_alarm_every, 0.5)
         thresholds = calibrate(watched, codes, spec.window, chance, seed)
         return cls(read, names, watched, thresholds, train_rows, spec.window, spec.every)
+
+    def twin(self) -> FeatureDrift:
+        """Return one that finds the same, for another thread."""
+        other = copy.copy(self)
+        other._watched = [copy.copy(column) for column in self._watched]
+        other._checks = OrderedDict()
+        return other
 
     def check(self, position: int) -> FeatureCheck:
         """Compare the last `window` rows before `position` with the training window."""

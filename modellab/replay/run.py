@@ -13,6 +13,7 @@ import numpy as np
 from modellab.errors import Cancelled, quote
 from modellab.experiment_paths import data_paths
 from modellab.learners.base import no_progress
+from modellab.replay.feature_checks import ChecksBeside, DriftChecks, drift_checks
 
 if TYPE_CHECKING:
     import threading
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from modellab.experiment import Experiment, LaneSpec
     from modellab.learners.base import Progress, Task
     from modellab.policies.base import PolicyEvent
-    from modellab.replay.context import Context
     from modellab.replay.hindsight_lanes import FindHindsight
     from modellab.replay.lane_state import LaneState
     from modellab.replay.replay import Replay
@@ -108,29 +108,6 @@ class LaneResult:
         return self.evidence.losses
 
 
-@dataclass(frozen=True)
-class DriftChecks:
-    """Checks of the features against the training window, up to the present position.
-
-    Attributes
-    ----------
-    columns, tests, thresholds
-        For each of d columns its name, the name of its test and the calibrated threshold.
-    positions
-        int64 (m,).
-    score, psi
-        float64 (m, d): the statistic divided by its threshold (above 1 is an alarm), and PSI; NaN
-        where there is none.
-    """
-
-    columns: list[str]
-    tests: list[str]
-    thresholds: list[float]
-    positions: NDArray[np.int64]
-    score: NDArray[np.float64]
-    psi: NDArray[np.float64]
-
-
 @dataclass
 class RunResult:
     """All that came of a replay.
@@ -142,7 +119,8 @@ class RunResult:
     position
         First row that was not replayed.
     seconds
-        The replay's own time; `import_seconds` and `train_seconds` were before it.
+        The replay's own time, gathering what came of it included; `import_seconds` and
+        `train_seconds` were before it.
     interrupted
         Whether it was given up before its end. Then parameters and samples of metrics are fewer.
     warnings
@@ -266,18 +244,22 @@ def run_experiment(
         find=find,
         threads=os.cpu_count() or 1,
     )
+    checks = None
     try:
         replay.prepare(stage("train"))
+        replay.context.calibrated(stage("train"))
         replay.foresee()
+        checks = ChecksBeside(replay.context)
         trained = time.perf_counter()
-        _play(replay, tell, predictions, cancel)
-        seconds = time.perf_counter() - trained
-        result = collect(replay)
-        result.seconds = seconds
+        _play(replay, tell, predictions, cancel, checks)
+        result = collect(replay, checks)
+        result.seconds = time.perf_counter() - trained
         result.import_seconds = imported - began
         result.train_seconds = trained - imported
         return result
     finally:
+        if checks is not None:
+            checks.close()
         replay.close()
 
 
@@ -286,6 +268,7 @@ def _play(
     tell: Callable[[RunProgress], None],
     predictions: Path | None,
     cancel: threading.Event | None,
+    checks: ChecksBeside,
 ) -> None:
     from modellab.replay.predictions import PredictionFile
     from modellab.replay.strides import STRIDE
@@ -304,6 +287,7 @@ def _play(
             to = replay.position + rows
             if rows > STRIDE:  # whole steps
                 to -= to % STRIDE
+            checks.to(min(to, replay.stop))
             replay.advance(to, sink.take if sink is not None else None)
             now = time.perf_counter()
             # Pieces of about equal time: any piece gives the same numbers.
@@ -324,8 +308,11 @@ def paced(rows: int, seconds: float, wanted: float, most: int) -> int:
     return max(1, min(int(rows * min(wanted / seconds, 2.0)), most))
 
 
-def collect(replay: Replay) -> RunResult:
-    """Gather what a replay gave up to its present position."""
+def collect(replay: Replay, checks: ChecksBeside | None = None) -> RunResult:
+    """Gather what a replay gave up to its present position.
+
+    `checks`: of the features up to there, where they were begun; else they are done now.
+    """
     context = replay.context
     evidence = {found.name: found for found in replay.evidence()}
     lanes = [
@@ -344,24 +331,7 @@ def collect(replay: Replay) -> RunResult:
         events=replay.events(),
         interrupted=not replay.finished,
         warnings=_warnings(replay),
-        feature_drift=drift_checks(context, replay.position),
-    )
-
-
-def drift_checks(context: Context, position: int) -> DriftChecks | None:
-    """All checks of the features up to `position`; None where they are not watched."""
-    drift = context.feature_drift
-    if drift is None:
-        return None
-    found = list(drift.between(context.train_rows, position))
-    width = len(drift.columns)
-    return DriftChecks(
-        columns=list(drift.columns),
-        tests=list(drift.tests),
-        thresholds=[float(t) for t in drift.thresholds],
-        positions=np.array([check.position for check in found], dtype=np.int64),
-        score=np.array([check.score for check in found]).reshape(-1, width),
-        psi=np.array([check.psi for check in found]).reshape(-1, width),
+        feature_drift=checks.finish() if checks else drift_checks(context, replay.position),
     )
 
 
