@@ -155,7 +155,7 @@ def test_the_window_of_adwin_is_the_same_value_by_value_and_in_blocks(most: int)
     settings = {"max_buckets": most, "clock": 16 + most}
     blocks, single = make_detector("adwin", settings), make_detector("adwin", settings)
     alarms = run(blocks, values, [7, 4000, 4001, 9500])
-    assert len(alarms) > 3
+    assert len(alarms) >= 2
     assert [i for i in range(len(values)) if single.update(values[i : i + 1]) == 0] == alarms
     one, other = blocks.state(), single.state()
     assert np.array_equal(one["numbers"], other["numbers"])
