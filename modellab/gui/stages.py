@@ -8,13 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
     from modellab.gui.pages.base import Page
     from modellab.gui.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class PageSpec:
-    """A page before it is made: where its class is, and what the rail says of it."""
+    """A page before it is made: where its class is, and what the rail says of it.
+
+    `before` names modules that it brings along and that take long to import: they come one by one.
+    """
 
     id: str
     title: str
@@ -22,18 +27,20 @@ class PageSpec:
     tip: str
     module: str
     name: str
+    before: tuple[str, ...] = ()
 
     def load(self) -> bool:
-        """Import the page's module; returns whether that was yet to be done."""
-        if self.module in sys.modules:
-            return False
-        import_module(self.module)
-        return True
+        """Import the next of the page's modules; returns whether one was yet to be imported."""
+        for module in (*self.before, self.module):
+            if module not in sys.modules:
+                import_module(module)
+                return True
+        return False
 
-    def make(self, session: Session) -> Page:
-        """Import the page's module and make the page."""
+    def make(self, session: Session, parent: QWidget | None = None, *, whole: bool = True) -> Page:
+        """Import the page's module and make the page, or (`whole` is not set) begin to."""
         kind = getattr(import_module(self.module), self.name)
-        return cast("Page", kind(session))
+        return cast("Page", kind(session, parent, whole=whole))
 
 
 _ROOM = "modellab.gui.pages"
@@ -46,6 +53,7 @@ PAGES = (
         "What is in the data, what is predicted, and where training ends.",
         f"{_ROOM}.data",
         "DataPage",
+        ("modellab.replay.protocol", "modellab.gui.data.reading_dialog"),
     ),
     PageSpec(
         "train",
@@ -54,6 +62,12 @@ PAGES = (
         "Choose a learner and train it on the training window.",
         f"{_ROOM}.train",
         "TrainPage",
+        (
+            "modellab.learners.linear",
+            "modellab.learners.compiled_entries",
+            "modellab.learners.river_entries",
+            "modellab.learners.catalogue",
+        ),
     ),
     PageSpec(
         "test",
@@ -70,6 +84,14 @@ PAGES = (
         "Replay the stream through the lanes, live.",
         f"{_ROOM}.deploy",
         "DeployPage",
+        (
+            "modellab.gui.deploy.events",
+            "modellab.gui.deploy.fault_dialog",
+            "modellab.gui.deploy.lane_dialog",
+            "modellab.gui.deploy.timeline",
+            "modellab.gui.deploy.transport",
+            "modellab.gui.deploy.plot_stack",
+        ),
     ),
     PageSpec(
         "decide",
@@ -78,6 +100,7 @@ PAGES = (
         "Which way to keep the model alive, why, and how sure.",
         f"{_ROOM}.decide",
         "DecidePage",
+        ("modellab.gui.decide.lanes_table", "modellab.gui.decide.verdict_card"),
     ),
 )
 

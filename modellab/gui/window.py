@@ -19,6 +19,7 @@ from modellab.gui.dialogs import files
 from modellab.gui.drop import DropOverlay
 from modellab.gui.header import Header
 from modellab.gui.kit.frames import EmptyState
+from modellab.gui.making import Making
 from modellab.gui.notify import Notice, notifications
 from modellab.gui.pages.welcome import WelcomePage
 from modellab.gui.palette import CommandPalette
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
         self.header = Header("Ctrl K")
         self.rail = Rail([(spec.id, spec.title, spec.icon) for spec in PAGES])
         self.stack = QStackedWidget()
+        self._making = Making(self.session, self.stack)
         self.status = StatusBar(self.session)
         row = QHBoxLayout()
         row.setSpacing(0)
@@ -180,22 +182,26 @@ class MainWindow(QMainWindow):
 
     def page(self, page_id: str) -> Page | None:
         """Return a page, made now if need be; None when it could not be made."""
-        if page_id in self._pages:
-            return self._pages[page_id]
-        if page_id in self._failed:
-            return None
-        spec = self._specs[page_id]
+        while page_id not in self._pages and page_id not in self._failed:
+            self._make_part(self._specs[page_id])
+        return self._pages.get(page_id)
+
+    def _make_part(self, spec: PageSpec) -> None:
+        """Begin a page, or make its next part; with the last one it is there."""
         try:
-            page = spec.make(self.session)
+            page = self._making.part(spec)
         except Exception as error:  # noqa: BLE001 - one page must not take the window with it
-            notifications().exception(error, f"The {spec.title} page could not be opened.")
-            sign = EmptyState(
-                "warning", f"The {spec.title} page could not be opened", "The log says why."
-            )
-            self._failed[page_id] = sign
-            self.stack.addWidget(sign)
-            return None
-        self._pages[page_id] = page
+            told = f"The {spec.title} page could not be opened"
+            notifications().exception(error, f"{told}.")
+            self._failed[spec.id] = EmptyState("warning", told, "The log says why.")
+            self.stack.addWidget(self._failed[spec.id])
+        else:
+            if page is not None:
+                self._take_in(spec, page)
+
+    def _take_in(self, spec: PageSpec, page: Page) -> None:
+        """Bring a page that is complete into the window."""
+        self._pages[spec.id] = page
         self.stack.addWidget(page)
         page.go_to.connect(self.show_page)
         page.run_action.connect(self.registry.run)
@@ -206,12 +212,11 @@ class MainWindow(QMainWindow):
             page.open_ready.connect(self.open_ready)
         offered = page.actions_offered()
         for action in offered:
-            self.registry.add(replace(action, page=page_id))
+            self.registry.add(replace(action, page=spec.id))
         if offered:
             self.registry.fill_menu_bar(self.header.menu_bar)
             self._add_recent_menu()
         self.registry.refresh()
-        return page
 
     @property
     def current_page(self) -> str:
@@ -219,9 +224,12 @@ class MainWindow(QMainWindow):
         return self._current
 
     def why_not(self, page_id: str) -> str | None:
-        """Return why a page cannot be reached now, or None."""
-        page = self.page(page_id)
-        return page.available() if page is not None else None
+        """Return why a page cannot be reached now, or None; nothing is made for that."""
+        page = self._pages.get(page_id)
+        if page is not None:
+            return page.available()
+        # Of one that is still being made only so much is known; whoever goes there makes it.
+        return "Open data first." if self.session.experiment is None else None
 
     def show_page(self, page_id: str) -> bool:
         """Show a page, or say why it cannot be reached; returns whether it is shown."""
@@ -436,7 +444,7 @@ class MainWindow(QMainWindow):
     def _picture(self) -> bytes | None:
         """Return the picture for a file: the replay if there is one, else the page on screen."""
         shown = "deploy" if self.session.deployment is not None else self._current
-        page = self._pages.get(shown)
+        page = self.page(shown)
         return thumbnail(page, self.stack.size()) if page is not None else None
 
     def ask_results(self) -> None:
@@ -533,18 +541,18 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _make_next(self) -> None:
-        """Make the pages one by one, so that the window answers in between."""
+        """Make the pages part by part, so that the window answers in between."""
         missing = [s for s in PAGES if s.id not in self._pages and s.id not in self._failed]
-        if missing and self._timer.isActive():
-            try:
-                fresh = missing[0].load()
-            except Exception:  # noqa: BLE001 - making the page tells what is wrong
-                fresh = False
-            if not fresh:
-                self.page(missing[0].id)
-            QTimer.singleShot(1, self, self._make_next)
-        else:
+        if not missing or not self._timer.isActive():
             self._refresh()
+            return
+        try:
+            fresh = missing[0].load()
+        except Exception:  # noqa: BLE001 - making the page tells what is wrong
+            fresh = False
+        if not fresh:
+            self._make_part(missing[0])
+        QTimer.singleShot(1, self, self._make_next)
 
     def _restore(self) -> None:
         saved = settings().layout("window")
@@ -582,6 +590,7 @@ class MainWindow(QMainWindow):
         for stop in self._stop:
             stop()
         self._stop.clear()
+        self._making.drop_all()
         for page in self._pages.values():
             page.hidden()
             page.take_down()

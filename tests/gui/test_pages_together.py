@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from modellab.gui.stages import PAGES
+from modellab.gui.theme import font
 
 
 @pytest.fixture
@@ -17,6 +20,28 @@ def test_every_page_can_be_made(whole):
     assert whole._failed == {}
     assert [spec.id for spec in PAGES if spec.id not in whole._pages] == []
     assert [toast.notice.text for toast in whole.toasts.toasts()] == []
+
+
+@pytest.mark.parametrize("spec", PAGES, ids=lambda spec: spec.id)
+def test_a_page_copes_with_what_comes_between_its_parts(spec, gui_bench, qtbot, tmp_path, looks):
+    gui_bench.open(tmp_path / "prices.csv")
+    page = spec.make(gui_bench.session, whole=False)
+    qtbot.addWidget(page)
+    parts = 0
+    while page.make_part():
+        parts += 1
+        page.resize(900 + parts, 600)
+        page.grab()  # brings the new size to it
+        page.setFont(font(12 + parts % 2))
+        gui_bench.session.tell("info", "Something else.")
+        gui_bench.session.topics.publish("data")
+    assert parts, "made in one go"
+    assert page.complete
+    page.take_down()
+
+
+def test_modules_named_to_come_before_a_page_are_there():
+    assert [name for spec in PAGES for name in spec.before if find_spec(name) is None] == []
 
 
 def test_on_every_page_every_shortcut_does_one_thing(whole, gui_bench, tmp_path):

@@ -21,10 +21,11 @@ ALT = Qt.KeyboardModifier.AltModifier
 class StubPage(Page):
     """A page of a few lines, in the place of the real ones: the window alone is the subject."""
 
-    def __init__(self, session):
-        super().__init__(session)
+    def build(self):
         self.events = []
-        QVBoxLayout(self).addWidget(QLabel(self.id))
+        layout = QVBoxLayout(self)
+        yield
+        layout.addWidget(QLabel(self.id))
 
     def available(self):
         return None if self.session.experiment is not None else "Open data first."
@@ -53,8 +54,10 @@ def _stub_pages(monkeypatch):
     kinds = {spec.id: stub(spec) for spec in PAGES}
     real = PageSpec.make
 
-    def make(self, session):
-        return kinds[self.id](session) if self.id in kinds else real(self, session)
+    def make(self, session, parent=None, *, whole=True):
+        if self.id in kinds:
+            return kinds[self.id](session, parent, whole=whole)
+        return real(self, session, parent, whole=whole)
 
     monkeypatch.setattr(PageSpec, "make", make)
 
@@ -141,13 +144,21 @@ def test_stages_behind_the_person_are_ticked(opened, gui_bench):
     assert stage_done(session, "deploy")
 
 
+class BrokenPage(StubPage):
+    """Fails at its second part, when it listens already."""
+
+    def build(self):
+        self.watch("data", self.hidden)
+        yield from super().build()
+        raise DataError("The train page is broken.")
+
+
 def test_a_page_that_fails_does_not_take_the_window_with_it(
     gui_bench, qtbot, looks, monkeypatch, modellab_home
 ):
-    def make(self, session):
-        if self.id == "train":
-            raise DataError("The train page is broken.")
-        return stub(self)(session) if self.id != "welcome" else StubPage(session)
+    def make(self, session, parent=None, *, whole=True):
+        kind = BrokenPage if self.id == "train" else stub(self)
+        return kind(session, parent, whole=whole)
 
     monkeypatch.setattr(PageSpec, "make", make)
     made = MainWindow(gui_bench.session)
@@ -157,7 +168,39 @@ def test_a_page_that_fails_does_not_take_the_window_with_it(
     qtbot.waitUntil(lambda: bool(made.toasts.toasts()))
     assert made.toasts.toasts()[0].notice.text == "The train page is broken."
     assert made.show_page("train") is False
+    heard = gui_bench.session.topics._callbacks["data"]
+    assert not any(isinstance(getattr(call, "__self__", None), BrokenPage) for call in heard)
     made.close()
+
+
+def test_asking_whether_a_page_can_be_reached_makes_none(gui_bench, qtbot, looks, modellab_home):
+    made = MainWindow(gui_bench.session)
+    qtbot.addWidget(made)
+    made._refresh()
+    assert made.why_not("decide") == "Open data first."
+    assert list(made._pages) == ["welcome"]
+    made.close()
+
+
+def test_pages_are_made_in_parts_and_completed_at_once_when_one_goes_there(window, monkeypatch):
+    monkeypatch.setattr(window._timer, "isActive", lambda: False)  # nothing more by itself
+    for page_id in ("data", "deploy"):
+        window._pages.pop(page_id, None)
+    spec = window._specs["deploy"]
+    for _ in range(2):
+        window._make_part(spec)
+    assert "deploy" not in window._pages
+    half = window._making._begun["deploy"]
+    assert not half.complete
+    assert half.isHidden()
+    window.grab()  # a picture of the window tells its size to whatever is in it
+    page = window.page("deploy")
+    assert page is half
+    assert page.complete
+    assert page.findChildren(QLabel)
+    window._make_part(window._specs["data"])
+    window.close()
+    assert not window._making._begun
 
 
 def test_a_page_brings_its_own_actions_into_menu_and_palette(window, qtbot):

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from modellab.gui.actions import Action
     from modellab.gui.session import Session
@@ -18,13 +18,20 @@ class Page(QWidget):
     """One page: a view of the session, made by the window after its first paint.
 
     A page binds to the session with `watch` and shows what is there whenever it is told; it must
-    cope with an empty session. Plots are imported inside the page's methods, so that the window
-    is up before pyqtgraph is loaded.
+    cope with an empty session. What is on it is made by `build`, in parts of a few milliseconds:
+    the window does other things between them.
+
+    Inside, the outer is made before the inner, and put where it belongs before it is filled: Qt
+    works out the style of all that a widget holds each time that it gets another parent.
 
     Parameters
     ----------
     session
         The session that the page shows.
+    parent
+        The widget that it belongs to.
+    whole
+        Make all of it now. Otherwise `make_part` is to be called until it returns False.
     """
 
     id: ClassVar[str] = ""
@@ -38,11 +45,28 @@ class Page(QWidget):
     status_changed = Signal()
     """What `status` returns has changed."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, parent: QWidget | None = None, *, whole: bool = True
+    ) -> None:
         super().__init__(parent)
         self.session = session
         self._watching: list[Callable[[], None]] = []
         self.setAccessibleName(f"{self.title} page")
+        self.complete = False
+        """Whether all parts are made; events come before that, too."""
+        self._parts = self.build()
+        while whole and self.make_part():
+            pass
+
+    def build(self) -> Iterator[None]:
+        """Make what is on the page; each time it yields, something else may come between."""
+        yield from ()
+
+    def make_part(self) -> bool:
+        """Make the next part; return whether there is more to make."""
+        if next(self._parts, self) is self:
+            self.complete = True
+        return not self.complete
 
     def available(self) -> str | None:
         """Return None when the page can be reached, else the sentence that says why not yet."""
@@ -71,6 +95,10 @@ class Page(QWidget):
 
     def take_down(self) -> None:
         """End all subscriptions: the window closes."""
+        self.stop_watching()
+
+    def stop_watching(self) -> None:
+        """Hear no more of the session; also of a page that is not complete."""
         for stop in self._watching:
             stop()
         self._watching.clear()

@@ -47,10 +47,11 @@ from modellab.gui.pages.scroll import scrolled
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PySide6.QtGui import QResizeEvent
 
     from modellab.gui.pages.data_edits import Edit
-    from modellab.gui.session import Session
     from modellab.gui.session_jobs import Job
 
 
@@ -67,38 +68,19 @@ class DataPage(LazyPage):
     title = "Data"
     icon = "table"
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
+    def build(self) -> Iterator[None]:
         self.kept_notes: set[str] = set()
         self._kept_for = ""
         self._target_names: list[str] = []
         self._shared_for = ""
         self._split_moved = False
-        self._build()
-        self.watch_all("data", "profile", "experiment")
-        self.watch("jobs", self._show_job)
-        self.refresh()
-
-    # ------------------------------------------------------------------ layout
-
-    def _build(self) -> None:
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 16, 16, 12)
         outer.setSpacing(12)
-        self.forward = PrimaryButton(
-            "Continue to Train",
-            "Choose a learner and train it on the training window.",
-            icon="arrow-right",
-            clicked=lambda: self.go_to.emit("train"),
-        )
-        other = PlainButton(
-            "Open…",
-            "Open another data file or experiment. Files can also be dropped anywhere.",
-            icon="folder-open",
-            clicked=lambda: self.run_action.emit("file.open"),
-        )
-        self.head = PageHead("table", "Data", "", [self._target_box(), other, self.forward])
+        self.head = PageHead("table", "Data")
         outer.addWidget(self.head)
+        self._fill_head()
+        yield
         self.progress = ProgressLine()
         self.progress.cancelled.connect(self._cancel)
         self.progress.hide()
@@ -117,14 +99,24 @@ class DataPage(LazyPage):
         )
         outer.addWidget(self.empty, 1)
         self.content = QWidget()
+        outer.addWidget(self.content, 1)
         columns = QHBoxLayout(self.content)
         columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(12)
-        columns.addWidget(self._left(), 1)
-        columns.addWidget(self._right())
-        outer.addWidget(self.content, 1)
+        yield
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        columns.addWidget(self.splitter, 1)
+        yield from self._fill_left()
+        inner = QWidget()
+        area = scrolled(inner)
+        area.setFixedWidth(px(376))
+        columns.addWidget(area)
+        yield from self._fill_right(inner)
+        self.watch_all("data", "profile", "experiment")
+        self.watch("jobs", self._show_job)
+        self.refresh()
 
-    def _target_box(self) -> QWidget:
+    def _fill_head(self) -> None:
         self.target = ChoiceField(
             "Predicts",
             "The target: the column that models learn to predict.",
@@ -138,6 +130,7 @@ class DataPage(LazyPage):
             clicked=self.session.confirm_target,
         )
         box = QWidget()
+        self.head.add_action(box)
         row = QHBoxLayout(box)
         row.setContentsMargins(0, 0, 8, 0)
         row.setSpacing(8)
@@ -145,9 +138,22 @@ class DataPage(LazyPage):
         label.setBuddy(self.target)
         for widget in (label, self.target, self.guess, self.confirm):
             row.addWidget(widget)
-        return box
+        other = PlainButton(
+            "Open…",
+            "Open another data file or experiment. Files can also be dropped anywhere.",
+            icon="folder-open",
+            clicked=lambda: self.run_action.emit("file.open"),
+        )
+        self.forward = PrimaryButton(
+            "Continue to Train",
+            "Choose a learner and train it on the training window.",
+            icon="arrow-right",
+            clicked=lambda: self.go_to.emit("train"),
+        )
+        for button in (other, self.forward):
+            self.head.add_action(button)
 
-    def _left(self) -> QWidget:
+    def _fill_left(self) -> Iterator[None]:
         self.finder = QLineEdit()
         self.finder.setPlaceholderText("Find a column")
         self.finder.setClearButtonEnabled(True)
@@ -164,9 +170,16 @@ class DataPage(LazyPage):
             "Choose another sheet, table or member of this file, or ask a query.",
             clicked=self.choose_part,
         )
+        split = self.splitter
+        split.setChildrenCollapsible(False)
+        split.setHandleWidth(12)
+        split.splitterMoved.connect(self._splitter_moved)
         links = [self.how_read, self.other_part]
         self.columns_card = Card("Columns", "", [*links, self.finder])
         self.columns_card.body.setContentsMargins(8, 0, 8, 8)
+        self.columns_card.setMinimumHeight(px(150))
+        split.addWidget(self.columns_card)
+        yield
         self.columns = ColumnsTable()
         self.columns_card.body.addWidget(self.columns)
         self.finder.textChanged.connect(self.columns.set_filter)
@@ -174,40 +187,34 @@ class DataPage(LazyPage):
         self.columns.kind_chosen.connect(self._set_kind)
         self.columns.ignore_wanted.connect(self._ignore)
         self.columns.details_wanted.connect(self.show_column)
+        yield
         self.rows_card = RowsCard(self.session)
         self.rows_card.bad.clicked.connect(self.show_bad_rows)
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.setChildrenCollapsible(False)
-        split.setHandleWidth(12)
-        split.addWidget(self.columns_card)
+        self.rows_card.setMinimumHeight(px(130))
         split.addWidget(self.rows_card)
         split.setStretchFactor(0, 1)
         split.setStretchFactor(1, 1)
-        split.splitterMoved.connect(self._splitter_moved)
-        self.splitter = split
-        self.columns_card.setMinimumHeight(px(150))
-        self.rows_card.setMinimumHeight(px(130))
-        return split
+        yield
 
-    def _right(self) -> QWidget:
+    def _fill_right(self, inner: QWidget) -> Iterator[None]:
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
         self.split = SplitCard(self.session)
         self.split.split_moved.connect(self._split_moving)
         self.split.split_wanted.connect(self._set_split)
         self.split.test_wanted.connect(self._set_test)
         self.split.sort_wanted.connect(self._set_sort)
+        column.addWidget(self.split)
+        yield
+        self.notes = NotesCard()
+        column.addWidget(self.notes)
+        yield
         self.reading = ReadingCard(self.session)
         self.reading.wanted.connect(self._set_training)
-        self.notes = NotesCard()
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
-        for card in (self.split, self.notes, self.reading):
-            column.addWidget(card)
+        column.addWidget(self.reading)
         column.addStretch(1)
-        area = scrolled(inner)
-        area.setFixedWidth(px(376))
-        return area
+        yield
 
     def _splitter_moved(self) -> None:
         self._split_moved = True
@@ -225,7 +232,7 @@ class DataPage(LazyPage):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if not self._split_moved:
+        if self.complete and not self._split_moved:
             self._share_height()
 
     # ------------------------------------------------------------------ page

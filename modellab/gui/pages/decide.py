@@ -23,10 +23,11 @@ from modellab.gui.pages.scroll import scrolled
 from modellab.gui.theme import px, theme_hub
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PySide6.QtGui import QResizeEvent
 
     from modellab.gui.actions import Action
-    from modellab.gui.session import Session
 
 GAP = 12
 WIDE = 1340
@@ -59,21 +60,9 @@ class DecidePage(Page):
     title = "Decide"
     icon = "scales"
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
+    def build(self) -> Iterator[None]:
+        session = self.session
         self.state = session.verdict_state
-        self.banner = Banner("info", "")
-        self.banner.hide()
-        self.verdict = VerdictCard()
-        self.lanes = LanesCard()
-        self.scatter = ScatterPlot()
-        self.across = SegmentedControl("Across", ACROSS, changed=self._across_chosen)
-        self.up = SegmentedControl("Upwards", UP, changed=lambda _key: self._draw_scatter())
-        self.scatter_card = PlotCard(SCATTER_NAME, "", self.scatter, actions=(self.across, self.up))
-        self.bars = PriceBarsCard()
-        self.prices = PriceFieldsCard()
-        self.deeper = DeeperCard(session)
-        self.take = TakeAwayCard(session)
         self._across: str | None = None
         self._columns = 0
         self._on_screen = False
@@ -81,7 +70,25 @@ class DecidePage(Page):
         self._news.setSingleShot(True)
         self._news.setInterval(NEWS_MS)
         self._news.timeout.connect(self._say)
-        self._build()
+        self.stack = QStackedWidget()
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.stack)
+        self.empty = EmptyState(
+            "scales",
+            "No verdict yet",
+            "A verdict compares lanes on rows that were replayed: switch to deployment, play the "
+            "stream, and come back.",
+            action="Go to Deploy",
+            tip="Show the Deploy page.",
+            clicked=lambda: self.go_to.emit("deploy"),
+        )
+        self.stack.addWidget(self.empty)
+        inner = QWidget()
+        self.area = scrolled(inner)
+        self.area.setAccessibleName("Verdict and evidence")
+        self.stack.addWidget(self.area)
+        yield from self._fill(inner)
         self.bars.changed.connect(self._price)
         self.prices.changed.connect(self._price)
         self.prices.decide_asked.connect(self.state.decide_by_these_prices)
@@ -94,38 +101,39 @@ class DecidePage(Page):
         self.watch("telemetry", self._telemetry)
         self._refresh()
 
-    def _build(self) -> None:
-        self.empty = EmptyState(
-            "scales",
-            "No verdict yet",
-            "A verdict compares lanes on rows that were replayed: switch to deployment, play the "
-            "stream, and come back.",
-            action="Go to Deploy",
-            tip="Show the Deploy page.",
-            clicked=lambda: self.go_to.emit("deploy"),
-        )
-        inner = QWidget()
+    def _fill(self, inner: QWidget) -> Iterator[None]:
         column = QVBoxLayout(inner)
         column.setContentsMargins(px(24), px(12), px(16), px(12))
         column.setSpacing(px(GAP))
+        self.banner = Banner("info", "")
+        self.banner.hide()
         column.addWidget(self.banner)
+        self.verdict = VerdictCard()
         column.addWidget(self.verdict)
+        yield
+        self.lanes = LanesCard()
         column.addWidget(self.lanes)
+        yield
         lower = QWidget()
+        column.addWidget(lower, 1)
         self._grid = QGridLayout(lower)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(px(GAP))
-        column.addWidget(lower, 1)
+        self.scatter = ScatterPlot()
+        self.across = SegmentedControl("Across", ACROSS, changed=self._across_chosen)
+        self.up = SegmentedControl("Upwards", UP, changed=lambda _key: self._draw_scatter())
+        self.scatter_card = PlotCard(SCATTER_NAME, "", self.scatter, actions=(self.across, self.up))
         self.scatter_card.setMinimumHeight(px(300))
-        self.area = scrolled(inner)
-        self.area.setAccessibleName("Verdict and evidence")
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(self.area)
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.stack)
+        yield
+        self.bars = PriceBarsCard()
+        yield
+        self.prices = PriceFieldsCard()
+        yield
+        self.deeper = DeeperCard(self.session)
+        self.take = TakeAwayCard(self.session)
+        yield
         self._arrange()
+        yield
 
     def _arrange(self) -> None:
         """Stand the lower cards side by side, or some below others."""
@@ -217,7 +225,8 @@ class DecidePage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._arrange()
+        if self.complete:
+            self._arrange()
 
     def reset_layout(self) -> None:
         self.lanes.table.forget_choice()

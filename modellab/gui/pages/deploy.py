@@ -29,11 +29,12 @@ from modellab.gui.settings import settings
 from modellab.gui.theme import px, theme_hub
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PySide6.QtGui import QKeyEvent, QResizeEvent
 
     from modellab.experiment import LaneSpec
     from modellab.gui.actions import Action
-    from modellab.gui.session import Session
 
 NUMBERS_MS = 120
 """Figures are read by people: so often are they brought up to date."""
@@ -50,22 +51,12 @@ class DeployPage(DeployReasons, Page):
     title = "Deploy"
     icon = "rocket-launch"
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
-        # The plots bring pyqtgraph with them.
+    def build(self) -> Iterator[None]:
+        # The plots bring what paints them with them.
         from modellab.gui.deploy.plot_stack import PlotStack
 
+        session = self.session
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.start = StartPanel(session)
-        self.transport = Transport(session)
-        self.timeline = Timeline()
-        self.lanes = LaneList(session)
-        self.plots = PlotStack(session)
-        self.inspector = Inspector(session)
-        self.events = EventsCard(session)
-        self.banner = Banner("warning", "")
-        self.progress = ProgressLine()
-        self.offer = VerdictOffer(session)
         self._numbers = QTimer(self)
         self._numbers.setSingleShot(True)
         self._number_parts = (self._show_cards, self._show_timeline, self._show_settings)
@@ -74,57 +65,73 @@ class DeployPage(DeployReasons, Page):
         self._numbers.timeout.connect(self._show_numbers)
         self._on_screen = False
         self._faults: FaultDialog | None = None
-        self._build()
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.stack = QStackedWidget()
+        outer.addWidget(self.stack)
+        self.start = StartPanel(session)
+        self.stack.addWidget(self.start)
+        yield
+        self.replay = QWidget()
+        self.stack.addWidget(self.replay)
+        whole = QVBoxLayout(self.replay)
+        whole.setContentsMargins(px(16), 0, px(16), px(14))
+        whole.setSpacing(px(10))
+        self.transport = Transport(session)
+        whole.addWidget(self.transport)
+        yield
+        self.banner = Banner("warning", "")
+        self.banner.hide()
+        self.progress = ProgressLine()
+        self.progress.hide()
+        self.offer = VerdictOffer(session)
+        self.timeline = Timeline()
+        for widget in (self.banner, self.progress, self.offer, self.timeline):
+            whole.addWidget(widget)
+        self.middle = QSplitter(Qt.Orientation.Horizontal)
+        whole.addWidget(self.middle, 1)
+        self.middle.setChildrenCollapsible(False)
+        self.middle.setHandleWidth(px(GAP))
+        yield
+        self.lanes = LaneList(session)
+        self.left = Side("Lanes", self.lanes, "Ctrl+B", left=True, least=240, most=360)
+        self.lanes.head.addWidget(self.left.fold)
+        self.middle.addWidget(self.left)
+        yield
+        self.plots = PlotStack(session)
+        self.plots.setMinimumWidth(px(340))
+        self.middle.addWidget(self.plots)
+        yield
+        yield from self._fill_right()
+        for at, stretch in enumerate((0, 1, 0)):
+            self.middle.setStretchFactor(at, stretch)
+        self._usual_sizes()
+        self._restore()
+        QWidget.setTabOrder(self.transport, self.timeline)
+        yield
         self._connect()
         self._structure()
 
-    # ------------------------------------------------------------------ building
-
-    def _build(self) -> None:
-        self.left = Side("Lanes", self.lanes, "Ctrl+B", left=True, least=240, most=360)
-        self.lanes.head.addWidget(self.left.fold)
+    def _fill_right(self) -> Iterator[None]:
         right = QWidget()
+        self.right = Side(
+            "Lane settings and events", right, "Ctrl+Alt+B", left=False, least=0, most=420
+        )
+        self.middle.addWidget(self.right)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(GAP))
         # The inspector takes what it needs, the events the rest.
-        column.addWidget(self.inspector, 1000)
-        column.addWidget(self.events, 1)
+        self.inspector = Inspector(self.session)
         self.inspector.setMinimumHeight(px(120))
-        self.right = Side(
-            "Lane settings and events", right, "Ctrl+Alt+B", left=False, least=304, most=420
-        )
+        column.addWidget(self.inspector, 1000)
+        yield
+        self.events = EventsCard(self.session)
         self.events.add_action(self.right.fold)
-        self.middle = QSplitter(Qt.Orientation.Horizontal)
-        self.middle.setChildrenCollapsible(False)
-        self.middle.setHandleWidth(px(GAP))
-        for widget in (self.left, self.plots, self.right):
-            self.middle.addWidget(widget)
-        self.middle.setStretchFactor(0, 0)
-        self.middle.setStretchFactor(1, 1)
-        self.middle.setStretchFactor(2, 0)
-        self.plots.setMinimumWidth(px(340))
-        self.replay = QWidget()
-        whole = QVBoxLayout(self.replay)
-        whole.setContentsMargins(px(16), 0, px(16), px(14))
-        whole.setSpacing(px(10))
-        whole.addWidget(self.transport)
-        whole.addWidget(self.banner)
-        whole.addWidget(self.progress)
-        whole.addWidget(self.offer)
-        whole.addWidget(self.timeline)
-        whole.addWidget(self.middle, 1)
-        self.banner.hide()
-        self.progress.hide()
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.start)
-        self.stack.addWidget(self.replay)
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.stack)
-        self._usual_sizes()
-        self._restore()
-        QWidget.setTabOrder(self.transport, self.timeline)
+        column.addWidget(self.events, 1)
+        # Only now: how wide it is at most depends on what it holds.
+        self.right.set_least(304)
+        yield
 
     def _usual_sizes(self) -> None:
         self._widths = [px(LEFT_WIDTH), px(RIGHT_WIDTH)]
@@ -245,8 +252,9 @@ class DeployPage(DeployReasons, Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit()
-        self._share_width()
+        if self.complete:
+            self._fit()
+            self._share_width()
 
     def _fit(self) -> None:
         """Leave out what a small window has no room for."""
@@ -302,7 +310,7 @@ class DeployPage(DeployReasons, Page):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
+        if event.type() == QEvent.Type.FontChange and self.complete:
             self._fit()
 
     # ------------------------------------------------------------------ showing

@@ -23,7 +23,8 @@ from modellab.gui.pages.report_facts import metric_words, score_text, verdict
 from modellab.gui.theme import px, theme_hub
 
 if TYPE_CHECKING:
-    from modellab.gui.session import Session
+    from collections.abc import Iterator
+
     from modellab.gui.session_training import Training
 
 TABS = (
@@ -44,19 +45,12 @@ class TestPage(LazyPage):
     title = "Test"
     icon = "flask"
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
+    # ------------------------------------------------------------------ layout
+
+    def build(self) -> Iterator[None]:
         self._tabs: dict[str, Any] = {}
         self._other: int | None = None
         self._shown: tuple[object, ...] | None = None
-        self._build()
-        self.watch_all("trainings", "experiment", "data", "deployment", "jobs")
-        theme_hub().theme_changed.connect(self._themed)
-        self.refresh()
-
-    # ------------------------------------------------------------------ layout
-
-    def _build(self) -> None:
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 16, 16, 12)
         outer.setSpacing(12)
@@ -99,14 +93,18 @@ class TestPage(LazyPage):
             clicked=lambda: self.go_to.emit("train"),
         )
         outer.addWidget(self.empty, 1)
+        yield
         self.content = QWidget()
+        outer.addWidget(self.content, 1)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addLayout(self._bar())
         self.stack = QStackedWidget()
         column.addWidget(self.stack, 1)
-        outer.addWidget(self.content, 1)
+        self.watch_all("trainings", "experiment", "data", "deployment", "jobs")
+        theme_hub().theme_changed.connect(self._themed)
+        self.refresh()
 
     def _bar(self) -> QHBoxLayout:
         row = QHBoxLayout()

@@ -37,7 +37,8 @@ from modellab.gui.pages.train_list import TrainingList
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
-    from modellab.gui.session import Session
+    from collections.abc import Iterator
+
     from modellab.learners.base import CatalogueEntry
 
 
@@ -81,20 +82,12 @@ class TrainPage(LazyPage):
     title = "Train"
     icon = "brain"
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
+    def build(self) -> Iterator[None]:
         self._kind = ""
         self._params: dict[str, dict[str, Scalar]] = {}
         self._classes: dict[str, str] = {}
         self._entry: CatalogueEntry | None = None
         self._listed: tuple[str, bool] | None = None
-        self._build()
-        self.watch_all("data", "profile", "experiment", "trainings", "jobs")
-        self.refresh()
-
-    # ------------------------------------------------------------------ layout
-
-    def _build(self) -> None:
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 16, 16, 12)
         outer.setSpacing(12)
@@ -109,30 +102,44 @@ class TrainPage(LazyPage):
         columns = QHBoxLayout()
         columns.setSpacing(12)
         outer.addLayout(columns, 1)
-        columns.addWidget(self._learner_card(), 2)
-        columns.addWidget(self._middle(), 3)
-        columns.addWidget(self._right(), 3)
-
-    def _learner_card(self) -> QWidget:
         card = Card("Learner", "", margin=8)
-        card.setMinimumWidth(px(228))
-        card.setMaximumWidth(px(276))
-        self.learners = LearnerList()
-        self.learners.chosen.connect(self._choose)
-        card.body.setContentsMargins(6, 0, 6, 8)
-        card.body.addWidget(self.learners)
-        return card
-
-    def _middle(self) -> QWidget:
+        columns.addWidget(card, 2)
+        self._fill_learners(card)
+        yield
         self.reset = QuietButton(
             "Reset",
             "Set all settings of this learner back to the usual values.",
             icon="arrow-counter-clockwise",
             clicked=self._reset,
         )
-        card = Card("Settings", "", [self.reset])
+        self.settings_card = Card("Settings", "", [self.reset])
+        columns.addWidget(self.settings_card, 3)
+        yield from self._fill_settings(self.settings_card)
+        side = QWidget()
+        columns.addWidget(side, 3)
+        yield from self._fill_right(side)
+        # What takes longest of what is shown: learners, and the settings of the usual one.
+        self._list_learners()
+        yield
+        self.watch_all("data", "profile", "experiment", "trainings", "jobs")
+        self.refresh()
+
+    def _fill_learners(self, card: Card) -> None:
+        card.setMinimumWidth(px(228))
+        card.setMaximumWidth(px(276))
+        self.learners = LearnerList()
+        self.learners.chosen.connect(self._choose)
+        card.body.setContentsMargins(6, 0, 6, 8)
+        card.body.addWidget(self.learners)
+
+    def _fill_settings(self, card: Card) -> Iterator[None]:
         card.setMaximumWidth(px(560))
-        self.settings_card = card
+        card.body.setContentsMargins(16, 0, 4, 12)
+        inner = QWidget()
+        card.body.addWidget(scrolled(inner))
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 12, 0)
+        column.setSpacing(12)
         self.story = Label("", 13, 400, "second", wrap=True)
         self.pills = QHBoxLayout()
         self.pills.setSpacing(6)
@@ -147,33 +154,36 @@ class TrainPage(LazyPage):
         self.by_name = LabeledField("Class", self.class_name)
         self.form = ParameterForm()
         self.form.changed.connect(self._edited)
-        self.rates = RateMapBox(self.session)
-        self.rates.rate_chosen.connect(self._rate_chosen)
-        self.none = Label("This learner has nothing to set.", 13, 400, "second")
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 12, 0)
-        column.setSpacing(12)
         column.addWidget(self.story)
         column.addLayout(self.pills)
         column.addWidget(self.banner)
         column.addWidget(self.by_name)
         column.addWidget(self.form)
+        yield
+        self.rates = RateMapBox(self.session)
+        self.rates.rate_chosen.connect(self._rate_chosen)
         column.addWidget(self.rates)
+        self.none = Label("This learner has nothing to set.", 13, 400, "second")
         column.addWidget(self.none)
         column.addStretch(1)
-        card.body.setContentsMargins(16, 0, 4, 12)
-        card.body.addWidget(scrolled(inner))
-        return card
+        yield
 
-    def _right(self) -> QWidget:
-        side = QWidget()
+    def _fill_right(self, side: QWidget) -> Iterator[None]:
         side.setMinimumWidth(px(330))
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(self._train_card())
+        change = LinkButton(
+            "Change",
+            "Change target, split and columns on the Data page.",
+            clicked=lambda: self.go_to.emit("data"),
+        )
+        card = Card("What it trains on", "", [change])
+        column.addWidget(card)
+        self._fill_train_card(card)
+        yield
         self.list_card = Card("Trainings", "")
+        column.addWidget(self.list_card, 4)
         self.list_card.body.setContentsMargins(10, 0, 10, 10)
         self.list = TrainingList()
         self.list.chosen.connect(self.session.choose)
@@ -185,18 +195,12 @@ class TrainPage(LazyPage):
         )
         self.list_card.body.addWidget(self.list, 1)
         self.list_card.body.addWidget(self.nothing, 1)
-        column.addWidget(self.list_card, 4)
+        yield
         self.compare = CompareCard(self.session)
         column.addWidget(self.compare, 5)
-        return side
+        yield
 
-    def _train_card(self) -> QWidget:
-        change = LinkButton(
-            "Change",
-            "Change target, split and columns on the Data page.",
-            clicked=lambda: self.go_to.emit("data"),
-        )
-        card = Card("What it trains on", "", [change])
+    def _fill_train_card(self, card: Card) -> None:
         self.facts = _Facts(
             {
                 "target": "Predicts",
@@ -222,7 +226,6 @@ class TrainPage(LazyPage):
         card.body.addWidget(self.train_button)
         card.body.addWidget(self.progress)
         card.body.addWidget(self.reason)
-        return card
 
     # ------------------------------------------------------------------ page
 

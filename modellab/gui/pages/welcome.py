@@ -28,9 +28,10 @@ from modellab.gui.settings import settings
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PySide6.QtGui import QResizeEvent
 
-    from modellab.gui.session import Session
     from modellab.gui.session_jobs import Job
     from modellab.gui.session_saving import Recoverable
 
@@ -53,8 +54,7 @@ class WelcomePage(Page):
     open_ready = Signal(str)
     """Open this sample with its lanes deployed."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
+    def build(self) -> Iterator[None]:
         from modellab.data.samples import SAMPLES
 
         self._samples = list(SAMPLES.values())
@@ -102,6 +102,8 @@ class WelcomePage(Page):
         self._fill_recent()
         self._show_work()
         self._arrange(self.width())
+        # In one part: it is what the window opens on.
+        yield from ()
 
     # ------------------------------------------------------------------ building
 
@@ -168,7 +170,8 @@ class WelcomePage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._arrange(event.size().width())
+        if self.complete:
+            self._arrange(event.size().width())
 
     def _arrange(self, width: int) -> None:
         wide = width >= px(_WIDE)
