@@ -20,7 +20,7 @@ from modellab.gui.plots import live_paint
 from modellab.gui.plots.labels import push_apart
 from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import HeatMap, LiveLine, Mark
-from modellab.gui.plots.series import AutoRange, Recording, decimate
+from modellab.gui.plots.series import AutoRange, Recording, decimate, decimate_all
 from modellab.gui.plots.ticks import (
     date_ticks,
     full_date,
@@ -63,6 +63,31 @@ class TestDecimate:
             assert np.nanmax(dy[shown]) == np.nanmax(y[inside])
             assert np.nanmin(dy[shown]) == np.nanmin(y[inside])
         assert dx[-1] == x[-1]
+
+    @given(
+        st.integers(1, 3000),
+        st.integers(1, 400),
+        st.floats(0, 0.9),
+        st.integers(0, 2**31),
+    )
+    def test_several_lines_at_once_are_what_each_would_be(
+        self, count: int, pixels: int, share: float, seed: int
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        x = np.arange(count) * 3.0 + 7
+        ys = rng.normal(size=(3, count))
+        low, high = x[0] + share * 0.5 * (x[-1] - x[0]), x[0] + 0.9 * (x[-1] - x[0])
+        several, values = decimate_all(x, ys, low, high, pixels)
+        assert several.shape == values.shape
+        for dx, dy, y in zip(several, values, ys, strict=True):
+            wanted, _ = decimate(x, y, low, high, pixels)
+            assert np.all(np.diff(dx) >= 0)
+            np.testing.assert_array_equal(dy, y[np.searchsorted(x, dx)])
+            # Where a group is cut at either end, all of it stays.
+            extra = np.setdiff1d(dx, wanted)
+            assert np.isin(wanted, dx).all()
+            size = -(-len(x[(x >= low) & (x <= high)]) // pixels) + 1
+            assert len(extra) <= 2 * size
 
     def test_a_gap_stays_a_gap(self) -> None:
         x = np.arange(4000.0)

@@ -54,15 +54,20 @@ class Recorder:
 def error_lines(live: Deployment) -> list[LiveLine]:
     """Return the windowed error of every lane that is shown."""
     lines = []
+    start, ends = np.empty(0, np.int64), np.empty(0)
+    width = 0
     for lane in live.lanes.values():
         if lane.hidden:
             continue
         curve = lane.curves.get("error")
         if curve is None or not len(curve):
             continue
-        # A bucket is known at its end; the last one ends at the present row.
-        ends = np.minimum(curve.start + (curve.width - 1), max(live.position - 1, 0))
-        lines.append(_lane_line(live, lane, ends.astype(np.float64), curve.mean))
+        # Lanes that began together have the same buckets: their rows are one array.
+        if width != curve.width or not np.array_equal(start, curve.start):
+            start, width = curve.start, curve.width
+            # A bucket is known at its end; the last one ends at the present row.
+            ends = np.minimum(start + (width - 1), max(live.position - 1, 0)).astype(np.float64)
+        lines.append(_lane_line(live, lane, ends, curve.mean))
     return lines
 
 

@@ -83,7 +83,7 @@ class PlotStack(QFrame):
         self._frame = QTimer(self)
         self._frame.setSingleShot(True)
         self._frame.setTimerType(Qt.TimerType.PreciseTimer)
-        self._frame.timeout.connect(self._draw)
+        self._frame.timeout.connect(self._next_frame)
         self._drawn_at = 0.0
         self.frame_ms = 0.0
         """Milliseconds that the last frame took, preparation and painting."""
@@ -461,9 +461,9 @@ class PlotStack(QFrame):
         self._frame.stop()
 
     def draw_now(self) -> None:
-        """Draw at once (for pictures and tests)."""
+        """Draw all of it at once (for pictures and tests)."""
         self._frame.stop()
-        self._draw()
+        self._draw(hurried=False)
 
     def _view_changed(self) -> None:
         if self.follow.isChecked() != self.view.follow:
@@ -471,7 +471,11 @@ class PlotStack(QFrame):
             self.follow.set_icon(_PINNED[self.view.follow])
         self.request()
 
-    def _draw(self) -> None:
+    def _next_frame(self) -> None:
+        live = self.session.deployment
+        self._draw(hurried=live is not None and live.playing)
+
+    def _draw(self, *, hurried: bool) -> None:
         live = self.session.deployment
         if live is None or live is not self._live:
             return
@@ -479,7 +483,7 @@ class PlotStack(QFrame):
         self.view.set_stream(live.train_rows, live.position, live.stop)
         everything, of_selected, by_hand = self._marks(live)
         for plot in self.plots:
-            plot.shades = self._shades
+            plot.shades, plot.hurried = self._shades, hurried
         if self.error_panel.needs_drawing() or self.error_panel.table_button.isChecked():
             self.error_plot.set_lines(made.error_lines(live))
             self.error_plot.marks = everything

@@ -25,13 +25,18 @@ ASIDE = ((0.0, 0.0), (0.3, -0.6), (0.8, 0.6), (-0.8, -0.6))
 
 def polygon(x: NDArray[np.float64], y: NDArray[np.float64]) -> QPolygonF:
     """Return a polygon of these points, without a Python object for each."""
+    return polygon_of(np.column_stack((x, y)))
+
+
+def polygon_of(points: NDArray[np.float64]) -> QPolygonF:
+    """Return a polygon of points (n, 2)."""
     made = QPolygonF()
-    made.resize(len(x))
-    if len(x):
+    count = len(points)
+    if count:
+        made.resize(count)
         data: Any = made.data()  # the address of its points: pairs of doubles
-        memory: Any = shiboken6.VoidPtr(data, 16 * len(x), True)  # type: ignore[call-arg]
-        points = np.frombuffer(memory, np.float64).reshape(-1, 2)
-        points[:, 0], points[:, 1] = x, y
+        memory: Any = shiboken6.VoidPtr(data, 16 * count, True)  # type: ignore[call-arg]
+        np.frombuffer(memory, np.float64)[:] = points.ravel()
     return made
 
 

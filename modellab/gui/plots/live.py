@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -27,8 +26,9 @@ from PySide6.QtWidgets import QWidget
 
 from modellab.gui.kit import describe, short_number
 from modellab.gui.plots import curves, live_marks, live_paint, shades
+from modellab.gui.plots.line_labels import LineLabels
 from modellab.gui.plots.mark_groups import MarkGroups
-from modellab.gui.plots.series import AutoRange, decimate
+from modellab.gui.plots.series import AutoRange
 from modellab.gui.plots.ticks import nice_step
 from modellab.gui.theme import px, theme, theme_hub
 
@@ -109,6 +109,10 @@ class LivePlot(QWidget):
         self._area = QRectF(0, 0, 10, 10)
         self.paint_ms = 0.0
         """Milliseconds that the last paint took."""
+        self.hurried = False
+        """Rows run by: labels may stay for a moment as they are."""
+        self._ground = live_paint.Ground()
+        self._labels = LineLabels()
         self._curves: list[curves.Curve] = []
         self._rich = True
         self._drag: tuple[QPointF, float, float] | None = None
@@ -137,27 +141,18 @@ class LivePlot(QWidget):
         low, high = self.view.low, self.view.high
         area = self.area()
         wide = max(1, int(area.width()))
-        reduced = [
-            (line, *decimate(line.x, line.y, low, high, wide))
-            for line in self.lines
-            if line.shown and self.heat is None
-        ]
+        drawn = [line for line in self.lines if line.shown and self.heat is None]
+        reduced = curves.reduce(drawn, low, high, wide)
         if self.manual is None and self.heat is None:
-            visible = [y for _, _, y in reduced]
-            self.axis_range.update(visible, time.monotonic())
+            self.axis_range.update([seen.y for seen in reduced], time.monotonic())
         bottom, top = self.y_range()
         tall = top - bottom
-        across = area.width() / (high - low)
-        up = area.height() / tall
+        across, up = area.width() / (high - low), area.height() / tall
         self._curves = []
-        for line, x, y in reduced:
-            made = curves.Curve(line.key, line.colour, tuple(line.dash), line.strong, points=len(x))
-            # A model that diverges has values without end: Qt must not see them.
-            y = np.clip(y, bottom - curves.FAR * tall, top + curves.FAR * tall)
-            made.stretches = curves.stretches(
-                area.left() + (x - low) * across, area.bottom() - (y - bottom) * up
-            )
-            self._curves.append(made)
+        for seen in reduced:
+            self._curves += curves.made(seen, low, across, bottom, up, tall, area)
+        order = {line.key: at for at, line in enumerate(drawn)}
+        self._curves.sort(key=lambda curve: order[curve.key])
         self._rich = sum(curve.points for curve in self._curves) <= RICH_POINTS
         self.update()
 
@@ -229,15 +224,12 @@ class LivePlot(QWidget):
         self.paint_ms = (time.perf_counter() - began) * 1000
 
     def _paint(self, painter: QPainter) -> None:
-        painter.fillRect(self.rect(), QColor(theme().surface))
-        live_paint.grid(self, painter)
+        self._ground.paint(self, painter)
         if self.heat is not None:
             self._heat_cache.paint(self, self.heat, painter)
         shades.paint(self, painter)
         curves.paint(painter, self._curves, self._area, rich=self._rich)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.heat is None:
-            live_paint.value_axis(self, painter)
         live_marks.marks(self, painter)
         if self.mark_texts:
             shades.paint_words(self, painter)
@@ -256,7 +248,7 @@ class LivePlot(QWidget):
     def paint_labels(self, painter: QPainter) -> None:
         """Paint the names at the right end of lines or of rows of cells."""
         if self.heat is None:
-            live_paint.labels(self, painter)
+            self._labels.paint(self, painter)
         else:
             live_paint.heat_labels(self, self.heat, painter)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPixmap
 
 from modellab.gui.kit import count_text
 from modellab.gui.plots import live_marks
-from modellab.gui.plots.labels import push_apart
 from modellab.gui.plots.parts import paint_chip, paint_mark
-from modellab.gui.plots.text import colour, cut, elided, font, width_of
-from modellab.gui.plots.ticks import number_ticks, row_ticks, short_texts, tick_texts
-from modellab.gui.theme import mix, px, theme
+from modellab.gui.plots.text import colour, elided, font
+from modellab.gui.plots.ticks import number_ticks, row_ticks, tick_texts
+from modellab.gui.theme import px, theme
 from modellab.gui.theme.tokens import rgb
 
 if TYPE_CHECKING:
@@ -42,34 +42,76 @@ def x_tick_count(width: float) -> int:
     return max(2, int(width / 110))
 
 
-def grid(plot: LivePlot, painter: QPainter) -> None:
-    """Paint grid lines, and the axis that the marks stand on."""
-    tokens, area = theme(), plot.area()
-    painter.setPen(QPen(QColor(tokens.grid), 1))
-    if plot.heat is None:
-        for value in y_ticks(plot):
-            y = round(plot.y_of(value)) + 0.5
-            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-    for row in row_ticks(plot.view.low, plot.view.high, x_tick_count(area.width())):
-        x = round(plot.x_of(row)) + 0.5
-        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
-    low, high = plot.y_range()
-    if plot.zero_line and plot.heat is None and low < 0 < high:
-        painter.setPen(QPen(QColor(tokens.border), 1))
-        y = round(plot.y_of(0.0)) + 0.5
-        painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+class Ground:
+    """What is behind everything and moves only with the values: ground, grid, numbers at the left.
+
+    Kept as a picture until the range, the size or the colours change.
+    """
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._picture = QPixmap()
+
+    def paint(self, plot: LivePlot, painter: QPainter) -> None:
+        """Paint it, and over it the grid lines of rows."""
+        ratio = plot.devicePixelRatioF()
+        values = None if plot.heat is not None else (plot.y_range(), bool(plot.lines))
+        key = (plot.width(), plot.height(), ratio, theme().name, px(100), values)
+        if key != self._key:
+            self._key = key
+            self._picture = QPixmap(round(plot.width() * ratio), round(plot.height() * ratio))
+            self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(QColor(theme().surface))
+            if values is not None:
+                inner = QPainter(self._picture)
+                try:
+                    _values(plot, inner)
+                finally:
+                    inner.end()
+        painter.drawPixmap(0, 0, self._picture)
+        _rows(plot, painter)
 
 
-def value_axis(plot: LivePlot, painter: QPainter) -> None:
-    """Paint the numbers of the y axis."""
+def _values(plot: LivePlot, painter: QPainter) -> None:
+    """Paint grid lines of the y axis, and its numbers."""
+    area, tokens = plot.area(), theme()
     ticks = y_ticks(plot)
+    painter.setPen(QPen(QColor(tokens.grid), 1))
+    for value in ticks:
+        y = round(plot.y_of(value)) + 0.5
+        painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setFont(font(11))
-    painter.setPen(QColor(theme().second))
+    painter.setPen(QColor(tokens.second))
     half = px(8)
-    right = plot.area().left() - px(7)
+    right = area.left() - px(7)
     for value, text in zip(ticks, tick_texts(ticks), strict=True):
         y = plot.y_of(value)
         painter.drawText(QRectF(0, y - half, right, 2 * half), int(_RIGHT), text)
+
+
+def _rows(plot: LivePlot, painter: QPainter) -> None:
+    """Paint grid lines of rows, and the line of zero."""
+    area, tokens, view = plot.area(), theme(), plot.view
+    painter.setPen(colour(tokens.grid))
+    top, bottom = area.top(), area.bottom()
+    lines = []
+    for row in _row_ticks(view.low, view.high, x_tick_count(area.width())):
+        x = round(plot.x_of(row)) + 0.5
+        lines.append(QLineF(x, top, x, bottom))
+    painter.drawLines(lines)
+    if plot.zero_line and plot.heat is None:
+        low, high = plot.y_range()
+        if low < 0 < high:
+            painter.setPen(colour(tokens.border))
+            y = round(plot.y_of(0.0)) + 0.5
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+
+
+@lru_cache(maxsize=8)
+def _row_ticks(low: float, high: float, count: int) -> tuple[int, ...]:
+    """Return round row numbers: all plots of a stack ask for the same."""
+    return tuple(row_ticks(low, high, count))
 
 
 def head(plot: LivePlot, painter: QPainter) -> None:
@@ -83,86 +125,6 @@ def head(plot: LivePlot, painter: QPainter) -> None:
 def shown_lines(plot: LivePlot) -> list[LiveLine]:
     """Return the lines that are drawn."""
     return [line for line in plot.lines if line.shown]
-
-
-def labels(plot: LivePlot, painter: QPainter) -> None:
-    """Write value and name at the end of every line, pushed apart, with thin leaders."""
-    area, view = plot.area(), plot.view
-    tokens = theme()
-    end = min(view.head, view.high)
-    found = []
-    for line in shown_lines(plot):
-        value = line.value_at(end)
-        if math.isfinite(value):
-            found.append((line, value, plot.y_of(value)))
-    if not found:
-        return
-    top, bottom = area.top() + 2, area.bottom() - 2
-    gap, size = float(px(15)), 12
-    if len(found) * gap > area.height():
-        # Closer together, and over the plot's edges, before any is left out.
-        top, bottom = px(7), plot.height() - px(8)
-        gap = max(px(11), min(px(13), (bottom - top) / max(1, len(found) - 1)))
-        size = 12 if gap >= px(12) else 11
-    kept = _fitting(found, gap, bottom - top)
-    left_out = len(found) - len(kept)
-    found = kept
-    wanted = [min(max(y, area.top()), area.bottom()) for _, _, y in found]
-    if left_out:
-        wanted.append(float(bottom))
-    places = push_apart(wanted, gap, top, bottom)
-    texts = [plot.words(value) for _, value, _ in found]
-    widest = max(width_of(text, size, 600) for text in texts)
-    start = plot.x_of(end)
-    left = area.right() + px(18)
-    room = plot.width() - left - px(6)
-    if widest > room:
-        # Six digits do not fit beside a narrow plot: thousands in short, as on the axis.
-        texts = short_texts([value for _, value, _ in found])
-        widest = max(width_of(text, size, 600) for text in texts)
-    named = room > widest + px(44)
-    name_left, name_room = left + widest + 2 + px(6), room - widest - px(8)
-    high, low, elbow = area.top(), area.bottom(), area.right() + px(6)
-    reaching = start > area.right() - px(60)
-    ring = QPen(colour(tokens.surface), 1)
-    flags = int(_RIGHT if named else _LEFT)
-    for (line, _, y), place, text in zip(found, places, texts, strict=False):
-        # Where the line really ends: snapshots of parameters are rarer than rows.
-        known = plot.x_of(min(end, line.last_row()))
-        if reaching:
-            painter.setPen(colour(mix(line.colour, tokens.surface, 0.45)))
-            level = min(max(y, high), low)
-            begin = QPointF(max(known, area.left()) + 3, level)
-            painter.drawPolyline([begin, QPointF(elbow, level), QPointF(left - px(3), place)])
-        if high - 1 <= y <= low + 1 and known >= area.left():
-            painter.setPen(ring)
-            painter.setBrush(colour(line.colour))
-            painter.drawEllipse(QPointF(known, y), 3, 3)
-        painter.setPen(colour(tokens.lane_text(line.colour)))
-        painter.setFont(font(size, 700 if line.strong else 600))
-        top_of = place - gap / 2
-        painter.drawText(QRectF(left, top_of, widest + 2, gap), flags, text)
-        if named:
-            weight = 600 if line.strong else 500
-            painter.setFont(font(size, weight))
-            words = cut(line.name, size, weight, name_room)
-            painter.drawText(QRectF(name_left, top_of, name_room, gap), int(_LEFT), words)
-    if left_out:
-        painter.setFont(font(11))
-        painter.setPen(QColor(tokens.second))
-        painter.drawText(QRectF(left, places[-1] - gap / 2, room, gap), int(_LEFT), f"+{left_out}")
-
-
-def _fitting(
-    found: list[tuple[LiveLine, float, float]], gap: float, height: float
-) -> list[tuple[LiveLine, float, float]]:
-    """Return the labels that there is room for: strong ones first, then those drawn first."""
-    most = max(1, int(height / gap) + 1)
-    if len(found) <= most:
-        return found
-    most = max(1, most - 1)  # the last place tells how many are left out
-    order = sorted(range(len(found)), key=lambda i: not found[i][0].strong)
-    return [found[i] for i in sorted(order[:most])]
 
 
 def cursors(plot: LivePlot, painter: QPainter) -> None:
