@@ -113,7 +113,12 @@ class CompiledDetector:
 
     def state(self) -> dict[str, Any]:
         """Return the arrays of the state, copied."""
-        return {name: getattr(self, f"_{name}").copy() for name in _STATE}
+        found = {name: getattr(self, f"_{name}").copy() for name in _STATE}
+        if self._name == "adwin":  # what lies behind a row's buckets depends on how values came
+            there = self._counters[_SHARED + 1 :]
+            places = found["table"].reshape(2, _ADWIN_ROWS, -1)
+            places[:, np.arange(places.shape[2]) >= there[:, None]] = 0.0
+        return found
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over a state of a detector with the same settings."""

@@ -16,6 +16,44 @@ _MOST = 2
 """So much work may wait: then whoever brings more does some of it, or waits until some is done."""
 
 
+class Errand:
+    """A piece of work that whoever comes first does: a thread of a pool, or who needs it done.
+
+    Parameters
+    ----------
+    work
+        What is to be done, once.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._taken = threading.Lock()
+        self._done = threading.Event()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do it, unless somebody is at it or it is done."""
+        if not self._taken.acquire(blocking=False):
+            return
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  # raised by `finish`
+            self._error = error
+        self._done.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether it is done, or went wrong."""
+        return self._done.is_set()
+
+    def finish(self) -> None:
+        """Return when it is done; raise what went wrong."""
+        self.run()
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+
+
 class Beside:
     """Does pieces of work one after the other, in the order in which they are brought.
 
@@ -49,6 +87,10 @@ class Beside:
                 while self._running and len(self._waiting) > _MOST:
                     self._changed.wait()
 
+    def help(self) -> None:
+        """Do what waits, unless somebody is at it."""
+        self._work()
+
     def finish(self) -> None:
         """Return when all is done; raise what went wrong first (what came after was left out)."""
         self._work()
@@ -80,4 +122,4 @@ class Beside:
                 self._error = error
 
 
-__all__ = ["Beside"]
+__all__ = ["Beside", "Errand"]

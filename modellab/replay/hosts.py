@@ -8,7 +8,8 @@ import struct
 import subprocess
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from modellab.errors import LabError
 from modellab.learners.base import Prediction, Progress, View, no_progress
-from modellab.replay.beside import Beside
+from modellab.replay.beside import Beside, Errand
 from modellab.replay.context import Context, build_context
 from modellab.replay.lane import LaneRunner
 from modellab.replay.process import start_worker
@@ -98,7 +99,7 @@ class LaneHost:
                 ahead = self._encode_ahead(views, end, min(stop, end + rows), lanes)
                 self._advance_all(lanes, end, out if collect else None, beside)
                 if ahead is not None:
-                    ahead.result()
+                    ahead.finish()
                 at = end
         finally:
             self._finish(beside.values())
@@ -107,28 +108,35 @@ class LaneHost:
 
     def _encode_ahead(
         self, views: list[View], start: int, stop: int, lanes: list[LaneRunner]
-    ) -> Future[None] | None:
+    ) -> Errand | None:
         """Begin to encode the rows that come next, while lanes are at those before."""
         if stop - start < _WORTH_THREADS or not self._far(lanes, start):
             return None
-        return self._threaded().submit(self.context.stream.encode_ahead, views, start, stop)
+        return self._begin(lambda: self.context.stream.encode_ahead(views, start, stop))
+
+    def _begin(self, work: Callable[[], None]) -> Errand:
+        """Have a piece of work done, by another thread if one comes to it first."""
+        errand = Errand(work)
+        self._threaded().submit(errand.run)
+        return errand
 
     def _far(self, lanes: list[LaneRunner], stop: int) -> list[LaneRunner]:
         """Lanes to be taken to `stop` beside the others; none where threads would not pay."""
         far = [lane for lane in lanes if strides(lane.policy)]
         enough = sum(stop - lane.position for lane in far) >= _WORTH_THREADS
-        return far if self._threads > 1 and len(far) > 1 and enough else []
+        return far if self._threads > 1 and enough else []
 
     def _threaded(self) -> ThreadPoolExecutor:
+        """Threads beside the present one, which does its share."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "lanes")
+            self._pool = ThreadPoolExecutor(self._threads - 1, "lanes")
         return self._pool
 
     @staticmethod
-    def _finish(beside: Iterable[Beside]) -> None:
-        """Wait until all that is done beside the lanes is done; raise what went wrong first."""
+    def _finish(begun: Iterable[Beside | Errand]) -> None:
+        """Wait until all that was begun is done; raise what went wrong first."""
         errors: list[BaseException] = []
-        for one in beside:
+        for one in begun:
             try:
                 one.finish()
             except BaseException as error:  # noqa: BLE001  # the others go on until they are done
@@ -148,17 +156,21 @@ class LaneHost:
         begun = []
         for lane in far:
             aside = beside.setdefault(lane.spec.name, Beside(self._threaded()))
-            begun.append(self._threaded().submit(self._advance, lane, stop, out, aside))
+            begun.append(self._begin(partial(self._advance, lane, stop, out, aside)))
         try:
             for lane in lanes:
                 if lane not in far:
                     if lane.spec.name in beside:  # it went on beside the others before
                         beside[lane.spec.name].finish()
                     self._advance(lane, stop, out)
+            for errand in begun:
+                errand.run()
+            for aside in beside.values():
+                if all(errand.done for errand in begun):
+                    break
+                aside.help()
         finally:
-            wait(begun)
-        for done in begun:
-            done.result()
+            self._finish(begun)
 
     def _advance(
         self,

@@ -88,6 +88,7 @@ class LaneRunner:
         self.samples = ParameterHistory(stride=BLOCK)
         self.parameters = ParameterHistory()
         self.forgetting = Forgetting(ev.memory_set.every)
+        self._looks_wait = False  # looks that have maybe not been noted yet
         self._memory: dict[str, Any] = {}
         self._memory_score: tuple[int, float | None] = (-1, None)  # of which version
         self._bytes = (-1, 0)
@@ -176,7 +177,7 @@ class LaneRunner:
         return wanted and not self.baseline and self.context.train_rows > 0
 
     def _step(self, start: int, stop: int, sink: Sink | None, beside: Beside | None) -> None:
-        prediction, looks = self._predict(start, stop)
+        prediction, looks = self._predict(start, stop, beside)
         labels = self.context.stream.labels(start, stop)
         if sink is not None:
             sink(start, labels, prediction)
@@ -192,6 +193,7 @@ class LaneRunner:
         if beside is None:
             note()
         else:
+            self._looks_wait = self._looks_wait or bool(looks)
             beside.do(note)
         self._pin()
 
@@ -219,7 +221,9 @@ class LaneRunner:
         # An alarm comes with the row that ends at its position; what a policy does there, after.
         self.events += sorted([*alarms, *told], key=lambda e: e.position) if alarms else told
 
-    def _predict(self, start: int, stop: int) -> tuple[Prediction, list[tuple[int, Look]]]:
+    def _predict(
+        self, start: int, stop: int, beside: Beside | None
+    ) -> tuple[Prediction, list[tuple[int, Look]]]:
         """Let the policy do its step; tell also what is to be seen of the model where, if known.
 
         Otherwise it has been looked at where that is due.
@@ -235,6 +239,9 @@ class LaneRunner:
             told = self.policy.step_looked(start, stop, np.array(due) - start)
             if told is not None:
                 return told[0], list(zip(due, told[1], strict=True))
+        if beside is not None and self._looks_wait:  # those before come first
+            beside.finish()
+            self._looks_wait = False
         parts = []
         at = start
         for end in due if due and due[-1] == stop else [*due, stop]:

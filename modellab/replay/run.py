@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Metrics = dict[str, dict[str, float | None]]
     Step = Callable[["Replay"], None]
 
-PIECE_SECONDS = 0.2
+PIECE_SECONDS = 0.4
 CHUNKS = 32
 """Most chunks between two looks at how far it is: nobody waits at a slider."""
 MOST = 2**24

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modellab.replay.beside import Beside
+from modellab.replay.beside import Beside, Errand
 
 
 def test_work_of_each_is_done_in_its_order_on_few_threads() -> None:
@@ -62,3 +62,32 @@ def test_a_pool_that_is_busy_does_not_hold_it_up() -> None:
         one.finish()
         assert done == list(range(10))
         gate.set()
+
+
+def test_an_errand_is_done_once_by_whoever_comes_first() -> None:
+    gate = threading.Event()
+    done: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(gate.wait)
+        mine = Errand(lambda: done.append(1))
+        pool.submit(mine.run)
+        assert not mine.done
+        mine.finish()  # the pool has no time for it
+        assert mine.done
+        gate.set()
+        theirs = Errand(lambda: done.append(2))
+        pool.submit(theirs.run).result()
+        theirs.finish()
+    assert done == [1, 2]
+
+
+def test_who_waits_for_an_errand_hears_what_went_wrong() -> None:
+    def broken() -> None:
+        raise ValueError("this errand is broken")
+
+    with ThreadPoolExecutor(1) as pool:
+        errand = Errand(broken)
+        pool.submit(errand.run).result()  # the pool's thread goes on
+        for _ in range(2):
+            with pytest.raises(ValueError, match="this errand is broken"):
+                errand.finish()

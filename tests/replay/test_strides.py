@@ -188,6 +188,6 @@ def test_threads_give_the_same_and_tell_what_went_wrong(
     def broken(*args: object) -> None:
         raise ValueError("this lane is broken")
 
-    monkeypatch.setattr(lane_module.LaneRunner, "_tell", broken)
+    monkeypatch.setattr(lane_module.LaneRunner, "_evaluate", broken)
     with pytest.raises(ValueError, match="this lane is broken"):
         played(experiment, store, STRIDE, threads=3)
