@@ -130,33 +130,65 @@ class Series:
         ValueError
             If `start` lies before the end of what was appended so far.
         """
-        n = len(values)
-        if n == 0:
-            return
+        at, stop = start, start + len(values)
+        while at < stop:
+            upto = self.open(at, stop)
+            # One addition after the other, the sum so far first, so that any cut gives the same
+            # bits.
+            _scoring.fill_series(
+                self._buckets,
+                self._base,
+                self.width,
+                at,
+                np.ascontiguousarray(values[at - start : upto - start]),
+            )
+            at = upto
+
+    def open(self, start: int, stop: int) -> int:
+        """Make room for values of rows from `start` on, which are to be added to the buckets.
+
+        Returns
+        -------
+        The end of the rows that `buckets` can take as they are, at most `stop` and after `start`;
+        they count as added from now on.
+
+        Raises
+        ------
+        ValueError
+            If `start` lies before the end of what was appended so far.
+        """
         if self._first is not None and start < self._end:
             raise ValueError(f"rows up to {self._end} are there already, not to be added: {start}")
         if self._first is None:
             self._first, self._base = start, start
-        at, stop = start, start + n
-        while at < stop:
-            # As many rows as fit into the buckets that there may be at this width.
-            room = (self._base + self.capacity) * self.width
-            if at >= room:
-                self._widen()
-                continue
-            upto = min(stop, room)
-            self._fill(at, values[at - start : upto - start])
-            at = self._end = upto
-
-    def _fill(self, start: int, values: Floats) -> None:
-        number = (start + len(values) - 1) // self.width - self._base + 1
+        # As many rows as fit into the buckets that there may be at this width.
+        while start >= (self._base + self.capacity) * self.width:
+            self._widen()
+        stop = min(stop, (self._base + self.capacity) * self.width)
+        number = (stop - 1) // self.width - self._base + 1
         if number > self._n:
             self._buckets[:, self._n : number] = _EMPTY
             self._n = number
-        # One addition after the other, the sum so far first, so that any cut gives the same bits.
-        _scoring.fill_series(
-            self._buckets, self._base, self.width, start, np.ascontiguousarray(values)
+        self._end = stop
+        return stop
+
+    def like(self, other: Series) -> bool:
+        """Whether the buckets of both are, and will be, of the same rows."""
+        return (self.capacity, self.width, self._first, self._base, self._end) == (
+            other.capacity,
+            other.width,
+            other._first,
+            other._base,
+            other._end,
         )
+
+    @property
+    def buckets(self) -> tuple[Floats, int, int]:
+        """Where values go: count, sum, least, most and last (5, m); first bucket's number; width.
+
+        The array is changed in place.
+        """
+        return self._buckets, self._base, self.width
 
     def _widen(self) -> None:
         """Double the width and merge pairs of buckets."""

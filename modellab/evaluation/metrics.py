@@ -10,7 +10,7 @@ The update is done for blocks of rows at once and gives the same bits however th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -36,6 +36,7 @@ from modellab.evaluation.losses import (
     own_logs,
 )
 from modellab.evaluation.tally import Tally
+from modellab.evaluation.tally_two import Buckets, TwoTally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from modellab.data.task import Task
+    from modellab.evaluation.history import Series
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -63,6 +65,23 @@ class Values(TypedDict):
 
 
 @dataclass(frozen=True)
+class Followed:
+    """What `Scores.follow` tells.
+
+    Attributes
+    ----------
+    losses
+        float64 (n,): the loss of each row alone, wrong (1) or not (0), or its absolute error; NaN
+        at rows without a label or an answer.
+    samples
+        All metrics over the window, as of `Scores.metrics`, at each place that was asked for.
+    """
+
+    losses: Floats
+    samples: list[dict[str, float | None]]
+
+
+@dataclass(frozen=True)
 class RowScores:
     """The error after each row: share wrong, or mean absolute error. NaN at rows not scored.
 
@@ -80,7 +99,64 @@ class RowScores:
     cumulative: Floats
     fading: Floats | None
     losses: Floats
-    samples: list[dict[str, float | None]] = field(default_factory=list)
+    samples: list[dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows to be scored: arrays of the same length, as the compiled loops want them."""
+
+    y: NDArray[Any]
+    value: NDArray[Any]
+    proba: Floats | None
+    majority: NDArray[np.uint8] | None
+    nochange: NDArray[np.uint8] | None
+
+    @classmethod
+    def of(
+        cls,
+        y: NDArray[Any],
+        prediction: Predictions,
+        majority: Bools | None,
+        nochange: Bools | None,
+        codes: bool,
+    ) -> _Rows:
+        dtype = np.int64 if codes else np.float64
+        found = cls(
+            np.ascontiguousarray(y, dtype=dtype),
+            np.ascontiguousarray(prediction.value, dtype=dtype),
+            None if prediction.proba is None else np.ascontiguousarray(prediction.proba, float),
+            flags(majority),
+            flags(nochange),
+        )
+        if any(len(given) != len(y) for given in found._all() if given is not None):
+            raise ValueError("the rows differ in number")
+        return found
+
+    def _all(self) -> tuple[NDArray[Any] | None, ...]:
+        return self.y, self.value, self.proba, self.majority, self.nochange
+
+    def __getitem__(self, own: slice | Bools) -> _Rows:
+        y, value, *others = (None if given is None else given[own] for given in self._all())
+        assert y is not None and value is not None
+        return _Rows(y, value, *others)
+
+
+class _Along:
+    """The histories that take the errors after each row, from position `start` on."""
+
+    def __init__(self, start: int, error: Series, cumulative: Series) -> None:
+        self._start, self._error, self._cumulative = start, error, cumulative
+
+    def open(self, at: int, due: int) -> int:
+        """Make room for rows `at` to `due` at most; return the end of those that there is."""
+        end = self._error.open(self._start + at, self._start + due)
+        return self._cumulative.open(self._start + at, end) - self._start
+
+    def buckets(self, at: int) -> Buckets:
+        """Where the errors after rows from `at` on go."""
+        error, base, width = self._error.buckets
+        return Buckets(error, self._cumulative.buckets[0], base, width, self._start + at)
 
 
 class Scores:
@@ -117,7 +193,11 @@ class Scores:
         else:
             self._summary = NumberSummary()
             stored, kept = int(NumberField.TRUTH), slice(NumberField.TRUTH, len(NumberField))
-        self._tally = Tally(self._summary, stored, kept, window, fading)
+        self._tally: Tally | TwoTally
+        if self._classes == 2:
+            self._tally = TwoTally(window, fading)
+        else:
+            self._tally = Tally(self._summary, stored, kept, window, fading)
         self._last = (math.nan, math.nan, math.nan)
         self._origin = math.nan  # the first label of a regression
 
@@ -157,35 +237,138 @@ class Scores:
             If arrays differ in length, a code is not one of the classes, or `samples` are not such
             numbers.
         """
+        found = np.empty((2 + fading, len(y)))
+        told = self._score(y, prediction, majority_correct, nochange_correct, samples, found)
+        return RowScores(
+            found[0], found[1], found[2] if fading else None, told.losses, told.samples
+        )
+
+    def follow(
+        self,
+        start: int,
+        y: NDArray[Any],
+        prediction: Predictions,
+        majority_correct: Bools | None = None,
+        nochange_correct: Bools | None = None,
+        *,
+        error: Series,
+        cumulative: Series,
+        samples: Ints | None = None,
+    ) -> Followed:
+        """Score the next rows, and append the errors after each to histories.
+
+        As `update`, and appending its `window` to `error` and its `cumulative` to `cumulative`, but
+        faster: the errors after each row need not be written down.
+
+        Parameters
+        ----------
+        start
+            Position of the first row.
+        y, prediction, majority_correct, nochange_correct, samples
+            As for `update`.
+        error, cumulative
+            Histories of the error over the window, and over all rows. They take the same rows.
+
+        Raises
+        ------
+        ValueError
+            As `update`, and if a history has rows from `start` on already.
+        """
+        if self._classes == 2 and len(y) and error.like(cumulative):
+            return self._score(
+                y,
+                prediction,
+                majority_correct,
+                nochange_correct,
+                samples,
+                None,
+                _Along(start, error, cumulative),
+            )
+        found = np.empty((2, len(y)))
+        told = self._score(y, prediction, majority_correct, nochange_correct, samples, found)
+        error.append(start, found[0])
+        cumulative.append(start, found[1])
+        return told
+
+    def _score(
+        self,
+        y: NDArray[Any],
+        prediction: Predictions,
+        majority_correct: Bools | None,
+        nochange_correct: Bools | None,
+        samples: Ints | None,
+        found: Floats | None,
+        along: _Along | None = None,
+    ) -> Followed:
+        """Score rows; write the errors after each into `found`, or append them `along`."""
         n = len(y)
         ends = [] if samples is None else samples.tolist()
         if ends and (ends[0] < 1 or ends[-1] > n or any(a >= b for a, b in pairwise(ends))):
             raise ValueError(f"samples are wanted after 1 to {n} rows, in order")
-        found = np.empty((2 + fading, n))
-        taken = []
+        rows = _Rows.of(y, prediction, majority_correct, nochange_correct, self._is_classification)
+        losses = np.empty(n)
+        taken: list[dict[str, float | None]] = []
         at = 0
         with np.errstate(over="ignore", invalid="ignore"):
-            for end in [*ends, n] if not ends or ends[-1] < n else ends:
-                own = slice(at, end)
-                if self._is_classification:
-                    found[:, own] = self._update_classes(
-                        y[own],
-                        prediction.value[own],
-                        None if prediction.proba is None else prediction.proba[own],
-                        None if majority_correct is None else majority_correct[own],
-                        None if nochange_correct is None else nochange_correct[own],
-                        fading,
-                    )
-                else:
-                    found[:, own] = self._update_numbers(y[own], prediction.value[own], fading)
-                if len(taken) < len(ends):
+            while at < n:
+                due = ends[len(taken)] if len(taken) < len(ends) else n
+                end = due if along is None else along.open(at, due)
+                room = None if found is None else found[:, at:end]
+                if isinstance(self._tally, TwoTally):
+                    buckets = None if along is None else along.buckets(at)
+                    self._update_two(self._tally, rows[at:end], losses[at:end], room, buckets)
+                elif room is not None:
+                    room[:] = self._update(self._tally, rows[at:end], len(room) == 3)
+                if end == due and len(taken) < len(ends):
                     taken.append(self.metrics("window"))
                 at = end
+        if self._classes != 2:
+            losses = (class_losses if self._is_classification else number_losses)(
+                rows.value, rows.y
+            )
+        return Followed(losses, taken)
+
+    def _update_two(
+        self,
+        tally: TwoTally,
+        rows: _Rows,
+        losses: Floats,
+        out: Floats | None,
+        buckets: Buckets | None,
+    ) -> None:
+        n = len(rows.y)
+        unlabelled, unanswered = tally.add(
+            rows.y, rows.value, rows.proba, rows.majority, rows.nochange, losses, out, buckets
+        )
+        self.rows += n
+        self.scored += n - unlabelled - unanswered
+        self.unlabelled += unlabelled
+        self.unanswered += unanswered
+        self._last = tally.means()
+
+    def _update(self, tally: Tally, rows: _Rows, fading: bool) -> Floats:
+        """Add rows of another task; return the errors after each."""
         if self._is_classification:
-            losses = class_losses(prediction.value, y)
-        else:
-            losses = number_losses(prediction.value, y)
-        return RowScores(found[0], found[1], found[2] if fading else None, losses, taken)
+            # The usual case is that all are scored.
+            if _tally.codes_there(rows.y, rows.value, self._classes):
+                scored = None
+                self.rows += len(rows.y)
+                self.scored += len(rows.y)
+            else:
+                scored = self._scored_rows(rows.y >= 0, rows.value >= 0)
+                rows = rows[scored]
+            logs = None if rows.proba is None else own_logs(rows.y, rows.proba)
+            found = tally.add_classes(
+                rows.y, rows.value, rows.proba, logs, rows.majority, rows.nochange, fading
+            )
+            return self._told(tally, found, scored)
+        scored = self._scored_rows(np.isfinite(rows.y), np.isfinite(rows.value))
+        if not scored.all():
+            rows = rows[scored]
+        if math.isnan(self._origin) and len(rows.y):
+            self._origin = float(rows.y[0])
+        found = tally.add_numbers(rows.y, rows.value, self._origin, fading)
+        return self._told(tally, found, scored)
 
     def _scored_rows(self, labelled: Bools, answered: Bools) -> Bools:
         """Count the rows, and say which are scored."""
@@ -198,49 +381,7 @@ class Scores:
         self.unanswered += with_label - both
         return scored
 
-    def _update_classes(
-        self,
-        y: NDArray[Any],
-        value: NDArray[Any],
-        proba: Floats | None,
-        majority_correct: Bools | None,
-        nochange_correct: Bools | None,
-        fading: bool,
-    ) -> Floats:
-        y = np.ascontiguousarray(y, dtype=np.int64)
-        guess = np.ascontiguousarray(value, dtype=np.int64)
-        scored = None
-        if _tally.codes_there(y, guess, self._classes):  # the usual case
-            self.rows += len(y)
-            self.scored += len(y)
-        else:
-            scored = self._scored_rows(y >= 0, guess >= 0)
-            y, guess = y[scored], guess[scored]
-            proba = None if proba is None else proba[scored]
-            majority_correct, nochange_correct = (
-                None if correct is None else correct[scored]
-                for correct in (majority_correct, nochange_correct)
-            )
-        logs = None
-        if proba is not None:
-            proba = np.ascontiguousarray(proba, dtype=np.float64)
-            logs = own_logs(y, proba)
-        majority, nochange = flags(majority_correct), flags(nochange_correct)
-        return self._told(
-            self._tally.add_classes(y, guess, proba, logs, majority, nochange, fading), scored
-        )
-
-    def _update_numbers(self, y: NDArray[Any], value: NDArray[Any], fading: bool) -> Floats:
-        y = np.ascontiguousarray(y, dtype=np.float64)
-        guess = np.ascontiguousarray(value, dtype=np.float64)
-        scored = self._scored_rows(np.isfinite(y), np.isfinite(guess))
-        if not scored.all():
-            y, guess = y[scored], guess[scored]
-        if math.isnan(self._origin) and len(y):
-            self._origin = float(y[0])
-        return self._told(self._tally.add_numbers(y, guess, self._origin, fading), scored)
-
-    def _told(self, found: Floats, scored: Bools | None) -> Floats:
+    def _told(self, tally: Tally, found: Floats, scored: Bools | None) -> Floats:
         """Tell the errors after the rows that were just added.
 
         `scored`: which of the rows asked for these are; None for all.
@@ -248,7 +389,7 @@ class Scores:
         n = found.shape[1]
         if n:
             window, cumulative = found[:2, -1].tolist()
-            self._last = (window, cumulative, self._tally.fading())
+            self._last = (window, cumulative, tally.fading())
         if scored is not None and n < len(scored):
             spread = np.full((len(found), len(scored)), np.nan)
             spread[:, scored] = found
@@ -284,7 +425,7 @@ class Scores:
             kind = _CUMULATIVE if scope == "cumulative" else _FADING
             return summary.totals(self._tally.now(kind)).metrics()
         totals = self._tally.of_window()
-        if self._classes != 2:
+        if not isinstance(self._tally, TwoTally):
             return summary.totals(totals).metrics()
         return {**of_two_classes(totals.tolist()), "roc_auc": self._tally.curve()}
 

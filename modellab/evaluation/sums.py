@@ -9,6 +9,7 @@ State is a dict of numbers and arrays (picklable).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ TILE = 1024
 """Rows that are added up together."""
 NARROW = 48
 """Windows of so many values are summed directly."""
+_SMALLEST_WEIGHT = 1e-60
 
 
 def running_sums(carry: Floats, values: Floats) -> Floats:
@@ -39,6 +41,20 @@ def running_sums(carry: Floats, values: Floats) -> Floats:
 def powers(alpha: float, count: int) -> Floats:
     """``alpha ** 0`` to ``alpha ** (count - 1)``, by repeated multiplication."""
     return np.concatenate([[1.0], np.cumprod(np.full(count - 1, alpha))])
+
+
+def fading_powers(fading: float) -> tuple[Floats, Floats]:
+    """Powers of a fading mean's factor for a tile (length + 1,), and what undoes them (length,).
+
+    A tile is so short that no power leaves the floating-point range.
+    """
+    length = TILE
+    if fading == 0.0:
+        length = 1
+    elif fading < 1.0:
+        length = max(1, min(length, int(math.log(_SMALLEST_WEIGHT) / math.log(fading))))
+    up = powers(fading, length + 1)
+    return up, 1.0 / up[:length]
 
 
 class WindowSums:

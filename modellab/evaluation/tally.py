@@ -23,14 +23,13 @@ them and are then added up together.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modellab.evaluation.compiled import _tally
 from modellab.evaluation.formulas import area_between
-from modellab.evaluation.sums import NARROW, TILE, WindowSums, powers
+from modellab.evaluation.sums import NARROW, TILE, WindowSums, fading_powers, powers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.uint8]
 
-_SMALLEST_WEIGHT = 1e-60
 _NO_PROBA = np.empty((0, 0))
 _NO_LOGS = np.empty(0)
 _UNKNOWN = np.empty(0, dtype=np.uint8)
@@ -72,13 +70,7 @@ class Tally:
         self._summary, self._stored, self._kept = summary, stored, kept
         self.window = window
         fields = max(stored, kept.stop)
-        length = TILE
-        if fading == 0.0:
-            length = 1
-        elif fading < 1.0:
-            length = max(1, min(length, int(math.log(_SMALLEST_WEIGHT) / math.log(fading))))
-        up = powers(fading, length + 1)
-        down = 1.0 / up[:length]
+        up, down = fading_powers(fading)
         # The largest power first: rows that came first weigh least.
         self._weights = np.array([powers(alpha, TILE + 1)[::-1] for alpha in (1.0, fading)])
         self._narrow = WindowSums(window) if window <= NARROW else None
