@@ -210,23 +210,25 @@ class Encoder:
         if view == "dict":
             return self._dicts(table)
         width = self.sparse_from(view)
-        out = np.zeros((table.num_rows, len(self.names(view)) if width is None else width))
+        out = np.empty((table.num_rows, len(self.names(view)) if width is None else width))
         self.fill(table, view, out)
         if not self.sparse(view):
             return out
         return beside(out, [c.sparse(table.column(c.name)) for c in self._texts])
 
     def fill(self, table: pa.Table, view: View, out: NDArray[np.float64]) -> None:
-        """Encode the rows of a table into `out` (n, d), zeros; words of texts are left out."""
+        """Encode the rows of a table into `out` (n, d), whatever it held; words are left out."""
         numbers: list[tuple[NumberColumn, NDArray[np.float64], int]] = []
         for column, part in zip(self._columns, self._parts(view), strict=True):
             if isinstance(column, NumberColumn):
-                cells = number_array(table.column(column.name))
-                numbers.append((column, cells, part.start))
+                values = number_array(table.column(column.name))
+                numbers.append((column, values, part.start))
             elif not isinstance(column, TextColumn):
                 for at in range(0, len(out), _FILL_ROWS):
                     rows = table.column(column.name).slice(at, _FILL_ROWS)
-                    column.fill(rows, view, out[at : at + _FILL_ROWS, part])
+                    cells = out[at : at + _FILL_ROWS, part]
+                    cells[:] = 0.0
+                    column.fill(rows, view, cells)
         if numbers:
             columns, arrays, places = zip(*numbers, strict=True)
             fill_numbers(columns, arrays, places, view, out)

@@ -7,17 +7,17 @@ rows of the training window.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modellab.data.arrivals import Arrivals, RowArrivals, TimeArrivals
 from modellab.data.encoding import number_array
 from modellab.data.faults import Faults, check_faults
+from modellab.data.pages import OldPages, Page
 from modellab.data.sparse import SparseRows, join_rows
 from modellab.errors import ExperimentError
 from modellab.experiment import rows_or_span
@@ -40,15 +40,7 @@ _CACHE_BYTES = 64 * 2**20  # for each view
 _READ_BLOCKS = 64
 _SPARSE_CELLS = 400  # taken for a row of hashed words
 _LABEL_PAGES = 4
-_NOBODY = 3
-
-
-class Page(NamedTuple):
-    """Values of rows [start, stop)."""
-
-    start: int
-    stop: int
-    values: NDArray[Any]
+_PAGED = ("scaled", "raw", "ordinal")
 
 
 class EncodedStream:
@@ -109,7 +101,7 @@ class EncodedStream:
         self._soon = (0, 0)
         self._pages: dict[str, tuple[Page, ...]] = {}  # the newest first
         self._ahead: dict[str, Page] = {}
-        self._old: list[NDArray[np.float64]] = []
+        self._old = OldPages()
         self.faults: tuple[Fault, ...] = ()
         self._faults: Faults | None = None
         self._arrivals: Arrivals = self._usual
@@ -168,9 +160,11 @@ class EncodedStream:
         with self._lock:
             self._soon = (first, last) if last - first > 1 else (0, 0)
             if start == stop:
+                done = [p[0] for name, p in self._pages.items() if name in _PAGED]
+                done += [page for name, page in self._ahead.items() if name in _PAGED]
+                self._old.rest(page.values for page in done)
                 self._pages.clear()
                 self._ahead.clear()
-                self._old.clear()
 
     def encode_ahead(self, views: Sequence[View], start: int, stop: int) -> None:
         """Encode the page of rows [start, stop) before it is asked for: from another thread.
@@ -208,7 +202,7 @@ class EncodedStream:
         first, last = self._soon
         if not first * BLOCK <= start < stop <= last * BLOCK:
             return None
-        encoded = name in ("scaled", "raw", "ordinal")
+        encoded = name in _PAGED
         begin = start // BLOCK
         upto = min(begin + (self._room(name) if encoded else _READ_BLOCKS), last)  # type: ignore[arg-type]
         ready = self._ahead.get(name)
@@ -219,7 +213,7 @@ class EncodedStream:
         before = () if encoded else pages[: _LABEL_PAGES - 1]
         gone = self._pages.pop(name, ())  # its place is needed
         if encoded and gone:
-            self._old = [*self._old[-2:], gone[0].values]
+            self._old.add(gone[0].values)
             del gone, pages
         if ready is not None and fits:
             page = self._ahead.pop(name)
@@ -232,24 +226,10 @@ class EncodedStream:
 
     def _encoded_page(self, view: View, first: int, last: int) -> NDArray[np.float64]:
         start, stop = first * BLOCK, min(last * BLOCK, self.n_rows)
-        out = self._blank((stop - start, len(self.encoder.names(view))))
+        with self._lock:
+            out = self._old.room((stop - start, len(self.encoder.names(view))))
         self.encoder.fill(self._source(start, stop), view, out)
         return out
-
-    def _blank(self, shape: tuple[int, int]) -> NDArray[np.float64]:
-        """Zeros: a page that nobody has any more, if there is one. Fresh memory costs more."""
-        with self._lock:
-            for k in range(len(self._old)):
-                # Whoever has rows of it, has it: this list, `page` and the call are three.
-                page = self._old[k]
-                if page.shape == shape and sys.getrefcount(page) <= _NOBODY:
-                    del self._old[k]
-                    break
-            else:
-                return np.zeros(shape)
-        page.flags.writeable = True
-        page.fill(0.0)
-        return page
 
     def next_link(self, position: int) -> int:
         """Return the first row, from `position` on, that lies in no outage: updates get through.

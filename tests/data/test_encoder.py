@@ -322,6 +322,23 @@ def test_any_slicing_gives_the_same_bits(seed: int, stop: int, cuts: list[int], 
 
 
 @settings(max_examples=25)
+@given(
+    seed=st.integers(0, 10**6),
+    stop=st.integers(0, 60),
+    view=st.sampled_from(["scaled", "raw", "ordinal"]),
+)
+def test_rows_are_written_over_whatever_was_there(seed: int, stop: int, view: Any) -> None:
+    data = mixed(80, seed)
+    encoder = Encoder.fit(data, 0, stop, seed=0)
+    expected = encode(data, 0, 80, view, encoder)
+    table = data.store.read(0, 80, columns=list(encoder.columns), kinds=encoder.kinds)
+    for left in (np.nan, 7.0):
+        out = np.full(expected.shape, left)
+        encoder.fill(table, view, out)
+        assert out.tobytes() == expected.tobytes()
+
+
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), start=st.integers(0, 20), stop=st.integers(21, 60))
 def test_nothing_outside_the_training_window_is_seen(seed: int, start: int, stop: int) -> None:
     one, two = mixed(80, seed), mixed(80, seed + 1)

@@ -96,6 +96,34 @@ def test_rows_and_labels_do_not_depend_on_how_they_are_asked(
         np.testing.assert_array_equal(stream.labels(start, stop), DATA.all_labels[start:stop])
 
 
+@pytest.mark.parametrize("view", ["scaled", "raw", "ordinal"])
+def test_a_page_is_used_again_once_nobody_has_it(view: Any) -> None:
+    """Rows that somebody still has stay what they are; others lie where pages were before."""
+    stream = EncodedStream(DATA, ENCODER, cache_blocks=1)
+    expected = whole(view)
+    held: list[tuple[int, Any]] = []
+    places: list[int] = []
+    for turn in range(3):
+        for at in range(0, N - 2 * BLOCK, BLOCK):
+            stream.soon(at, at + 2 * BLOCK)
+            stream.encode_ahead([view], at, at + BLOCK)
+            rows = stream.rows(view, at, at + BLOCK)
+            places.append(rows.ctypes.data)
+            if turn == 0:
+                held.append((at, rows))
+            assert rows.tobytes() == expected[at : at + BLOCK].tobytes()
+            with pytest.raises(ValueError, match="read-only"):
+                rows[0, 0] = 1.0
+        stream.soon(0, 0)
+    for at, rows in held:
+        assert rows.tobytes() == expected[at : at + BLOCK].tobytes()
+    first = set(places[: len(held)])
+    assert len(first) == len(held)  # all of them are still held
+    later = places[len(held) :]
+    assert first.isdisjoint(later)
+    assert len(set(later)) <= 4
+
+
 def test_blocks_are_whole_and_encoded_once() -> None:
     data = data_set()
     stream = EncodedStream(data, ENCODER)
