@@ -134,9 +134,9 @@ def test_a_replay_that_fails_loses_only_its_own_figures() -> None:
     import bench_engine
 
     run = dict.fromkeys(("rows", "rate", "start_up", "learning", "cpu", "peak_mb"), 2.0)
-    one = list(bench_engine.told(1, [run, run | {"rate": 4.0}, run], None))
+    one = list(bench_engine.told(1, True, [run, run | {"rate": 4.0}, run], None))
     assert [(f.name, f.value) for f in one] == [(bench_engine.name_of(1), 2.0)]
-    eight = list(bench_engine.told(8, [run], "a replay ended with status 1"))
+    eight = list(bench_engine.told(8, True, [run], "a replay ended with status 1"))
     assert [f.value for f in eight] == [None, None]
     assert eight[0].name == bench_engine.name_of(8) in {name for name, *_ in table.WANTED["engine"]}
 
