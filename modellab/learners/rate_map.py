@@ -1,7 +1,9 @@
 """The learning-rate map of a linear lane: how every rate would have done on the same rows.
 
 One pass over the rows teaches a model for each rate, each to the bit what a lane with that rate
-alone would be (`modellab.learners.compiled.rate_map`), at about ten times the price of one.
+alone would be: at about ten times the price of one where rows are dense
+(`modellab.learners.compiled.rate_map`), at the price of as many where they are mostly zeros
+(`modellab.learners.compiled.sparse_rate_map`).
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.errors import LearnerError
-from modellab.learners.compiled.rate_map import RateMap as Kernel
+from modellab.learners.compiled.rate_map import RateMap as DenseMap
+from modellab.learners.compiled.sparse_rate_map import SparseRateMap
 from modellab.learners.linear import PARAMETERS, TITLE, view_of
 from modellab.learners.settings import resolve
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modellab.learners.base import Floats, Inputs, View
+    from modellab.learners.base import Floats, Inputs, Rows, View
 
 RATES = 64
 LEAST, MOST = 1e-5, 10.0
@@ -28,15 +31,12 @@ LEAST, MOST = 1e-5, 10.0
 WHY_NOT = {
     "optimal": "the schedule optimal takes no learning rate.",
     "pa": "the schedule pa takes no learning rate.",
-    "text": "columns of text are learned sparsely, one rate at a time.",
 }
 """Why some linear learners have no map."""
 
 
-def why_not(inputs: Inputs, params: Mapping[str, Any]) -> str | None:
+def why_not(params: Mapping[str, Any]) -> str | None:
     """Return why a linear learner with these settings has no map; None if it has one."""
-    if inputs.sparse_from is not None:
-        return WHY_NOT["text"]
     return WHY_NOT.get(str(params.get("schedule", "constant")))
 
 
@@ -48,7 +48,7 @@ class RateMap:
     Parameters
     ----------
     inputs
-        The encoded columns (dense) and the task.
+        The encoded columns and the task.
     params
         Settings of the linear learner; its learning rate, `track_rates` and `passes` have no
         effect.
@@ -75,7 +75,7 @@ class RateMap:
         values = resolve(TITLE, PARAMETERS, params, inputs.task.kind)
         if not inputs.names:
             raise LearnerError(f"{TITLE} needs at least one feature column.")
-        reason = why_not(inputs, values)
+        reason = why_not(values)
         if reason is not None:
             raise LearnerError(f"There is no learning-rate map here: {reason}")
         for name in ("passes", "target", "learning_rate", "track_rates"):
@@ -86,7 +86,13 @@ class RateMap:
         self.view: View = view_of(values)
         self._centre, self._unit = centre, unit
         try:
-            self._kernel = Kernel(len(inputs.names), outputs, rates, **values)
+            self._kernel: DenseMap | SparseRateMap
+            if inputs.sparse_from is None:
+                self._kernel = DenseMap(len(inputs.names), outputs, rates, **values)
+            else:
+                self._kernel = SparseRateMap(
+                    len(inputs.names), outputs, inputs.sparse_from, rates, **values
+                )
         except ValueError as error:
             raise LearnerError(f"{TITLE}: {error}.") from error
 
@@ -100,11 +106,11 @@ class RateMap:
         """Rows answered and scored so far."""
         return self._kernel.asked
 
-    def learn(self, rows: Floats, y: NDArray[Any]) -> None:
+    def learn(self, rows: Rows, y: NDArray[Any]) -> None:
         """Teach every rate rows (n, d) with labels (n,) in order, without scoring: a training."""
         self._kernel.learn(rows, self._inward(y))
 
-    def run(self, rows: Floats, y: NDArray[Any]) -> Floats:
+    def run(self, rows: Rows, y: NDArray[Any]) -> Floats:
         """Answer, score and learn each row; return the mean error of each rate over these (R,)."""
         return self._kernel.run(rows, self._inward(y)) * self._unit
 

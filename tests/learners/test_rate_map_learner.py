@@ -54,7 +54,7 @@ def test_every_rate_errs_as_its_own_learner(kind: Any) -> None:
 def test_what_has_no_map_is_told() -> None:
     with pytest.raises(LearnerError, match="optimal takes no learning rate"):
         RateMap(inputs("classification"), {"schedule": "optimal"})
-    with pytest.raises(LearnerError, match="columns of text"):
-        RateMap(inputs("classification", sparse_from=1), {})
+    with pytest.raises(LearnerError, match="averaged weights don't go with"):
+        RateMap(inputs("classification", sparse_from=1), {"average": True, "penalty": "l1"})
     with pytest.raises(LearnerError, match="above 0"):
         RateMap(inputs("classification"), {}, np.zeros(2))
