@@ -35,6 +35,7 @@ from modellab.gui.deploy.words import (
 )
 from modellab.gui.kit import (
     ElidedLabel,
+    FigureLabel,
     IconButton,
     IconLabel,
     Label,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from modellab.gui.session_deployment import LaneView
 
 SPARK_WIDTH = 88
+SPARK_TURNS = 4
 _SPARK_ROWS = 0.25
 """Share of the rows so far that the small curve shows."""
 
@@ -93,8 +95,8 @@ class LaneCard(QFrame):
         )
         self.more.clicked.connect(lambda: self._ask_menu(self.more))
         self.words = ElidedLabel("", 12, 400, "second")
-        self.error = Label("–", 14 if lane.baseline else 20, 600)
-        self.difference = Label("", 12, 500, "second")
+        self.error = FigureLabel("–", 14 if lane.baseline else 20, 600)
+        self.difference = FigureLabel("", 12, 500, "second")
         self.spark = SparkLine(name=f"Error of {lane.name} lately", end_dot=True)
         self.spark.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.spark.setFixedSize(px(SPARK_WIDTH), px(26))
@@ -225,7 +227,7 @@ class LaneCard(QFrame):
             return
         rows = max(1, int(len(curve) * _SPARK_ROWS)) if len(curve) > 80 else len(curve)
         values = curve.mean[-rows:]
-        if len(values) > 3 * SPARK_WIDTH:
+        if len(values) > SPARK_WIDTH:
             usable = len(values) // SPARK_WIDTH * SPARK_WIDTH
             tail = values[-usable:].reshape(SPARK_WIDTH, -1)
             good = np.isfinite(tail)
@@ -347,6 +349,7 @@ class LaneList(QWidget):
         self.cards: dict[str, LaneCard] = {}
         self._order: list[str] = []
         self._sparks = True
+        self._beat = 0
         self.heading = Label("Lanes", 14, 600)
         self.caption = ElidedLabel("", 12, 400, "second")
         self.head = QHBoxLayout()
@@ -434,11 +437,14 @@ class LaneList(QWidget):
         if live is None:
             return
         best, task = live.best(), task_of(self.session)
-        for name, card in self.cards.items():
+        self._beat = (self._beat + 1) % SPARK_TURNS
+        for number, (name, card) in enumerate(self.cards.items()):
             lane = live.lanes.get(name)
             if lane is not None:
                 card.show_lane(lane, selected=name == live.selected, best=best, task=task)
-                card.show_spark(lane)
+                # A quarter of the history moves slowly: while rows run by, a few at a time.
+                if not live.playing or (number + self._beat) % SPARK_TURNS == 0:
+                    card.show_spark(lane)
 
     def menu_for(self, name: str) -> QMenu:
         """Return the menu of a lane."""

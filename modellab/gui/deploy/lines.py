@@ -130,7 +130,8 @@ def heat_map(live: Deployment, chosen: Sequence[str] | None) -> HeatMap | None:
     names.sort(key=lambda name: -last[at[name]])
     values = view.values[:, [at[name] for name in names]]
     finite = np.abs(values[np.isfinite(values)])
-    limit = float(np.quantile(finite, 0.98)) if finite.size else 1.0
+    place = int(0.98 * (finite.size - 1))
+    limit = float(np.partition(finite, place)[place]) if finite.size else 1.0
     return HeatMap(
         names, view.positions.astype(np.float64), values, limit or 1.0, (view.version, tuple(names))
     )

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 FRAME_MS = 16
 SLOW_FRAME_MS = 11.0
+CLOSE_SECONDS = 0.15
+"""Frames that are closer than this may leave what they show of lesser things to the next one."""
 SHARE = 1.6
 """Frames that take long come so many times as far apart as they take: the engine needs the rest."""
 HEIGHTS = (33, 22, 17, 17)
@@ -85,6 +87,7 @@ class PlotStack(QFrame):
         self._frame.setTimerType(Qt.TimerType.PreciseTimer)
         self._frame.timeout.connect(self._next_frame)
         self._drawn_at = 0.0
+        self._turn = 0
         self.frame_ms = 0.0
         """Milliseconds that the last frame took, preparation and painting."""
         self._build()
@@ -473,7 +476,8 @@ class PlotStack(QFrame):
 
     def _next_frame(self) -> None:
         live = self.session.deployment
-        self._draw(hurried=live is not None and live.playing)
+        close = time.perf_counter() - self._drawn_at < CLOSE_SECONDS
+        self._draw(hurried=close and live is not None and live.playing)
 
     def _draw(self, *, hurried: bool) -> None:
         live = self.session.deployment
@@ -482,30 +486,40 @@ class PlotStack(QFrame):
         began = time.perf_counter()
         self.view.set_stream(live.train_rows, live.position, live.stop)
         everything, of_selected, by_hand = self._marks(live)
-        for plot in self.plots:
+        self._turn = (self._turn + 1) % len(self.plots)
+        for number, plot in enumerate(self.plots):
             plot.shades, plot.hurried = self._shades, hurried
+            plot.label_turn = number == self._turn
+        # While rows run by, the plots under the first take turns: two frames are one of theirs.
+        rests: tuple[PlotPanel, ...] = ()
+        if hurried:
+            even = self._turn % 2 == 0
+            rests = (self.parameter_panel,) if even else (self.drift_panel, self.cost_panel)
         if self.error_panel.needs_drawing() or self.error_panel.table_button.isChecked():
             self.error_plot.set_lines(made.error_lines(live))
             self.error_plot.marks = everything
-        if not self.parameter_panel.folded:
+        if not self.parameter_panel.folded and self.parameter_panel not in rests:
             self._set_parameters(live)
             self.parameter_plot.marks = of_selected
-        if not self.drift_panel.folded:
+        if not self.drift_panel.folded and self.drift_panel not in rests:
             self.drift_plot.show_drift(live.feature_drift)
-        if not self.cost_panel.folded:
+        if not self.cost_panel.folded and self.cost_panel not in rests:
             self._say_cost(live)
             found = made.cost_lines(live, self.recorder, self.quantity) if live.started else []
             self.cost_plot.set_lines(found)
             self.cost_plot.empty_text = "What the lanes cost adds up as the stream runs."
             self.cost_plot.marks = by_hand
         for panel in self.panels:
+            if panel in rests:
+                continue
             if panel.needs_drawing():
                 panel.plot.refresh()
             else:
                 panel.update_table()
-        self.axis.update()
+        if self.cost_panel not in rests:
+            self.axis.update()
         self._drawn_at = time.perf_counter()
-        painting = sum(p.plot.paint_ms for p in self.panels if p.needs_drawing())
+        painting = sum(p.plot.paint_ms for p in self.panels if p not in rests and p.needs_drawing())
         self.frame_ms = (self._drawn_at - began) * 1000 + painting
 
     def _marks(self, live: Deployment) -> tuple[list[Mark], list[Mark], list[Mark]]:

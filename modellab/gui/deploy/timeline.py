@@ -29,7 +29,7 @@ from modellab.gui.plots.mark_groups import MarkGroups
 from modellab.gui.plots.parts import MARK_WORDS, Mark, MarkKind, Shade, paint_mark
 from modellab.gui.plots.series import decimate
 from modellab.gui.plots.shades import paint_shade
-from modellab.gui.plots.text import elided, font
+from modellab.gui.plots.text import cut, elided, font, width_of, write
 from modellab.gui.plots.ticks import date_ticks, row_ticks
 from modellab.gui.session_deployment import row_at
 from modellab.gui.theme import mix, px, set_height, theme
@@ -37,6 +37,7 @@ from modellab.gui.theme import mix, px, set_height, theme
 if TYPE_CHECKING:
     from modellab.gui.session_deployment import Deployment
 
+_LEFT = Qt.AlignmentFlag.AlignLeft
 HEIGHT = 92
 _MORE = 116
 """Width of what tells that more rows are being read."""
@@ -105,6 +106,8 @@ class Timeline(QFrame):
         self._counts: list[tuple[MarkKind, int]] = []
         self._alarms = np.empty(0)
         self._key: object = None
+        self._dates: list[tuple[float, str]] = []
+        self._dates_key: object = None
         self._seen = (-1, -1)
         self._handle: int | None = None
         """Where the handle is held, while it is."""
@@ -210,20 +213,15 @@ class Timeline(QFrame):
     def _paint_head(self, painter: QPainter) -> None:
         tokens = theme()
         line = QRectF(px(16), px(7), self.width() - px(32), px(20))
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(font(13, 600))
-        painter.setPen(QColor(tokens.text))
-        painter.drawText(line, int(left), "Stream")
-        begin = line.left() + QFontMetricsF(painter.font()).horizontalAdvance("Stream") + px(12)
+        write(painter, line, _LEFT, "Stream", tokens.text, 13, 600)
+        begin = line.left() + width_of("Stream", 13, 600) + px(12)
         x = line.right()
-        painter.setFont(font(12))
-        metrics = QFontMetricsF(painter.font())
         for kind, count in reversed(self.counts()):
             text = f"{count_text(count)} {MARK_WORDS[kind][count != 1]}"
-            wide = metrics.horizontalAdvance(text)
+            wide = width_of(text, 12)
             x -= wide
-            painter.setPen(QColor(tokens.second))
-            painter.drawText(QRectF(x, line.top(), wide + 2, line.height()), int(left), text)
+            box = QRectF(x, line.top(), wide + 2, line.height())
+            write(painter, box, _LEFT, text, tokens.second, 12)
             x -= px(12)
             colour = next((m.colour for m in self._marks if m.kind == kind), theme().second)
             paint_mark(painter, kind, QPointF(x, line.center().y()), colour, px(9))
@@ -233,9 +231,8 @@ class Timeline(QFrame):
             return
         words = f"{live.selected or 'No lane'}: error over the rows seen"
         words += " · drag the handle to go back"
-        painter.setPen(QColor(tokens.second))
         room = QRectF(begin, line.top(), max(0.0, x - begin - px(8)), line.height())
-        painter.drawText(room, int(left), elided(words, metrics, room.width()))
+        write(painter, room, _LEFT, cut(words, 12, 400, room.width()), tokens.second, 12)
 
     def _paint_band(self, painter: QPainter, live: Deployment) -> None:
         tokens, band = theme(), self.band()
@@ -304,7 +301,8 @@ class Timeline(QFrame):
         if good.sum() < 2:
             return
         x, y = x[good], y[good]
-        top = float(np.quantile(y, 0.98)) * 1.15 or 1.0
+        place = int(0.98 * (len(y) - 1))
+        top = float(np.partition(y, place)[place]) * 1.15 or 1.0
         heights = np.clip(y / top, 0.0, 1.0) * (band.height() - 2)
         places = band.left() + x * (band.width() / max(1, live.n_rows))
         end, foot = self.x_of(live.position), band.bottom()
@@ -334,8 +332,6 @@ class Timeline(QFrame):
         self, painter: QPainter, live: Deployment, train: float, now: float, stop: float
     ) -> None:
         tokens, band = theme(), self.band()
-        painter.setFont(font(11, 500))
-        metrics = QFontMetricsF(painter.font())
         rows = count_text(live.train_rows)
         parts = [
             (
@@ -348,22 +344,29 @@ class Timeline(QFrame):
         ]
         for left, right, choices in parts:
             for words in choices:
-                wide = metrics.horizontalAdvance(words)
-                if wide + px(16) > right - left:
+                if width_of(words, 11, 500) + px(16) > right - left:
                     continue
-                painter.setPen(QColor(tokens.second))
                 place = QRectF(left, band.top(), right - left, band.height())
+                side = Qt.AlignmentFlag.AlignHCenter
                 if choices[0] == "not yet seen":
                     place.setLeft(left + px(12))
-                    flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-                else:
-                    flags = Qt.AlignmentFlag.AlignCenter
-                painter.drawText(place, int(flags), words)
+                    side = _LEFT
+                write(painter, place, side, words, tokens.second, 11, 500)
                 break
 
     def _paint_dates(self, painter: QPainter, live: Deployment) -> None:
         tokens, band = theme(), self.band()
-        count = max(2, int(band.width() / 110))
+        key = (id(live.times_ns), live.n_rows, band.width(), self.width())
+        if key != self._dates_key:
+            self._dates_key, self._dates = key, self._place_dates(live, band.width())
+        top = band.bottom() + px(3)
+        for left, words in self._dates:
+            box = QRectF(left, top, px(200), px(18))
+            write(painter, box, _LEFT, words, tokens.second, 11)
+
+    def _place_dates(self, live: Deployment, wide: float) -> list[tuple[float, str]]:
+        """Return dates, or rows where there are none, and where they begin."""
+        count = max(2, int(wide / 110))
         if len(live.times_ns) > 1:
             times = live.times_ns
             found = date_ticks(
@@ -371,18 +374,15 @@ class Timeline(QFrame):
             )
         else:
             found = [(row, count_text(row)) for row in row_ticks(0, live.n_rows, count)]
-        painter.setFont(font(11))
-        painter.setPen(QColor(tokens.second))
-        metrics = QFontMetricsF(painter.font())
-        edge = 0.0
+        edge, placed = 0.0, []
         for row, words in found:
-            x = self.x_of(row)
-            wide = metrics.horizontalAdvance(words)
-            left = x - wide / 2
-            if left < max(edge, 4) or left + wide > self.width() - 4:
+            long = width_of(words, 11)
+            left = self.x_of(row) - long / 2
+            if left < max(edge, 4) or left + long > self.width() - 4:
                 continue
-            edge = left + wide + px(12)
-            painter.drawText(QPointF(left, band.bottom() + px(17)), words)
+            edge = left + long + px(12)
+            placed.append((left, words))
+        return placed
 
     def _paint_marks(self, painter: QPainter) -> None:
         y = self.band().top() - px(8)

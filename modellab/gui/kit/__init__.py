@@ -32,6 +32,7 @@ from modellab.gui.kit.tables import DataTable, TableCard
 from modellab.gui.kit.text import (
     MINUS,
     ElidedLabel,
+    FigureLabel,
     Label,
     StatFigure,
     count_text,
@@ -50,6 +51,7 @@ __all__ = [
     "Card",
     "DataTable",
     "ElidedLabel",
+    "FigureLabel",
     "EmptyState",
     "HistogramStrip",
     "IconButton",

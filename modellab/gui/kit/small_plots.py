@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,26 +54,38 @@ def spark_points(values: Values, rect: QRectF, low: float, high: float) -> list[
     )
     ys = values
     if count > 2 * wide:
-        edges = np.linspace(0, count, wide + 1).astype(int)
-        kept: list[int] = []
-        for first, last in itertools.pairwise(edges):
-            part = values[first:last]
-            good = np.flatnonzero(np.isfinite(part))
-            if good.size == 0:
-                kept.append(int(first))
-                continue
-            ends = {int(good[np.argmin(part[good])]), int(good[np.argmax(part[good])])}
-            kept.extend(first + end for end in sorted(ends))
-        chosen = np.array(kept)
+        chosen = _ends_of_pixels(values, wide)
         xs, ys = xs[chosen], values[chosen]
     span = high - low
     share = (ys - low) / span if span > 0 else np.where(np.isfinite(ys), 0.5, np.nan)
     heights = rect.bottom() - np.clip(share, 0.0, 1.0) * rect.height()
-    edges = np.flatnonzero(np.diff(np.pad(np.isfinite(heights).astype(np.int8), 1)))
+    good = np.isfinite(heights)
+    if good.all():
+        return [polygon(xs, heights)]
+    edges = np.flatnonzero(np.diff(np.pad(good.astype(np.int8), 1)))
     return [
         polygon(xs[begin:end], heights[begin:end])
         for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
     ]
+
+
+def _ends_of_pixels(values: Values, wide: int) -> NDArray[np.intp]:
+    """Return where values are least and greatest within each of `wide` equal parts."""
+    count = values.size
+    edges = np.linspace(0, count, wide + 1).astype(int)
+    longest = int(np.diff(edges).max())
+    at = edges[:-1, None] + np.arange(longest)
+    inside = (at < edges[1:, None]) & (at < count)
+    part = values[np.minimum(at, count - 1)]
+    known = inside & np.isfinite(part)
+    least = edges[:-1] + np.where(known, part, np.inf).argmin(axis=1)
+    most = edges[:-1] + np.where(known, part, -np.inf).argmax(axis=1)
+    # A part without any value keeps its first place: the line breaks there.
+    empty = ~known.any(axis=1)
+    least[empty] = most[empty] = edges[:-1][empty]
+    kept = np.zeros(count, dtype=bool)
+    kept[least] = kept[most] = True
+    return np.flatnonzero(kept)
 
 
 def paint_spark(

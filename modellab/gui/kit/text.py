@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -135,12 +135,44 @@ class Label(QLabel):
             self.setProperty("tone", tone)
         self.setText(text)
 
+    def setText(self, text: str) -> None:
+        """Show another text; the same again costs nothing, where Qt would lay everything out."""
+        if text != self.text():
+            super().setText(text)
+
     def set_tone(self, tone: str) -> None:
         """Change the tone: ``""``, second, third, link, ok, warning, alarm or on_ink."""
         if self.property("tone") != tone:
             self.setProperty("tone", tone)
             self.style().unpolish(self)
             self.style().polish(self)
+
+
+class FigureLabel(Label):
+    """A number that changes many times a second.
+
+    It keeps its width while what it shows has room and is not much shorter: for every text of
+    another label all layouts around it are made anew.
+    """
+
+    _SLACK = 14
+
+    def setText(self, text: str) -> None:
+        if text != self.text():
+            super().setText(text)
+            self._hold()
+
+    def _hold(self) -> None:
+        wanted = self.sizeHint()
+        have = self.minimumWidth()
+        fits = wanted.width() <= have <= wanted.width() + self._SLACK
+        if not fits or wanted.height() != self.minimumHeight():
+            self.setFixedSize(wanted)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and self.text():
+            self.setFixedSize(self.sizeHint())
 
 
 class ElidedLabel(Label):
@@ -162,14 +194,15 @@ class ElidedLabel(Label):
     ) -> None:
         self._mode = mode
         self._tip = ""
+        self._fitted: tuple[object, str] = (None, "")
         super().__init__(text, size, weight, tone, tabular=tabular, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(24)
 
     def setText(self, text: str) -> None:
-        super().setText(text)
-        self._refresh_tip()
-        self.updateGeometry()
+        if text != self.text():
+            super().setText(text)
+            self._refresh_tip()
 
     def set_tip(self, tip: str) -> None:
         """Show `tip` (plain) also when nothing is cut."""
@@ -185,17 +218,23 @@ class ElidedLabel(Label):
 
     def shown_text(self) -> str:
         """Return what is painted at the present width."""
-        text, metrics, room = self._one_line(), self.fontMetrics(), self.contentsRect().width()
-        if self._mode == Qt.TextElideMode.ElideRight:
-            while _BETWEEN in text and metrics.horizontalAdvance(text) > room:
-                text = text.rpartition(_BETWEEN)[0]
-        return metrics.elidedText(text, self._mode, room)
+        text, room = self._one_line(), self.contentsRect().width()
+        key = (text, room, self.font().key())
+        if key != self._fitted[0]:
+            metrics = self.fontMetrics()
+            if self._mode == Qt.TextElideMode.ElideRight:
+                while _BETWEEN in text and metrics.horizontalAdvance(text) > room:
+                    text = text.rpartition(_BETWEEN)[0]
+            self._fitted = (key, metrics.elidedText(text, self._mode, room))
+        return self._fitted[1]
 
     def _refresh_tip(self) -> None:
         parts = [self.text()] if self.elided() else []
         if self._tip:
             parts.append(self._tip)
-        self.setToolTip(tip_text("\n".join(parts)))
+        tip = tip_text("\n".join(parts))
+        if tip != self.toolTip():
+            self.setToolTip(tip)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -236,7 +275,7 @@ class StatFigure(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._value = Label(value, size, 600)
+        self._value = FigureLabel(value, size, 600)
         self._caption = Label(caption, 12, 400, "second")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -250,6 +289,8 @@ class StatFigure(QWidget):
 
     def set_value(self, value: str, caption: str | None = None) -> None:
         """Show another value (and caption)."""
+        if caption is None and value == self._value.text():
+            return
         self._value.setText(value)
         if caption is not None:
             self._caption.setText(caption)

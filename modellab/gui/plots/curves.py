@@ -20,7 +20,6 @@ from modellab.gui.plots.series import decimate, decimate_all
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from PySide6.QtCore import QRectF
     from PySide6.QtGui import QPolygonF
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from modellab.gui.kit import count_text, describe, number_text, one_line, short_number
 from modellab.gui.plots.live import LivePlot
 from modellab.gui.plots.parts import HeatMap, LiveLine
-from modellab.gui.plots.text import elided, font
+from modellab.gui.plots.text import cut, elided, font, write
 from modellab.gui.theme import px, theme
 
 if TYPE_CHECKING:
@@ -166,8 +166,6 @@ class DriftMap(LivePlot):
         at = int(np.searchsorted(heat.positions, end, side="right")) - 1
         now = heat.values[at] if at >= 0 else np.full(len(heat.names), np.nan)
         alarmed = [i for i in range(len(heat.names)) if now[i] > 1]
-        painter.setFont(font(11))
-        metrics = QFontMetricsF(painter.font())
         left, room = area.right() + px(8), self.width() - area.right() - px(12)
         taken: list[float] = []
         for number in [*alarmed, *(i for i in range(len(heat.names)) if i not in alarmed)]:
@@ -176,10 +174,11 @@ class DriftMap(LivePlot):
                 continue
             taken.append(y)
             ring = number in alarmed
-            painter.setPen(QColor(tokens.alarm if ring else tokens.second))
             text = f"{heat.names[number]} {number_text(float(now[number]), 1)}×" if ring else ""
-            words = elided(text or heat.names[number], metrics, room)
-            painter.drawText(QRectF(left, y - px(7), room, px(14)), int(_LEFT), words)
+            words = cut(text or heat.names[number], 11, 400, room)
+            box = QRectF(left, y - px(7), room, px(14))
+            tone = tokens.alarm if ring else tokens.second
+            write(painter, box, Qt.AlignmentFlag.AlignLeft, words, tone, 11)
         if self.column is not None and self.view.hover is not None:
             box = QRectF(area.left(), area.top() + self.column * high, area.width(), high)
             painter.setBrush(Qt.BrushStyle.NoBrush)

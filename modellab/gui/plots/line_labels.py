@@ -15,7 +15,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from modellab.gui.plots.labels import push_apart
-from modellab.gui.plots.text import colour, cut, font, width_of
+from modellab.gui.plots.text import colour, cut, width_of, write
 from modellab.gui.plots.ticks import short_texts
 from modellab.gui.theme import mix, px, theme
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     Found = list[tuple[LiveLine, float, float]]
     """Lines with their present value and its pixel."""
 
-KEPT_SECONDS = 0.12
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+KEPT_SECONDS = 0.1
+_RIGHT, _LEFT = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignLeft
 _DOT = 3.0
 
 
@@ -48,7 +47,7 @@ class LineLabels:
     def paint(self, plot: LivePlot, painter: QPainter) -> None:
         """Write value and name at the end of every line, pushed apart, with thin leaders.
 
-        While the plot is `hurried`, what was written stays for a moment.
+        While the plot is `hurried`, what was written stays for a moment, and until it is its turn.
         """
         end = min(plot.view.head, plot.view.high)
         found: Found = []
@@ -66,7 +65,8 @@ class LineLabels:
         range_ = plot.y_range()
         key = (plot.width(), plot.height(), ratio, theme().name, px(100), range_, lines, reaching)
         now = time.monotonic()
-        if not plot.hurried or key != self._key or now - self._made > KEPT_SECONDS:
+        due = plot.label_turn and now - self._made > KEPT_SECONDS
+        if not plot.hurried or key != self._key or due:
             self._key, self._made = key, now
             self._write(plot, found, end, ratio, reaching=reaching)
         if self._picture is not None:
@@ -87,7 +87,6 @@ class LineLabels:
         painter = QPainter(picture)
         try:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
             painter.translate(-self._left, 0)
             _words(plot, painter, found, end, reaching=reaching)
         finally:
@@ -122,7 +121,7 @@ def _words(plot: LivePlot, painter: QPainter, found: Found, end: float, *, reach
     named = room > widest + px(44)
     name_left, name_room = left + widest + 2 + px(6), room - widest - px(8)
     high, low, elbow = area.top(), area.bottom(), area.right() + px(6)
-    flags = int(_RIGHT if named else _LEFT)
+    side = _RIGHT if named else _LEFT
     for (line, _, y), place, text in zip(found, places, texts, strict=False):
         if reaching:
             # From where the line really ends: snapshots of parameters are rarer than rows.
@@ -131,19 +130,17 @@ def _words(plot: LivePlot, painter: QPainter, found: Found, end: float, *, reach
             level = min(max(y, high), low)
             begin = QPointF(max(known, area.left()) + 3, level)
             painter.drawPolyline([begin, QPointF(elbow, level), QPointF(left - px(3), place)])
-        painter.setPen(colour(tokens.lane_text(line.colour)))
-        painter.setFont(font(size, 700 if line.strong else 600))
-        top_of = place - gap / 2
-        painter.drawText(QRectF(left, top_of, widest + 2, gap), flags, text)
+        tone = tokens.lane_text(line.colour)
+        box = QRectF(left, place - gap / 2, widest + 2, gap)
+        write(painter, box, side, text, tone, size, 700 if line.strong else 600)
         if named:
             weight = 600 if line.strong else 500
-            painter.setFont(font(size, weight))
             words = cut(line.name, size, weight, name_room)
-            painter.drawText(QRectF(name_left, top_of, name_room, gap), int(_LEFT), words)
+            box = QRectF(name_left, place - gap / 2, name_room, gap)
+            write(painter, box, _LEFT, words, tone, size, weight)
     if left_out:
-        painter.setFont(font(11))
-        painter.setPen(QColor(tokens.second))
-        painter.drawText(QRectF(left, places[-1] - gap / 2, room, gap), int(_LEFT), f"+{left_out}")
+        box = QRectF(left, places[-1] - gap / 2, room, gap)
+        write(painter, box, _LEFT, f"+{left_out}", tokens.second, 11)
 
 
 def _fitting(found: Found, gap: float, height: float) -> Found:

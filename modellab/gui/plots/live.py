@@ -111,6 +111,8 @@ class LivePlot(QWidget):
         """Milliseconds that the last paint took."""
         self.hurried = False
         """Rows run by: labels may stay for a moment as they are."""
+        self.label_turn = True
+        """Whether they may be written anew with this frame: plots of a stack take turns."""
         self._ground = live_paint.Ground()
         self._labels = LineLabels()
         self._curves: list[curves.Curve] = []

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from modellab.gui.kit import count_text
 from modellab.gui.plots.parts import MARK_WORDS, Mark, paint_mark
-from modellab.gui.plots.text import elided, font, width_of
+from modellab.gui.plots.text import elided, font, width_of, write
 from modellab.gui.theme import px, theme
 
 if TYPE_CHECKING:
@@ -76,22 +76,19 @@ def _numbers(plot: LivePlot, painter: QPainter, signs: list[tuple[float, float, 
     if not any(count > 1 for _, _, count in signs):
         return
     signs.sort()
-    painter.setFont(font(10, 500))
-    painter.setPen(QColor(theme().second))
-    metrics = QFontMetricsF(painter.font())
     end = plot.area().right()
     following: dict[float, float] = {}
     for x, y, count in reversed(signs):
         room = following.get(y, end + px(12)) - x - px(5)
         following[y] = x - px(5)
         text = count_text(count)
-        wide = metrics.horizontalAdvance(text)
+        wide = width_of(text, 10, 500)
         if count > 1 and wide <= room - px(2):
             box = QRectF(x + px(6), y - px(7), wide + 2, px(14))
             ground = QColor(theme().surface)
             ground.setAlphaF(0.75)
             painter.fillRect(box.adjusted(0, 2, 0, -2), ground)
-            painter.drawText(box, int(_LEFT), text)
+            write(painter, box, Qt.AlignmentFlag.AlignLeft, text, theme().second, 10, 500)
 
 
 def _mark_texts(plot: LivePlot, painter: QPainter, texts: list[tuple[float, Mark, float]]) -> None:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPixmap
 from modellab.gui.kit import count_text
 from modellab.gui.plots import live_marks
 from modellab.gui.plots.parts import paint_chip, paint_mark
-from modellab.gui.plots.text import colour, elided, font
+from modellab.gui.plots.text import colour, cut, elided, font, write
 from modellab.gui.plots.ticks import number_ticks, row_ticks, tick_texts
 from modellab.gui.theme import px, theme
 from modellab.gui.theme.tokens import rgb
@@ -80,14 +80,11 @@ def _values(plot: LivePlot, painter: QPainter) -> None:
     for value in ticks:
         y = round(plot.y_of(value)) + 0.5
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setFont(font(11))
-    painter.setPen(QColor(tokens.second))
     half = px(8)
     right = area.left() - px(7)
     for value, text in zip(ticks, tick_texts(ticks), strict=True):
-        y = plot.y_of(value)
-        painter.drawText(QRectF(0, y - half, right, 2 * half), int(_RIGHT), text)
+        box = QRectF(0, plot.y_of(value) - half, right, 2 * half)
+        write(painter, box, Qt.AlignmentFlag.AlignRight, text, tokens.second, 11)
 
 
 def _rows(plot: LivePlot, painter: QPainter) -> None:
@@ -347,9 +344,6 @@ def heat_labels(plot: LivePlot, heat: HeatMap, painter: QPainter) -> None:
         return
     high = area.height() / len(heat.names)
     every = max(1, math.ceil(px(13) / high))
-    painter.setFont(font(11))
-    metrics = QFontMetricsF(painter.font())
-    painter.setPen(QColor(tokens.second))
     left = area.right() + px(8)
     room = plot.width() - left - px(4)
     at = int(np.searchsorted(heat.positions, min(plot.view.head, plot.view.high), "right")) - 1
@@ -360,4 +354,5 @@ def heat_labels(plot: LivePlot, heat: HeatMap, painter: QPainter) -> None:
         if room > px(100) and math.isfinite(value):
             text = f"{plot.words(value)}  {text}"
         box = QRectF(left, y - px(7), room, px(14))
-        painter.drawText(box, int(_LEFT), elided(text, metrics, room))
+        words = cut(text, 11, 400, room)
+        write(painter, box, Qt.AlignmentFlag.AlignLeft, words, tokens.second, 11)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from modellab.gui.kit import count_text
 from modellab.gui.plots.live import LEFT, gutter
 from modellab.gui.plots.live_paint import x_tick_count
+from modellab.gui.plots.text import colour, width_of, write
 from modellab.gui.plots.ticks import row_ticks
 from modellab.gui.theme import font, px, theme
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modellab.gui.plots.view_range import ViewRange
+
+_MIDDLE = Qt.AlignmentFlag.AlignHCenter
 
 
 class RowAxis(QWidget):
@@ -54,22 +57,21 @@ class RowAxis(QWidget):
         left, right = self._area()
         painter.setPen(QPen(QColor(tokens.border), 1))
         painter.drawLine(QPointF(left, 0.5), QPointF(right, 0.5))
-        painter.setFont(font(11))
         span = self.view.high - self.view.low
-        metrics = QFontMetricsF(painter.font())
         edge = -1e9
+        border = colour(tokens.border)
         for row in row_ticks(self.view.low, self.view.high, x_tick_count(right - left)):
             x = self._x_of(row)
             date = self._date_of(row, span) if row <= self.view.stop else ""
             number = count_text(row)
-            wide = max(metrics.horizontalAdvance(number), metrics.horizontalAdvance(date))
+            wide = max(width_of(number, 11), width_of(date, 11))
             if x - wide / 2 < edge + px(10) or x + wide / 2 > self.width():
                 continue
             edge = x + wide / 2
-            painter.setPen(QPen(QColor(tokens.border), 1))
+            painter.setPen(border)
             painter.drawLine(QPointF(round(x) + 0.5, 0), QPointF(round(x) + 0.5, 4))
-            painter.setPen(QColor(tokens.second))
-            self._words(painter, x, number, date)
+            for top, words in ((px(5), number), (px(19), date)):
+                write(painter, QRectF(x - 80, top, 160, px(14)), _MIDDLE, words, tokens.second, 11)
         pinned, hover = self.view.pinned, self.view.hover
         if pinned is not None:
             on_link = tokens.on_ink if tokens.dark else "#FFFFFF"

@@ -234,9 +234,11 @@ class AutoRange:
             self.low, self.high, self._known, self._shrunk = low, high, True, now
         else:
             span = self.high - self.low
-            if low < self.low - 0.001 * span:
+            # In steps, as what is written beside the axis must be written again: as soon as the
+            # room between the values and the edge is used up but for a third.
+            if low < self.low - 0.04 * span:
                 self.low = low
-            if high > self.high + 0.001 * span:
+            if high > self.high + 0.04 * span:
                 self.high = high
             if now - self._shrunk >= 0.5:
                 self._shrunk = now

@@ -1,12 +1,13 @@
-"""Fonts of painted plots, and texts cut to their room; what was measured once is kept."""
+"""Fonts of painted plots, and texts cut to their room; what was measured or written is kept."""
 
 from __future__ import annotations
 
+import math
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFontMetricsF
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPixmap
 
 from modellab.gui.kit import one_line
 from modellab.gui.theme import font as make_font
@@ -57,6 +58,57 @@ def _cut(text: str, size: int, weight: int, width: int, pixels: int) -> str:
 def cut(text: str, size: int, weight: int, width: float) -> str:
     """Return `text` on one line, cut to `width` pixels in that font."""
     return _cut(text, size, weight, int(width), px(100))
+
+
+_RIGHT, _CENTRE = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignHCenter
+
+
+def write(
+    painter: QPainter,
+    box: QRectF,
+    align: Qt.AlignmentFlag,
+    text: str,
+    tone: str,
+    size: int,
+    weight: int = 400,
+) -> None:
+    """Write one line that fits its box, in the middle of its height.
+
+    Shaping a text takes longer than painting its picture: pictures of texts are kept. For texts
+    that come again and again. `align`: AlignLeft, AlignRight or AlignHCenter.
+    """
+    if not text:
+        return
+    ratio = painter.device().devicePixelRatioF()
+    made, wide, high = _written(text, tone, size, weight, ratio, px(100))
+    left = box.left()
+    if align is _RIGHT:
+        left = box.right() - wide
+    elif align is _CENTRE:
+        left += (box.width() - wide) / 2
+    # On whole pixels, or the picture would be blurred.
+    at = QPointF(round(left), round(box.top() + (box.height() - high) / 2))
+    painter.drawPixmap(at, made)
+
+
+@lru_cache(maxsize=4096)
+def _written(
+    text: str, tone: str, size: int, weight: int, ratio: float, pixels: int
+) -> tuple[QPixmap, float, float]:
+    metrics = _metrics_at(size, weight, pixels)
+    wide, high = metrics.horizontalAdvance(text), metrics.height()
+    made = QPixmap(math.ceil((wide + 2) * ratio), math.ceil((high + 1) * ratio))
+    made.setDevicePixelRatio(ratio)
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    try:
+        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+        painter.setFont(_font_at(size, weight, pixels))
+        painter.setPen(QColor(tone))
+        painter.drawText(QPointF(0, metrics.ascent()), text)
+    finally:
+        painter.end()
+    return made, wide, high
 
 
 @lru_cache(maxsize=512)
