@@ -82,6 +82,35 @@ def test_exact_with_late_labels_and_any_cut(kind, train, stream, delay, cuts, ev
     assert updates == int(known[-1])
 
 
+@given(
+    train=st.lists(st.integers(0, 1), max_size=6),
+    stream=st.lists(st.integers(0, 1), min_size=1, max_size=60),
+    cuts=st.lists(st.integers(1, 59), max_size=3, unique=True),
+    delay=st.sampled_from([0, 0, 1]),
+)
+def test_two_classes_to_the_bit(train, stream, cuts, delay):
+    """With labels that are known at once, as most are, and late ones; ties go to the first seen."""
+    task = Task("classification", ("a", "b"), "y")
+    learner = build(LearnerSpec("majority_class"), Inputs(("x",), task, 0))
+    before, y = np.array(train, np.int64), np.array(stream, np.int64)
+    if train:
+        learner.fit(np.zeros((len(before), 1)), before)
+    edges = [0, *sorted(c for c in cuts if c < len(y)), len(y)]
+    value, proba, taken = [], [], 0
+    for a, b in itertools.pairwise(edges):
+        upto = np.maximum(np.arange(a + 1, b + 1) - delay, 0)
+        labels = y[taken : upto[-1]]
+        found, _ = learner.run(np.zeros((b - a, 1)), labels, labels, upto - taken, 1, 1, False)
+        taken = int(upto[-1])
+        value += found.value.tolist()
+        proba += found.proba.tolist()
+    for i in range(len(y)):
+        known = np.concatenate([before, y[: max(0, i - delay)]])
+        assert value[i] == by_hand("majority_class", known)
+        shares = [(known == c).sum() / len(known) if len(known) else np.nan for c in (0, 1)]
+        assert np.array_equal(proba[i], shares, equal_nan=True)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_learn_and_predict_by_hand_is_the_same(kind):
     y = labels_for(kind, [2, 0, 0, 1, 1, 1, 2])

@@ -6,21 +6,59 @@ row serves the next one. `upto` must not decrease; all labels are classes.
 from libc.stdint cimport int64_t
 
 
-cdef bint fits(
-    const int64_t[::1] y, const int64_t[::1] upto, int64_t classes
-) noexcept nogil:
-    # Whether the labels that arrive are there, in order, and classes.
+cdef enum:
+    LATE = 1    # labels arrive in order, but not each right after its row
+    PROMPT = 2  # each label arrives right after its row
+
+
+cdef int arrivals(const int64_t[::1] y, const int64_t[::1] upto) noexcept nogil:
+    # How labels arrive; 0 if not in order, or some of them are not there.
     cdef Py_ssize_t n = upto.shape[0], i
-    cdef int64_t before = 0, wrong = 0
+    cdef int64_t before = 0, wrong = 0, apart = 0
+    for i in range(n):
+        apart |= upto[i] ^ (i + 1)
+    if apart == 0 and n <= y.shape[0]:
+        return PROMPT
     for i in range(n):
         wrong |= upto[i] - before
         before = upto[i]
     wrong |= y.shape[0] - before
-    if wrong < 0:
-        return False
-    for i in range(<Py_ssize_t>before):
+    return 0 if wrong < 0 else LATE
+
+
+cdef bint are_classes(const int64_t[::1] y, Py_ssize_t n, int64_t classes) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int64_t wrong = 0
+    for i in range(n):
         wrong |= y[i] | (classes - 1 - y[i])
     return wrong >= 0
+
+
+cdef void of_two(
+    const int64_t *y,
+    Py_ssize_t n,
+    int64_t[::1] counts,
+    const int64_t[::1] late,
+    int64_t *value,
+    double *proba,
+) noexcept nogil:
+    # Both classes were seen; each label arrives right after its row.
+    cdef int64_t ahead = counts[1] - counts[0], ones = 0
+    # Of equally frequent ones it is that seen first.
+    cdef int64_t needed = 1 if late[0] < late[1] else 0
+    cdef double first = <double>counts[0], second = <double>counts[1], one
+    cdef Py_ssize_t i
+    for i in range(n):
+        value[i] = ahead >= needed
+        proba[2 * i] = first / (first + second)
+        proba[2 * i + 1] = second / (first + second)
+        ones += y[i]
+        ahead += 2 * y[i] - 1
+        one = <double>y[i]
+        first += 1.0 - one
+        second += one
+    counts[0] += n - ones
+    counts[1] += ones
 
 
 def majorities(
@@ -40,11 +78,13 @@ def majorities(
     cdef Py_ssize_t n = upto.shape[0], k = counts.shape[0], i, j = 0, c
     cdef int64_t seen = 0, total = 0, best = -1, most = -1, key, label
     cdef double rows
+    cdef int come
     cdef bint good
     if late.shape[0] != k or value.shape[0] != n or proba.shape[0] != n or proba.shape[1] != k:
         raise ValueError("there is no room for the answers")
     with nogil:
-        good = fits(y, upto, k)
+        come = arrivals(y, upto)
+        good = come > 0 and are_classes(y, upto[n - 1] if n > 0 else 0, k)
         for c in range(k):
             total += counts[c]
             seen += late[c] >= 0
@@ -53,6 +93,9 @@ def majorities(
             if counts[c] > 0 and key > best:
                 best, most = key, c
         for i in range(n if good else 0):
+            if come == PROMPT and k == 2 and seen == 2:
+                of_two(&y[i], n - i, counts, late, &value[i], &proba[i, 0])
+                break
             value[i] = most
             rows = <double>total
             for c in range(k):
@@ -78,18 +121,23 @@ def last_labels(
 ):
     """Write the last label before each row, `last` before all of `y`; return that after them."""
     cdef Py_ssize_t n = upto.shape[0], i
-    cdef int64_t wrong = 0, before = 0
+    cdef int come
     if value.shape[0] != n:
         raise ValueError("there is no room for the answers")
+    if n == 0:
+        return last
     with nogil:
-        for i in range(n):
-            wrong |= upto[i] - before
-            before = upto[i]
-        wrong |= y.shape[0] - before
-        for i in range(n if wrong >= 0 else 0):
-            value[i] = last
-            if upto[i] > 0:
-                last = y[upto[i] - 1]
-    if wrong < 0:
+        come = arrivals(y, upto)
+        if come == PROMPT:
+            value[0] = last
+            for i in range(1, n):
+                value[i] = y[i - 1]
+            last = y[n - 1]
+        elif come == LATE:
+            for i in range(n):
+                value[i] = last
+                if upto[i] > 0:
+                    last = y[upto[i] - 1]
+    if not come:
         raise ValueError("labels or arrivals do not fit the rows")
     return last
