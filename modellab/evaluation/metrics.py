@@ -138,7 +138,8 @@ class _Rows:
 
     def __getitem__(self, own: slice | Bools) -> _Rows:
         y, value, *others = (None if given is None else given[own] for given in self._all())
-        assert y is not None and value is not None
+        assert y is not None
+        assert value is not None
         return _Rows(y, value, *others)
 
 
@@ -424,10 +425,10 @@ class Scores:
         if scope != "window":
             kind = _CUMULATIVE if scope == "cumulative" else _FADING
             return summary.totals(self._tally.now(kind)).metrics()
-        totals = self._tally.of_window()
-        if not isinstance(self._tally, TwoTally):
-            return summary.totals(totals).metrics()
-        return {**of_two_classes(totals.tolist()), "roc_auc": self._tally.curve()}
+        tally = self._tally
+        if isinstance(tally, TwoTally):
+            return {**of_two_classes(tally.of_window().tolist()), "roc_auc": tally.curve()}
+        return summary.totals(tally.of_window()).metrics()
 
     def _regression(self, scope: Scope) -> dict[str, float | None]:
         summary = self._summary

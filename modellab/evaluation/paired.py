@@ -9,6 +9,7 @@ rows in every lane, all of them as long as there is room.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,6 +106,19 @@ def position_hash(seed: int, positions: Ints) -> NDArray[np.uint64]:
     return hashed
 
 
+@lru_cache(maxsize=8)
+def _chosen_rows(seed: int, level: int, start: int, n: int) -> Ints:
+    """Positions of the rows of `n` from `start` on that a sample of this level keeps.
+
+    The same in all lanes, which come one after the other: not to be changed.
+    """
+    positions = np.empty(n, dtype=np.int64)
+    count = _scoring.choose_rows(seed_key(seed), level, start, positions)
+    chosen = positions[:count].copy() if count < n else positions
+    chosen.setflags(write=False)
+    return chosen
+
+
 class LossTrack:
     """The losses of one lane, added row after row; the same bits however they are cut into calls.
 
@@ -175,19 +189,26 @@ class LossTrack:
             values[: len(merged)] = merged
 
     def _keep(self, start: int, losses: Floats) -> None:
-        key, at = seed_key(self.seed), 0
-        while at < len(losses):
-            if self._kept == len(self._positions):
-                self._make_room()
-            self._kept, at = _scoring.keep_rows(
-                key, self._level, start, losses, at, self._positions, self._losses, self._kept
-            )
+        at, n = 0, len(losses)
+        while at < n:
+            chosen = _chosen_rows(self.seed, self._level, start + at, n - at)
+            # As many as there is room for, and the one too many that makes it thin.
+            chosen = chosen[: self.sample + 1 - self._kept]
+            kept = self._kept + len(chosen)
+            if kept > len(self._positions):
+                self._make_room(kept)
+            self._positions[self._kept : kept] = chosen
+            self._losses[self._kept : kept] = losses[chosen - start]
+            self._kept = kept
+            if kept <= self.sample:
+                return
+            at = int(chosen[-1]) - start + 1
             while self._kept > self.sample:
                 self._thin()
 
-    def _make_room(self) -> None:
-        """Room for more rows of the sample: at most for one too many."""
-        size = min(max(2 * self._kept, 1024), self.sample + 1)
+    def _make_room(self, more: int) -> None:
+        """Room for so many rows of the sample: at most for one too many."""
+        size = min(max(more, 2 * self._kept, 1024), self.sample + 1)
         positions, losses = np.empty(size, dtype=np.int64), np.empty(size)
         positions[: self._kept] = self._positions[: self._kept]
         losses[: self._kept] = self._losses[: self._kept]

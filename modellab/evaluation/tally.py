@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.evaluation.compiled import _tally
-from modellab.evaluation.formulas import area_between
 from modellab.evaluation.sums import NARROW, TILE, WindowSums, fading_powers, powers
 
 if TYPE_CHECKING:
@@ -194,13 +193,6 @@ class Tally:
         found = np.empty(self._before.shape[1])
         self._core.last_totals(self._in_window, found)
         return found
-
-    def curve(self) -> float | None:
-        """Area under the ROC curve over the window; None when all rows are of one class."""
-        n = self._in_window
-        shares = np.empty((2, n))
-        none, some = self._core.last_shares(n, shares[0], shares[1])
-        return area_between(shares[0, :none], shares[1, :some])
 
     def recent(self) -> Floats:
         """Return the fields of the rows in the window, oldest first (f, m)."""

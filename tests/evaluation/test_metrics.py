@@ -15,6 +15,7 @@ from river import metrics as river_metrics
 from river import utils as river_utils
 from sklearn import metrics as sk
 
+from modellab.evaluation.history import Series
 from modellab.evaluation.losses import class_losses, number_losses
 from modellab.evaluation.metrics import SCOPES, Scores
 from modellab.learners.base import Prediction, Task
@@ -328,6 +329,76 @@ def test_samples_are_what_the_metrics_were_there_and_losses_those_of_each_row(
     assert at_once.values() == cutting.values()
     losses = class_losses(prediction.value, y) if k else number_losses(prediction.value, y)
     assert found.losses.tobytes() == losses.tobytes()
+
+
+@given(
+    n=st.integers(1, 3000),
+    k=st.sampled_from([0, 2, 3]),
+    seed=st.integers(0, 999),
+    window=st.sampled_from([1, 48, 300, 5000]),
+    fading=st.sampled_from([0.0, 0.5, 0.999, 1.0]),
+    holes=st.booleans(),
+    start=st.integers(0, 9000),
+    cuts=st.lists(st.integers(0, 3000), max_size=5),
+)
+@settings(max_examples=60)
+def test_following_is_scoring_and_appending_to_the_histories(
+    n: int,
+    k: int,
+    seed: int,
+    window: int,
+    fading: float,
+    holes: bool,
+    start: int,
+    cuts: list[int],
+) -> None:
+    rows = labels_and_guesses(n, k, seed, holes=holes) if k else numbers(n, seed, holes=holes)
+    y, prediction, *references = rows
+    task = classes(k) if k else REGRESSION
+    told, followed = Scores(task, window, fading), Scores(task, window, fading)
+    samples = np.array([(n + 1) // 2])
+    found = told.update(y, prediction, *references, samples=samples)
+    wanted = [Series(64), Series(64)]
+    for series, values in zip(wanted, (found.window, found.cumulative), strict=True):
+        series.append(start, values)
+    given = [Series(64), Series(64)]
+    losses, at = [], 0
+    for part in cut(n, cuts):
+        own = samples[(samples > part.start) & (samples <= part.stop)] - part.start
+        some = followed.follow(
+            start + part.start,
+            y[part],
+            prediction[part],
+            *[reference[part] for reference in references],
+            error=given[0],
+            cumulative=given[1],
+            samples=own,
+        )
+        losses.append(some.losses)
+        at += len(some.samples)
+        assert some.samples == found.samples[: len(some.samples)]
+    assert at == 1
+    assert np.concatenate(losses).tobytes() == found.losses.tobytes()
+    for one, other in zip(wanted, given, strict=True):
+        assert pickle.dumps(one.state()["buckets"]) == pickle.dumps(other.state()["buckets"])
+        assert (one.width, one.arrays().starts.tolist()) == (
+            other.width,
+            other.arrays().starts.tolist(),
+        )
+    assert followed.values() == told.values()
+    assert (followed.rows, followed.scored) == (told.rows, told.scored)
+
+
+def test_histories_that_have_rows_already_are_not_followed() -> None:
+    y = np.zeros(10, dtype=int)
+    for k in (2, 3):
+        error, cumulative = Series(), Series()
+        scores = Scores(classes(k))
+        scores.follow(5, y, Prediction(y), error=error, cumulative=cumulative)
+        with pytest.raises(ValueError, match="there already"):
+            scores.follow(14, y, Prediction(y), error=error, cumulative=cumulative)
+        scores.follow(15, y, Prediction(y), error=error, cumulative=cumulative)
+        assert error.arrays().count.sum() == 20
 
 
 @pytest.mark.parametrize("at", [[0], [11], [3, 3], [5, 2]])

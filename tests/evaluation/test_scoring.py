@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from modellab.evaluation.losses import (
 )
 from modellab.evaluation.paired import position_hash, seed_key
 from modellab.evaluation.tally import Tally
+from modellab.evaluation.tally_two import TwoTally
 
 RNG = np.random.default_rng(11)
 
@@ -143,6 +145,35 @@ def test_totals_of_whole_tiles_and_of_the_window(classes: int, known: str) -> No
     assert np.array_equal(kept.recent(), rows[:, -window:], equal_nan=True)
 
 
+@pytest.mark.parametrize("fading", [0.0, 0.5, 0.99, 1.0])
+@pytest.mark.parametrize("known", ["all", "some", "late", "none"])
+def test_two_classes_are_added_up_as_any_number_is(known: str, fading: float) -> None:
+    n, window = 3 * 1024 + 300, 1700
+    y, guess = RNG.integers(0, 2, (2, n))
+    proba = RNG.dirichlet(np.ones(2), n)
+    proba[5::9] = [1.0, 0.0]
+    if known == "some":
+        proba[::3] = np.nan
+    given = [known != "none", known not in ("none", "late"), known == "all", known != "none"]
+    right = (flags(RNG.random(n) < 0.4), flags(RNG.random(n) < 0.7))
+    plain = Tally(ClassSummary(2), 10, slice(0, 10), window, fading)
+    two = TwoTally(window, fading)
+    for (a, b), there in zip(pairwise([0, 1000, 1001, 2900, n]), given, strict=True):
+        shares = proba[a:b] if there else None
+        refs = [correct[a:b] if there else None for correct in right]
+        logs = None if shares is None else own_logs(y[a:b], shares)
+        means = plain.add_classes(y[a:b], guess[a:b], shares, logs, *refs)
+        losses, out = np.empty(b - a), np.empty((3, b - a))
+        assert two.add(y[a:b], guess[a:b], shares, *refs, losses, out) == (0, 0)
+        assert out.tobytes() == means.tobytes()
+        assert np.array_equal(losses, y[a:b] != guess[a:b])
+        for kind in (0, 1):
+            assert np.array_equal(two.now(kind), plain.now(kind), equal_nan=True)
+        assert np.array_equal(two.of_window(), plain.of_window(), equal_nan=True)
+        assert np.array_equal(two.recent(), plain.recent(), equal_nan=True)
+        assert two.means() == (*out[:2, -1], out[2, -1])
+
+
 def test_losses_of_rows() -> None:
     y, value = RNG.integers(-1, 3, (2, 400))
     losses = class_losses(value, y)
@@ -153,23 +184,16 @@ def test_losses_of_rows() -> None:
 
 
 def test_chosen_rows_are_those_of_the_hash() -> None:
-    losses = RNG.random(5000)
     for level in (0, 1, 4):
-        positions, kept = np.zeros(3000, dtype=np.int64), np.zeros(3000)
-        count, end = _scoring.keep_rows(seed_key(7), level, 123, losses, 1000, positions, kept, 500)
-        at = np.arange(1123, 5123)
+        positions = np.zeros(3000, dtype=np.int64)
+        count = _scoring.choose_rows(seed_key(7), level, 1123, positions)
+        at = np.arange(1123, 4123)
         if level:
             at = at[position_hash(7, at) < np.uint64(1 << (64 - level))]
-        at = at[:2500]  # where there is no more room, it stops
-        assert count == 500 + len(at) > 500
-        assert end == (at[-1] - 122 if count == 3000 else 5000)
-        assert np.array_equal(positions[500:count], at)
-        assert np.array_equal(kept[500:count], losses[at - 123])
-        assert not positions[:500].any()
-    with pytest.raises(ValueError, match="no room"):
-        _scoring.keep_rows(1, 64, 0, losses, 0, positions, kept, 0)
-    with pytest.raises(ValueError, match="no room"):
-        _scoring.keep_rows(1, 1, 0, losses, 0, positions, kept, 3001)
+        assert count == len(at) > 100
+        assert np.array_equal(positions[:count], at)
+    with pytest.raises(ValueError, match="cannot be chosen"):
+        _scoring.choose_rows(1, 64, 0, positions)
 
 
 def test_places_of_ties_count_half() -> None:

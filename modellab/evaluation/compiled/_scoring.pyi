@@ -19,16 +19,7 @@ def merge_series(old: Floats, merged: Floats, base: int, count: int) -> int: ...
 def fill_tiles(
     sums: Floats, counts: Ints, base: int, width: int, start: int, losses: Floats
 ) -> None: ...
-def keep_rows(
-    key: int,
-    level: int,
-    start: int,
-    losses: Floats,
-    first: int,
-    positions: Ints,
-    kept: Floats,
-    count: int,
-) -> tuple[int, int]: ...
+def choose_rows(key: int, level: int, start: int, positions: Ints) -> int: ...
 def wrong_rows(value: Ints, y: Ints, out: Floats) -> None: ...
 def both_right(
     y: Ints,

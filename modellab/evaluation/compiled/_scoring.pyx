@@ -8,6 +8,8 @@ interpreter lock.
 from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int64_t, uint64_t
 
+from modellab.evaluation.compiled._filling cimport fill_bucket
+
 
 # ------------------------------------------------------------------ sums along the rows
 
@@ -60,7 +62,6 @@ def fill_series(
 ):
     """Add values of the rows from `start` on to the buckets: count, sum, min, max, last (5, m)."""
     cdef Py_ssize_t n = values.shape[0], i = 0, end, at
-    cdef double count, total, least, most, last, x
     if n == 0:
         return
     if start // width < base or (start + n - 1) // width - base >= buckets.shape[1]:
@@ -69,20 +70,8 @@ def fill_series(
         at = <Py_ssize_t>(start // width - base)
         while i < n:
             end = <Py_ssize_t>min((at + base + 1) * <int64_t>width - start, n)
-            count, total = buckets[0, at], buckets[1, at]
-            least, most, last = buckets[2, at], buckets[3, at], buckets[4, at]
-            while i < end:
-                x = values[i]
-                i += 1
-                if x != x:
-                    continue
-                count += 1.0
-                total += x
-                least = x if x < least else least
-                most = x if x > most else most
-                last = x
-            buckets[0, at], buckets[1, at] = count, total
-            buckets[2, at], buckets[3, at], buckets[4, at] = least, most, last
+            fill_bucket(&buckets[0, at], buckets.shape[1], &values[i], end - i)
+            i = end
             at += 1
 
 
@@ -141,41 +130,32 @@ def fill_tiles(
             at += 1
 
 
-def keep_rows(
-    uint64_t key, int level, int64_t start, const double[::1] losses, Py_ssize_t first,
-    int64_t[::1] positions, double[::1] kept, Py_ssize_t count,
-):
-    """Add position and loss of each row whose hash is below ``2 ** (64 - level)`` to those kept.
+def choose_rows(uint64_t key, int level, int64_t start, int64_t[::1] positions):
+    """Write the positions, from `start` on, whose hash is below ``2 ** (64 - level)``.
 
     The hash is `modellab.evaluation.paired.position_hash` with the seed's `key`; `level` is 0 (all
-    rows) to 63. `losses` are of the rows from `start` on, and looked at from index `first` on;
-    `count` rows are kept so far. Returns how many are kept then, and the index at which there was
-    no more room.
+    rows) to 63. As many rows are looked at as there is room for. Returns how many were chosen.
     """
-    cdef Py_ssize_t n = losses.shape[0], room = positions.shape[0], i = first
+    cdef Py_ssize_t n = positions.shape[0], i, count = 0
     cdef uint64_t x, limit
-    if kept.shape[0] != room or not 0 <= level <= 63 or first < 0 or not 0 <= count <= room:
-        raise ValueError("there is no room for the rows")
+    if not 0 <= level <= 63:
+        raise ValueError("a sample of one row in so many cannot be chosen")
     with nogil:
         if level == 0:
-            while i < n and count < room:
-                positions[count] = start + i
-                kept[count] = losses[i]
-                count += 1
-                i += 1
+            for i in range(n):
+                positions[i] = start + i
+            count = n
         else:
             limit = <uint64_t>1 << (64 - level)
-            while i < n and count < room:
+            for i in range(n):
                 x = <uint64_t>(start + i) * <uint64_t>0x9E3779B97F4A7C15 + key
                 x = (x ^ (x >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
                 x = (x ^ (x >> 27)) * <uint64_t>0x94D049BB133111EB
                 x = x ^ (x >> 31)
-                if x < limit:
-                    positions[count] = start + i
-                    kept[count] = losses[i]
-                    count += 1
-                i += 1
-    return count, i
+                # Without a branch: what is not chosen is written over.
+                positions[count] = start + i
+                count += x < limit
+    return count
 
 
 # ------------------------------------------------------------------ losses of rows
@@ -270,6 +250,45 @@ def majorities(
         raise ValueError("a label is not one of the classes, or not there")
 
 
+cdef bint two_right(
+    const int64_t[::1] y,
+    const int64_t[::1] upto,
+    int64_t first,
+    const int64_t[::1] labels,
+    int64_t[::1] counts,
+    const int64_t[::1] late,
+    int64_t[::1] now,
+    unsigned char[:, ::1] right,
+) noexcept nogil:
+    # `both_right` of two classes that were both seen; returns whether something is wrong.
+    cdef Py_ssize_t n = upto.shape[0], m = y.shape[0], i, j = 0, end
+    # How far the second class is ahead; where both are as frequent, the one that was seen first.
+    cdef int64_t ahead = 2 * (counts[1] - counts[0]) + late[0] - late[1], before = ahead
+    cdef int64_t newest = now[1], taken = 0, c, label
+    for i in range(n + 1):
+        end = 0 if i == 0 else m if i == n else <Py_ssize_t>(upto[i - 1] - first)
+        while j < end:
+            if j >= m or y[j] >= 2:
+                return True
+            c = y[j]
+            j += 1
+            if c < 0:
+                continue
+            ahead += 4 * c - 2
+            newest = c
+            taken += 1
+        if i < n:
+            label = labels[i]
+            right[0, i] = label == <int64_t>(ahead > 0)
+            right[1, i] = label == newest
+    now[0], now[1] = ahead > 0, newest
+    # Of those taken, (ahead - before) / 2 more were of the second class than of the first.
+    c = (taken + (ahead - before) // 2) // 2
+    counts[0] += taken - c
+    counts[1] += c
+    return False
+
+
 def both_right(
     const int64_t[::1] y,
     const int64_t[::1] upto,
@@ -292,6 +311,12 @@ def both_right(
         raise ValueError("there is no room for the answers")
     if right.shape[0] != 2 or right.shape[1] != n:
         raise ValueError("there is no room for the answers")
+    if k == 2 and late[0] >= 0 and late[1] >= 0:
+        with nogil:
+            bad = two_right(y, upto, first, labels, counts, late, now, right)
+        if bad:
+            raise ValueError("a label is not one of the classes, or not there")
+        return
     with nogil:
         known = known_of(counts, late, now)
         for i in range(n + 1):

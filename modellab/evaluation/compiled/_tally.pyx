@@ -391,18 +391,12 @@ cdef class Core:
         # A tile is whole: it goes into the totals.
         cdef const double *rows = &self.ring[0, slot]
         cdef Py_ssize_t room = self.ring.shape[1], k, i
-        cdef double factor, there = 0.0
+        cdef double factor
         for k in range(self.before.shape[0]):
             factor = self.weights[k, 0]
-            if self.classes != 2:
-                summarise(
-                    rows, room, TILE, &self.weights[k, 1], self.sums, self.classes, &self.scratch[0]
-                )
-            elif k == 0:
-                of_two(rows, room, TILE, &self.weights[k, 1], &self.scratch[0])
-                there = self.scratch[WITH_PROBA]
-            else:
-                of_two_fading(rows, room, TILE, &self.weights[k, 1], there, &self.scratch[0])
+            summarise(
+                rows, room, TILE, &self.weights[k, 1], self.sums, self.classes, &self.scratch[0]
+            )
             for i in range(self.before.shape[1]):
                 # What weighs nothing any more is left out: it might have been infinite.
                 self.before[k, i] = (
@@ -454,33 +448,7 @@ cdef class Core:
     cdef void plain_totals(
         self, const double *rows, Py_ssize_t room, Py_ssize_t n, double *out
     ) noexcept nogil:
-        if self.classes == 2:
-            of_two(rows, room, n, &self.units[0], out)
-        else:
-            summarise(rows, room, n, &self.units[0], self.sums, self.classes, out)
-
-    def last_shares(self, Py_ssize_t n, double[::1] negative, double[::1] positive):
-        """Write the second class's probability in the last `n` rows that have one, by their label.
-
-        Returns how many rows are of the first class, and of the second.
-        """
-        cdef Py_ssize_t room = self.ring.shape[1], i, at, none = 0, some = 0
-        if not 0 <= n <= min(<int64_t>room, self.count) or self.classes != 2:
-            raise ValueError("so many rows are not there")
-        if negative.shape[0] < n or positive.shape[0] < n:
-            raise ValueError("there is no room for the rows")
-        at = <Py_ssize_t>((self.count - n) % room)
-        with nogil:
-            for i in range(n):
-                if self.ring[WITH_PROBA, at] > 0.0:
-                    if self.ring[LABEL, at] == 1.0:
-                        positive[some] = self.ring[POSITIVE, at]
-                        some += 1
-                    else:
-                        negative[none] = self.ring[POSITIVE, at]
-                        none += 1
-                at = at + 1 if at + 1 < room else 0
-        return none, some
+        summarise(rows, room, n, &self.units[0], self.sums, self.classes, out)
 
 
 # ------------------------------------------------------------------ totals

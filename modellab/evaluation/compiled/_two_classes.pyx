@@ -8,38 +8,13 @@ taken in pieces that stay in the nearest cache.
 import numpy as np
 
 from libc.math cimport NAN
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from modellab.evaluation.compiled._summing cimport *
 from modellab.evaluation.compiled._filling cimport fill_buckets
-
-cdef enum:
-    TILE = 1024     # rows that are added up together (`modellab.evaluation.sums.TILE`)
-    PIECE = 256     # rows that are taken together
-    CODES = 128
-
-    # Bits of a row's code.
-    IS_SECOND = 1           # its label is the second class
-    SAYS_SECOND = 2         # and so is the answer
-    MAJORITY_ERRS = 4
-    NOCHANGE_ERRS = 8
-    HAS_SHARES = 16
-    NO_MAJORITY = 32        # not known whether it errs
-    NO_NOCHANGE = 64
-
-    # Of rows with probabilities.
-    LOSS = 0        # log loss
-    SQUARES = 1     # Brier score
-    SECOND = 2      # probability of the second class
-
-
-cdef inline unsigned char wrong_of(unsigned char code) noexcept nogil:
-    return (code ^ (code >> 1)) & 1
-
-
-# ------------------------------------------------------------------ before rows are added
-
+from modellab.evaluation.compiled._summing cimport *
+from modellab.evaluation.compiled._two_rows cimport *
+from modellab.evaluation.compiled._two_sums cimport *
 
 def own_shares(
     const int64_t[::1] y,
@@ -53,9 +28,8 @@ def own_shares(
     What is written for a row without a label means nothing. `proba` (n, 2); or without a column,
     and then nothing is written. Raises `ValueError` if a label or an answer is not a class.
     """
-    cdef Py_ssize_t n = y.shape[0], k = proba.shape[1], i
-    cdef double squares, own, high = 1.0 - clip
-    cdef const double *shares
+    cdef Py_ssize_t n = y.shape[0], k = proba.shape[1], i, done = 0, take
+    cdef double high = 1.0 - clip
     cdef int64_t beyond = 0
     if guess.shape[0] != n or (k and (proba.shape[0] != n or out.shape[0] != n)):
         raise ValueError("the rows differ in number")
@@ -64,254 +38,12 @@ def own_shares(
     with nogil:
         for i in range(n):
             beyond |= (1 - y[i]) | (1 - guess[i])
-        if k and n:
-            shares = &proba[0, 0]
-            for i in range(n):
-                squares = shares[2 * i] * shares[2 * i] + shares[2 * i + 1] * shares[2 * i + 1]
-                own = shares[2 * i + (y[i] & 1)]
-                own = own if own > clip else clip
-                own = own if own < high else high
-                out[i] = own if squares - squares == 0.0 else 1.0
+        while k and done < n:
+            take = min(n - done, PIECE)
+            clip_own(&y[done], &proba[done, 0], take, clip, high, &out[done])
+            done += take
     if beyond < 0:
         raise ValueError("a label or a prediction is not one of the classes")
-
-
-cdef struct Rows:
-    # Scored rows, one after the other; what is not known is NULL.
-    const int64_t *y
-    const int64_t *guess
-    const double *proba
-    const double *logs
-    const unsigned char *majority
-    const unsigned char *nochange
-
-
-cdef struct Kept:
-    # Room for the scored ones of a piece of rows.
-    int64_t y[PIECE]
-    int64_t guess[PIECE]
-    double proba[2 * PIECE]
-    double logs[PIECE]
-    unsigned char majority[PIECE]
-    unsigned char nochange[PIECE]
-    Py_ssize_t at[PIECE]
-
-
-cdef Py_ssize_t keep_scored(Rows *rows, Py_ssize_t n, Kept *kept) noexcept nogil:
-    # Put the rows that have a label and an answer into `kept`, and make `rows` these.
-    cdef Py_ssize_t i, m = 0
-    for i in range(n):
-        if (rows.y[i] | rows.guess[i]) < 0:
-            continue
-        kept.at[m], kept.y[m], kept.guess[m] = i, rows.y[i], rows.guess[i]
-        if rows.proba is not NULL:
-            kept.proba[2 * m], kept.proba[2 * m + 1] = rows.proba[2 * i], rows.proba[2 * i + 1]
-            kept.logs[m] = rows.logs[i]
-        if rows.majority is not NULL:
-            kept.majority[m] = rows.majority[i]
-        if rows.nochange is not NULL:
-            kept.nochange[m] = rows.nochange[i]
-        m += 1
-    rows.y, rows.guess = kept.y, kept.guess
-    if rows.proba is not NULL:
-        rows.proba, rows.logs = kept.proba, kept.logs
-    if rows.majority is not NULL:
-        rows.majority = kept.majority
-    if rows.nochange is not NULL:
-        rows.nochange = kept.nochange
-    return m
-
-
-cdef void spread(const double *values, const Py_ssize_t *at, Py_ssize_t m, Py_ssize_t n,
-                 double *out) noexcept nogil:
-    # Values of the scored ones of n rows; NaN at the others.
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = NAN
-    for i in range(m):
-        out[at[i]] = values[i]
-
-
-cdef void code_rows(const Rows *rows, Py_ssize_t n, unsigned char *codes) noexcept nogil:
-    cdef unsigned char unknown = 0
-    cdef Py_ssize_t i
-    if rows.majority is NULL:
-        unknown |= NO_MAJORITY
-    if rows.nochange is NULL:
-        unknown |= NO_NOCHANGE
-    for i in range(n):
-        codes[i] = <unsigned char>((rows.y[i] & 1) | ((rows.guess[i] & 1) << 1)) | unknown
-    if rows.majority is not NULL:
-        for i in range(n):
-            codes[i] |= (rows.majority[i] ^ 1) << 2
-    if rows.nochange is not NULL:
-        for i in range(n):
-            codes[i] |= (rows.nochange[i] ^ 1) << 3
-
-
-cdef void share_rows(
-    const Rows *rows, Py_ssize_t n, unsigned char *codes, double *out, Py_ssize_t room
-) noexcept nogil:
-    # What follows from the probabilities: row by row of fields, `room` apart.
-    cdef double first, second, squares, brier
-    cdef bint known
-    cdef Py_ssize_t i
-    for i in range(n):
-        first, second = rows.proba[2 * i], rows.proba[2 * i + 1]
-        squares = first * first + second * second
-        known = squares - squares == 0.0
-        brier = squares - 2.0 * rows.proba[2 * i + (rows.y[i] & 1)] + 1.0
-        brier = 0.5 * (brier if brier > 0.0 else 0.0)
-        codes[i] |= <unsigned char>(known << 4)
-        out[LOSS * room + i] = 0.0 - rows.logs[i]
-        out[SQUARES * room + i] = brier if known else 0.0
-        out[SECOND * room + i] = second if known else NAN
-
-
-# ------------------------------------------------------------------ sums over rows
-
-
-cdef struct Counts:
-    int64_t second, says_second, both, wrong, majority, nochange, shares, no_majority, no_nochange
-
-
-cdef void count_codes(const unsigned char *codes, Py_ssize_t n, Counts *found) noexcept nogil:
-    # How many rows have each bit; added to what was found. Eight rows at a time, in bytes that may
-    # count up to 255.
-    cdef uint64_t ones = <uint64_t>0x0101010101010101, x, wrong
-    cdef uint64_t sums[9]
-    cdef int64_t *totals[9]
-    cdef Py_ssize_t i = 0, end, k, b
-    totals[0], totals[1], totals[2] = &found.second, &found.says_second, &found.both
-    totals[3], totals[4], totals[5] = &found.wrong, &found.majority, &found.nochange
-    totals[6], totals[7], totals[8] = &found.shares, &found.no_majority, &found.no_nochange
-    while n - i >= 8:
-        for k in range(9):
-            sums[k] = 0
-        end = min(n - n % 8 - i, 255 * 8) + i
-        while i < end:
-            memcpy(&x, codes + i, 8)
-            wrong = (x ^ (x >> 1)) & ones
-            sums[0] += x & ones
-            sums[1] += (x >> 1) & ones
-            sums[2] += x & (x >> 1) & ones
-            sums[3] += wrong
-            sums[4] += (x >> 2) & ones
-            sums[5] += (x >> 3) & ones
-            sums[6] += (x >> 4) & ones
-            sums[7] += (x >> 5) & ones
-            sums[8] += (x >> 6) & ones
-            i += 8
-        for k in range(9):
-            for b in range(8):
-                totals[k][0] += <int64_t>((sums[k] >> (8 * b)) & 255)
-    while i < n:
-        found.second += codes[i] & 1
-        found.says_second += (codes[i] >> 1) & 1
-        found.both += codes[i] & (codes[i] >> 1) & 1
-        found.wrong += wrong_of(codes[i])
-        found.majority += (codes[i] >> 2) & 1
-        found.nochange += (codes[i] >> 3) & 1
-        found.shares += (codes[i] >> 4) & 1
-        found.no_majority += (codes[i] >> 5) & 1
-        found.no_nochange += (codes[i] >> 6) & 1
-        i += 1
-
-
-cdef double plain_sum(const double *a, Py_ssize_t n) noexcept nogil:
-    # `pairwise` with weights of 1.
-    cdef double r[8]
-    cdef double total = 0.0
-    cdef Py_ssize_t i, j, half
-    if n < 8:
-        for i in range(n):
-            total = a[i] if i == 0 else total + a[i]
-        return total
-    if n <= 128:
-        for j in range(8):
-            r[j] = a[j]
-        i = 8
-        while i < n - (n % 8):
-            for j in range(8):
-                r[j] += a[i + j]
-            i += 8
-        total = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]))
-        while i < n:
-            total += a[i]
-            i += 1
-        return total
-    half = n // 2
-    half -= half % 8
-    return plain_sum(a, half) + plain_sum(a + half, n - half)
-
-
-cdef void name_counts(const Counts *found, Py_ssize_t n, double *out) noexcept nogil:
-    # All sums of rows that weigh 1 each, but those of the log loss and the Brier score.
-    cdef double *counts = out + LABEL
-    out[WRONG], out[ROWS], out[WITH_PROBA] = <double>found.wrong, <double>n, <double>found.shares
-    out[LOG_LOSS] = out[BRIER] = 0.0
-    out[MAJORITY_WRONG] = NAN if found.no_majority else <double>found.majority
-    out[NOCHANGE_WRONG] = NAN if found.no_nochange else <double>found.nochange
-    counts[1] = <double>found.second
-    counts[0] = <double>n - counts[1]
-    counts[3] = <double>found.says_second
-    counts[2] = <double>n - counts[3]
-    counts[5] = <double>found.both
-    counts[4] = <double>n - out[WRONG] - counts[5]
-
-
-cdef void fading_bits(
-    const unsigned char *codes, const double *weights, const double *bits, double *out
-) noexcept nogil:
-    # Weights of the rows of a tile that have each of four bits (`bits`: four for each code), in the
-    # order of `pairwise`.
-    cdef double parts[8][4]
-    cdef double r[8][4]
-    cdef double s0, s1, s2, s3, w
-    cdef const double *b
-    cdef Py_ssize_t part, i, j, f
-    for part in range(8):
-        for j in range(8):
-            w = weights[128 * part + j]
-            b = bits + 4 * codes[128 * part + j]
-            s0, s1, s2, s3 = w * b[0], w * b[1], w * b[2], w * b[3]
-            for i in range(8 + j, 128, 8):
-                w = weights[128 * part + i]
-                b = bits + 4 * codes[128 * part + i]
-                s0 = s0 + w * b[0]
-                s1 = s1 + w * b[1]
-                s2 = s2 + w * b[2]
-                s3 = s3 + w * b[3]
-            r[j][0], r[j][1], r[j][2], r[j][3] = s0, s1, s2, s3
-        for f in range(4):
-            parts[part][f] = ((r[0][f] + r[1][f]) + (r[2][f] + r[3][f])) + (
-                (r[4][f] + r[5][f]) + (r[6][f] + r[7][f])
-            )
-    for f in range(4):
-        out[f] = (
-            ((parts[0][f] + parts[1][f]) + (parts[2][f] + parts[3][f]))
-            + ((parts[4][f] + parts[5][f]) + (parts[6][f] + parts[7][f]))
-        )
-
-
-cdef void fading_counts(
-    const unsigned char *codes, const double *weights, const double *places, double *out
-) noexcept nogil:
-    # Weights of the rows of a tile by class, as `count_two` adds them up: `places` holds, for label
-    # and answer, to which of the six a row belongs.
-    cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0, s4 = 0.0, s5 = 0.0, w
-    cdef const double *p
-    cdef Py_ssize_t i
-    for i in range(TILE):
-        w = weights[i]
-        p = places + 6 * (codes[i] & 3)
-        s0 = s0 + w * p[0]
-        s1 = s1 + w * p[1]
-        s2 = s2 + w * p[2]
-        s3 = s3 + w * p[3]
-        s4 = s4 + w * p[4]
-        s5 = s5 + w * p[5]
-    out[0], out[1], out[2], out[3], out[4], out[5] = s0, s1, s2, s3, s4, s5
 
 
 # ------------------------------------------------------------------ one lane
@@ -472,7 +204,7 @@ cdef class Core:
                 told = &losses[done]
                 for i in range(m):
                     told[i] = <double>(<int>wrong_of(self.codes[slot + i]))
-                self.follow(slot, m, values, fades)
+                self.follow(slot, m, told, values, fades)
                 if m < take:
                     # The rows that were kept are not needed any more.
                     memcpy(kept.proba, told, m * sizeof(double))
@@ -498,19 +230,22 @@ cdef class Core:
             raise ValueError("there is no room for the totals")
 
     cdef void follow(
-        self, Py_ssize_t slot, Py_ssize_t n, double[3][PIECE] out, bint fades
+        self, Py_ssize_t slot, Py_ssize_t n, const double *losses, double[3][PIECE] out, bint fades
     ) noexcept nogil:
-        # Take in n rows whose codes lie at `slot`: they end where a tile ends at the latest.
+        # Take in n rows whose codes lie at `slot`: they end where a tile ends at the latest. `out`:
+        # mean losses after each, over the window, over all, and fading.
         cdef const unsigned char *codes = &self.codes[slot]
         cdef unsigned char gone[PIECE]
+        cdef int recent[PIECE]
+        cdef int total[PIECE]
         cdef const double *up = &self.up[0]
         cdef const double *down = &self.down[0]
         cdef const double *ones = &self.ones[0]
         cdef double w = self.within, x, before = <double>self.count + 1.0, most
+        cdef double in_all = <double>self.wrong, in_window = <double>self.recent
         cdef Py_ssize_t length = self.down.shape[0], room = self.codes.shape[0], i = 0, j, take, at
         cdef Py_ssize_t place = self.place, first, whole
-        cdef int64_t total = self.wrong, recent = self.recent
-        cdef int64_t bit
+        cdef int came = 0, went = 0
         # The rows that the window leaves behind; as long as it leaves none, they are as if right.
         first = <Py_ssize_t>min(max(self.window - self.count, 0), n)
         memset(gone, 0, first)
@@ -521,14 +256,13 @@ cdef class Core:
             memcpy(gone + first + whole, &self.codes[0], n - first - whole)
         while i < n:
             take = min(n - i, length - place)
-            for j in range(i, i + take):
-                bit = wrong_of(codes[j])
-                total += bit
-                recent += bit - wrong_of(gone[j])
-                w = w + <double>(<int>bit) * down[place - i + j]
-                out[0][j] = <double>recent
-                out[1][j] = <double>total
-                out[2][j] = w
+            for j in range(take):
+                came += wrong_of(codes[i + j])
+                went += wrong_of(gone[i + j])
+                w = w + losses[i + j] * down[place + j]
+                total[i + j] = came
+                recent[i + j] = came - went
+                out[2][i + j] = w
             for j in range(take if fades else 0):
                 out[2][i + j] = (out[2][i + j] * up[place + j] + self.faded * up[place + j + 1]) / (
                     ones[place + j] * up[place + j] + self.weighed * up[place + j + 1]
@@ -541,11 +275,14 @@ cdef class Core:
                 w = 0.0
                 place = 0
         most = <double>self.window
-        for j in range(n):
+        # Whole numbers: all of this is exact but the division.
+        for j in range(<int>n):
             x = before + <double>(<int>j)
-            out[1][j] = out[1][j] / x
-            out[0][j] = out[0][j] / (x if x < most else most)
-        self.wrong, self.recent, self.within, self.place = total, recent, w, place
+            out[1][j] = (in_all + <double>total[j]) / x
+            out[0][j] = (in_window + <double>recent[j]) / (x if x < most else most)
+        self.wrong += came
+        self.recent += came - went
+        self.within, self.place = w, place
         self.count += n
         if n and self.count % TILE == 0:
             self.add_up(slot + n - TILE)
@@ -567,7 +304,9 @@ cdef class Core:
             sums[BRIER] = plain_sum(&self.shares[SQUARES, slot], TILE)
         for i in range(LABEL + 6):
             self.before[0, i] = sums[i] + self.before[0, i]
-        fading_bits(codes, weights, &self.bits[0, 0], four)
+        fading_sums(
+            codes, weights, &self.bits[0, 0], &self.places[0, 0], four, sums + LABEL
+        )
         sums[WRONG], sums[ROWS] = four[0], self.tile_weight
         sums[WITH_PROBA] = self.tile_weight if found.shares == TILE else four[3]
         if found.shares:
@@ -575,7 +314,6 @@ cdef class Core:
             sums[BRIER] = pairwise(&self.shares[SQUARES, slot], weights, TILE)
         sums[MAJORITY_WRONG] = NAN if found.no_majority else four[1]
         sums[NOCHANGE_WRONG] = NAN if found.no_nochange else four[2]
-        fading_counts(codes, weights, &self.places[0, 0], sums + LABEL)
         for i in range(LABEL + 6):
             # What weighs nothing any more is left out: it might have been infinite.
             self.before[1, i] = (
