@@ -59,6 +59,8 @@ MORE_ROWS = 4
 """At full speed a slice may have so many times as many rows: long steps cost less."""
 TICK_SECONDS = 1 / 60
 FRAME_SECONDS = 1 / 60
+MOST_REPORTS = 2
+"""So many reports may be on their way: one is shown while the next is made."""
 SAFE_SECONDS = 5.0
 GRACE_SECONDS = 0.5
 LANE_LOST = 70
@@ -94,7 +96,7 @@ class Player:
         self._out = outbox
         self._wake = threading.Condition()
         self._inbox: deque[tuple[Callable[[], None], bool]] = deque()
-        self._credit = True
+        self._credit = 1
         self._reset_wanted = False
         self.replay: Replay | None = None
         self._folder: SessionFolder | None = None
@@ -138,7 +140,7 @@ class Player:
     def ready(self, command: Ready) -> None:
         """Grant the next telemetry: at once, whatever the replay is doing."""
         with self._wake:
-            self._credit = True
+            self._credit = min(self._credit + 1, MOST_REPORTS)
             self._reset_wanted |= command.reset
             self._wake.notify()
         self._out.ack(command.id, self.position)
@@ -528,13 +530,13 @@ class Player:
         begin = time.monotonic()
         with self._wake:
             due = (
-                self._credit
+                self._credit > 0
                 and (self._news or self._reset_wanted)
                 and begin - self._sent >= self._interval()
             )
             if not due:
                 return
-            self._credit = False
+            self._credit -= 1
             reset, self._reset_wanted = self._reset_wanted, False
         if reset:
             self._reporter.forget()
@@ -549,7 +551,7 @@ class Player:
                 talk=talk,
             )
         except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
-            self._credit = True
+            self._credit += 1
             self._stop_playing()
             self._failed(error)
             self._news = False

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from modellab.gui.session_deployment import LaneView
 
 SPARK_WIDTH = 88
-SPARK_TURNS = 4
+TURNS = 4
 _SPARK_ROWS = 0.25
 """Share of the rows so far that the small curve shows."""
 
@@ -164,9 +164,15 @@ class LaneCard(QFrame):
         return self._selected
 
     def show_lane(
-        self, lane: LaneView, *, selected: bool, best: LaneView | None, task: str
+        self,
+        lane: LaneView,
+        *,
+        selected: bool,
+        best: LaneView | None,
+        task: str,
+        whole: bool = True,
     ) -> None:
-        """Show the lane as it is now."""
+        """Show the lane as it is now; not `whole`: without what it has done so far."""
         colour, dash = lane_style(lane)
         if (selected, lane.hidden, colour) != (self._selected, self._faint, self._colour):
             self._selected, self._faint, self._colour = selected, lane.hidden, colour
@@ -197,7 +203,8 @@ class LaneCard(QFrame):
         if best is not None and not is_best and error is not None and best.news is not None:
             gap = difference_text(error - (best.news.error or 0.0), task)
         _set(self.difference, gap)
-        _set(self.work, work_words(lane))
+        if whole:
+            _set(self.work, work_words(lane))
         notes, at_length = notes_words(lane)
         if notes != self.notes.text():
             self.notes.setText(notes)
@@ -414,7 +421,7 @@ class LaneList(QWidget):
             )
         job = self.session.job_of("lane")
         self.add.setEnabled(live is not None and not live.lost and job is None)
-        self.numbers_changed()
+        self._show_numbers(None)
 
     def _stale(self, name: str, lane: LaneView) -> bool:
         card = self.cards[name]
@@ -432,18 +439,23 @@ class LaneList(QWidget):
         return card
 
     def numbers_changed(self) -> None:
-        """Show the present errors and counts."""
+        """Show the present errors; while rows run by, all else of a few cards at a time."""
+        live = self.session.deployment
+        self._beat = (self._beat + 1) % TURNS
+        self._show_numbers(None if live is None or not live.playing else self._beat)
+
+    def _show_numbers(self, turn: int | None) -> None:
         live = self.session.deployment
         if live is None:
             return
         best, task = live.best(), task_of(self.session)
-        self._beat = (self._beat + 1) % SPARK_TURNS
         for number, (name, card) in enumerate(self.cards.items()):
             lane = live.lanes.get(name)
             if lane is not None:
-                card.show_lane(lane, selected=name == live.selected, best=best, task=task)
-                # A quarter of the history moves slowly: while rows run by, a few at a time.
-                if not live.playing or (number + self._beat) % SPARK_TURNS == 0:
+                whole = turn is None or (number + turn) % TURNS == 0
+                chosen = name == live.selected
+                card.show_lane(lane, selected=chosen, best=best, task=task, whole=whole)
+                if whole:
                     card.show_spark(lane)
 
     def menu_for(self, name: str) -> QMenu:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -77,6 +78,7 @@ class RateBox(QWidget):
         )
         self.slider.value_committed.connect(self._let_go)
         self.best = Label("", 12, 400, "second", wrap=True)
+        self.best.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.track = ToggleSwitch(
             "Compare learning rates",
             "Carry nine learning rates along in the same pass and mark the one that did best over "
@@ -155,6 +157,8 @@ class RateBox(QWidget):
             words = "This schedule sets the rate by itself: it does not heed the slider."
         if words != self.best.text():
             self.best.setText(words)
+            # Always room for two lines: else all that is under it would move with every number.
+            self.best.setMinimumHeight(2 * self.best.fontMetrics().lineSpacing())
         self.best.setVisible(bool(words))
         mark = float(best) if isinstance(best, int | float) and not own else None
         self.slider.set_mark(mark, words)
