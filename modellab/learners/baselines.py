@@ -151,11 +151,11 @@ class MajorityClass(Baseline):
         self._seen: list[int] = []
 
     def _take(self, y: NDArray[Any]) -> None:
-        self._counts = self._counts + np.bincount(y, minlength=len(self._counts))
-        if len(self._seen) < len(self._counts):
-            codes, first = np.unique(y, return_index=True)
-            new = [int(c) for c in codes[np.argsort(first)] if int(c) not in self._seen]
-            self._seen = self._seen + new
+        counts = np.bincount(y, minlength=len(self._counts))
+        new = np.flatnonzero((counts > 0) & (self._counts == 0)).tolist()
+        self._counts = self._counts + counts
+        if new:
+            self._seen = self._seen + sorted(new, key=lambda code: int(np.argmax(y == code)))
 
     def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
         counts = self._counts.copy()

@@ -132,7 +132,7 @@ cdef class NumberCells:
         `edges` (e + 1,) where runs begin, and the last ends: never falling, within `values` (n,).
         """
         cdef Py_ssize_t e = counts.shape[0], cell_count = counts.shape[1], run, i, j, rows
-        cdef int64_t missing
+        cdef int64_t missing, firsts, before
         cdef unsigned char held[BLOCK]
         cdef int32_t parts[SIDES][ROOM]
         if edges.shape[0] != e + 1 or cell_count != self.m + 2:
@@ -142,20 +142,23 @@ cdef class NumberCells:
         with nogil:
             for run in range(e):
                 nothing(parts, cell_count)
+                missing = before = 0
                 i = edges[run]
                 while i < edges[run + 1]:
                     # Counted apart: what is looked up would wait for what is added up.
                     rows = min(BLOCK, edges[run + 1] - i)
                     self.find(&values[i], rows, held)
                     add_up(held, rows, parts)
+                    firsts = parts[0][1] + parts[1][1] + parts[2][1] + parts[3][1]
+                    if firsts > before:  # missing ones are among those of the first cell
+                        missing += absent(&values[i], rows)
+                    before = firsts
                     i += rows
                 for i in range(cell_count):
                     for j in range(SIDES):
                         counts[run, i] += parts[j][i]
-                if edges[run] < edges[run + 1]:
-                    missing = absent(&values[edges[run]], edges[run + 1] - edges[run])
-                    counts[run, 0] += missing
-                    counts[run, 1] -= missing
+                counts[run, 0] += missing
+                counts[run, 1] -= missing
 
 
 cdef int64_t absent(const double *x, Py_ssize_t n) noexcept nogil:
