@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from modellab.replay.services import Services
 
 PAGE_ROWS = 1000
+MOST_REST = 0.5
+"""Seconds that work beside a replay rests at most between two pieces."""
 
 NO_DATA = "Open data first."
 
@@ -164,10 +166,23 @@ class Jobs:
 
         store = self._store_for(command.experiment, job)
         with self._first.first():
-            found = profiled(store, command.experiment, job.progress)
+            found = profiled(store, command.experiment, self._unhurried(job))
         # The person looks at the data now: what a deployment needs is loaded meanwhile.
         self._deployments.submit(warm.load, *warm.BATCH, *warm.ONLINE)
         return found
+
+    def _unhurried(self, job: Job) -> Progress:
+        """Return a progress for work beside the replay: it rests while rows run by."""
+        last = time.monotonic()
+
+        def progress(done: float, total: float, text: str = "") -> None:
+            nonlocal last
+            job.progress(done, total, text)
+            if self._player.playing:
+                time.sleep(min(2.0 * (time.monotonic() - last), MOST_REST))
+            last = time.monotonic()
+
+        return progress
 
     def _rows(self, command: ReadRows) -> RowsPage:
         store = self._current()

@@ -151,6 +151,11 @@ class Player:
         replay = self.replay
         return 0 if replay is None else replay.position
 
+    @property
+    def playing(self) -> bool:
+        """Whether rows are being replayed."""
+        return self._playing
+
     def make_way(self) -> None:
         """Stop playing, and give up a rollback: another deployment is on its way."""
 

@@ -6,8 +6,8 @@ position at which it took effect. Commands that start a *job* (import, profile, 
 write results) are acknowledged at once and later answered by exactly one `JobDone` or `JobFailed`
 with the same `id`, with any number of `JobProgress` before it.
 
-Telemetry is credited: the engine sends a `Telemetry` for each `Ready` of the window, and at most two
-are on their way. So nothing can pile up however slow the window or fast the stream is.
+Telemetry is credited: the engine sends a `Telemetry` for each `Ready` of the window, and at most
+two are on their way. So nothing can pile up however slow the window or fast the stream is.
 """
 
 from __future__ import annotations
