@@ -6,6 +6,7 @@ It feeds the menus, the command palette, buttons bound to actions, and the page 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -25,6 +26,12 @@ MENUS = ("File", "Edit", "View", "Run", "Lanes", "Window", "Help")
 def _portable(text: str) -> str:
     """Return a shortcut in Qt's portable form; empty when it is none."""
     return QKeySequence(text).toString(QKeySequence.SequenceFormat.PortableText)
+
+
+@cache
+def _native(text: str) -> str:
+    """Return a shortcut as this system writes it."""
+    return QKeySequence(text).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def always() -> str | None:
@@ -97,7 +104,7 @@ class Action:
     @property
     def shortcut_text(self) -> str:
         """The first shortcut as this system writes it."""
-        return QKeySequence(self.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+        return _native(self.shortcut)
 
 
 class ActionRegistry(QObject):

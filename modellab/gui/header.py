@@ -72,6 +72,7 @@ class Header(QFrame):
         super().__init__(parent)
         self.setProperty("kind", "header")
         set_height(self, HEIGHT)
+        self._document = "", "", ""
         self.menu_bar = QMenuBar()
         """Filled from the registry of actions."""
         self.menu_bar.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
@@ -113,6 +114,9 @@ class Header(QFrame):
 
     def set_document(self, title: str, state: str, tip: str = "") -> None:
         """Show the document's name and whether it is saved."""
+        if (title, state, tip) == self._document:
+            return
+        self._document = title, state, tip
         self._title.setText(title)
         self._title.set_tip(tip)
         self._state.setText(state)

@@ -49,7 +49,7 @@ class Making:
         """Forget a page that was begun."""
         page = self._begun.pop(page_id, None)
         if page is not None:
-            page.stop_watching()
+            page.give_up()
             page.deleteLater()
 
     def drop_all(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psutil
-from PySide6.QtCore import QPointF, QTimer
+from PySide6.QtCore import QElapsedTimer, QPointF, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QWidget
 
@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modellab.gui.session import Session
+    from modellab.gui.session_jobs import Job
 
 HEIGHT = 28
 _MEMORY_MS = 5000
+_PROGRESS_MS = 100
+
+
+def _set_text(label: Label, text: str) -> bool:
+    """Show `text`; what is shown already costs no layout. Returns whether it is another."""
+    if label.text() == text:
+        return False
+    label.setText(text)
+    return True
 
 
 class Dot(QWidget):
@@ -90,6 +100,13 @@ class StatusBar(QFrame):
         self._memory_timer = QTimer(self)
         self._memory_timer.setInterval(_MEMORY_MS)
         self._memory_timer.timeout.connect(self.measure)
+        self._told: Job | None = None
+        """The job whose progress was shown last, and how long ago."""
+        self._since = QElapsedTimer()
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(_PROGRESS_MS)
+        self._again.timeout.connect(self.refresh)
 
     def start(self) -> None:
         """Begin to measure memory now and then."""
@@ -98,8 +115,8 @@ class StatusBar(QFrame):
 
     def stop(self) -> None:
         """End measuring."""
-        self._memory_timer.stop()
-        self._remark_timer.stop()
+        for timer in (self._memory_timer, self._remark_timer, self._again):
+            timer.stop()
 
     def measure(self) -> None:
         """Show the memory in use now."""
@@ -111,8 +128,8 @@ class StatusBar(QFrame):
                     used += child.memory_info().rss
                 except psutil.Error:
                     continue
-        self._memory.setText(f"memory {size_text(used)}")
-        self._memory.setMinimumWidth(self._memory.sizeHint().width())
+        if _set_text(self._memory, f"memory {size_text(used)}"):
+            self._memory.setMinimumWidth(self._memory.sizeHint().width())
 
     def state(self) -> str:
         """Return the state as shown."""
@@ -138,34 +155,46 @@ class StatusBar(QFrame):
         self._show_middle()
 
     def _show_middle(self) -> None:
-        self._middle.setText(self._remark or " · ".join(self._texts))
+        _set_text(self._middle, self._remark or " · ".join(self._texts))
 
     def refresh(self) -> None:
         """Show the session's state."""
         jobs = self._session.running_jobs
         job = jobs[-1] if jobs else None
         for widget in (self._bar, self._left, self.cancel):
-            widget.setVisible(job is not None)
-        if job is not None:
-            more = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
-            words = f"{job.title}: {job.text}" if job.text else job.title
-            self._say("warning", f"{words}{more}")
-            share = job.fraction
-            self._bar.setRange(0, 0 if share is None else 1000)
-            if share is not None:
-                self._bar.setValue(round(share * 1000))
-            rest = job.seconds_left()
-            self._left.setText("" if rest is None else f"{duration_text(rest)} left")
-            self.cancel.set_text("Cancelling…" if job.cancelling else "Cancel")
-            self.cancel.setToolTip(
-                tip_text(
-                    "Read no further; the rows read so far stay the data set."
-                    if job.usable
-                    else "Stop this work; what was there before stays."
-                )
-            )
-            self.cancel.setEnabled(not job.cancelling)
+            if widget.isHidden() != (job is None):
+                widget.setVisible(job is not None)
+        if job is None:
+            self._say_state()
             return
+        # A bar paints itself, and all that is under it, at once: people need no sixty a second.
+        if self._since.isValid() and self._since.elapsed() < _PROGRESS_MS and self._told is job:
+            if not self._again.isActive():
+                self._again.start()
+            return
+        self._since.start()
+        self._told = job
+        more = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
+        words = f"{job.title}: {job.text}" if job.text else job.title
+        self._say("warning", f"{words}{more}")
+        share = job.fraction
+        self._bar.setRange(0, 0 if share is None else 1000)
+        if share is not None:
+            self._bar.setValue(round(share * 1000))
+        rest = job.seconds_left()
+        _set_text(self._left, "" if rest is None else f"{duration_text(rest)} left")
+        if self.cancel.isEnabled() == job.cancelling:
+            self.cancel.setEnabled(not job.cancelling)
+            self.cancel.set_text("Cancelling…" if job.cancelling else "Cancel")
+        tip = tip_text(
+            "Read no further; the rows read so far stay the data set."
+            if job.usable
+            else "Stop this work; what was there before stays."
+        )
+        if self.cancel.toolTip() != tip:
+            self.cancel.setToolTip(tip)
+
+    def _say_state(self) -> None:
         live = self._session.deployment
         if self._session.engine_state == "down":
             self._say("alarm", "The engine is not running")
@@ -186,7 +215,7 @@ class StatusBar(QFrame):
 
     def _say(self, role: str, text: str) -> None:
         self._dot.set_role(role)
-        self._state.setText(text)
+        _set_text(self._state, text)
 
     def _cancel(self) -> None:
         jobs = self._session.running_jobs

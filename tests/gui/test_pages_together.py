@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 import pytest
+from PySide6.QtWidgets import QApplication
 
 from modellab.gui.stages import PAGES
 from modellab.gui.theme import font
@@ -25,6 +26,7 @@ def test_every_page_can_be_made(whole):
 @pytest.mark.parametrize("spec", PAGES, ids=lambda spec: spec.id)
 def test_a_page_copes_with_what_comes_between_its_parts(spec, gui_bench, qtbot, tmp_path, looks):
     gui_bench.open(tmp_path / "prices.csv")
+    before = QApplication.topLevelWidgets()
     page = spec.make(gui_bench.session, whole=False)
     qtbot.addWidget(page)
     parts = 0
@@ -35,6 +37,9 @@ def test_a_page_copes_with_what_comes_between_its_parts(spec, gui_bench, qtbot, 
         page.setFont(font(12 + parts % 2))
         gui_bench.session.tell("info", "Something else.")
         gui_bench.session.topics.publish("data")
+        # Closed now, the window would leave these behind.
+        new = [widget for widget in QApplication.topLevelWidgets() if widget not in before]
+        assert [type(w) for w in new if w.parent() is None and w is not page] == []
     assert parts, "made in one go"
     assert page.complete
     page.take_down()

@@ -97,8 +97,13 @@ class Page(QWidget):
         """End all subscriptions: the window closes."""
         self.stop_watching()
 
+    def give_up(self) -> None:
+        """Forget what is not made yet: it will not be wanted."""
+        self._parts = iter(())
+        self.stop_watching()
+
     def stop_watching(self) -> None:
-        """Hear no more of the session; also of a page that is not complete."""
+        """Hear no more of the session."""
         for stop in self._watching:
             stop()
         self._watching.clear()

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from modellab.gui.pages.text_model import Index
 
 
+_GROUND = QStyle.ControlElement.CE_ItemViewItem
+_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+_OVER, _CHOSEN = QStyle.StateFlag.State_MouseOver, QStyle.StateFlag.State_Selected
+
+
 class NameDelegate(QStyledItemDelegate):
     """Cuts long names in the middle: what tells them apart is often at their end."""
 
@@ -33,11 +38,9 @@ class _Cell(QStyledItemDelegate):
         self._facts_role = facts_role
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        bare = QStyleOptionViewItem(option)
-        self.initStyleOption(bare, index)
-        bare.text = ""
-        style = bare.widget.style()
-        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, bare, painter, bare.widget)
+        # As the view made it, without the text and its looks: ten questions to the model.
+        style = option.widget.style()
+        style.drawControl(_GROUND, option, painter, option.widget)
         facts = index.data(self._facts_role)
         if facts is None:
             return
@@ -70,7 +73,7 @@ class ChoiceDelegate(_Cell):
         tokens = theme()
         key = getattr(facts, self._attribute)
         words, picture = self._texts[key]
-        over = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        over = bool(option.state & _OVER)
         strong = self._boxed and key in ("target", "time")
         changed = self._attribute == "kind" and facts.kind != facts.detected
         colour = tokens.text if strong or changed else tokens.second
@@ -96,8 +99,7 @@ class ChoiceDelegate(_Cell):
         shown = painter.fontMetrics().elidedText(
             words, Qt.TextElideMode.ElideRight, round(text.width())
         )
-        vertical = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(text, vertical, shown)
+        painter.drawText(text, _LEFT, shown)
 
 
 def paint_pairs(
@@ -187,7 +189,7 @@ class CourseDelegate(_Cell):
         whole = QRectF(option.rect).adjusted(px(8), 0, -px(8), -1)
         share = min(1.0, max(0.0, self._model.split_share))
         line = whole.left() + share * whole.width()
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        chosen = bool(option.state & _CHOSEN)
         shade = QRectF(
             whole.left(), whole.top() + px(5), line - whole.left(), whole.height() - px(10)
         )

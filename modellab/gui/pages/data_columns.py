@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 from modellab.gui.kit import DataTable, tip_text
 from modellab.gui.pages.data_cells import BarsDelegate, ChoiceDelegate, CourseDelegate, NameDelegate
 from modellab.gui.pages.data_edits import KIND_TEXTS, ROLE_TEXTS
+from modellab.gui.pages.text_model import AT_LEFT, AT_RIGHT
 from modellab.gui.theme import font, icon, px, theme
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ class ColumnsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return self._tip(facts, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column in RIGHT else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+            return AT_RIGHT if column in RIGHT else AT_LEFT
         if role == Qt.ItemDataRole.FontRole and column == NAME:
             return font(13, 600)
         if role == Qt.ItemDataRole.ForegroundRole:
@@ -172,8 +172,7 @@ class ColumnsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip_text(HEADING_TIPS[section])
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section in RIGHT else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+            return AT_RIGHT if section in RIGHT else AT_LEFT
         return None
 
 

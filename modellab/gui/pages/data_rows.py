@@ -24,6 +24,7 @@ from modellab.gui.kit import (
     count_text,
     tip_text,
 )
+from modellab.gui.pages.text_model import AT_LEFT, AT_RIGHT
 from modellab.gui.theme import font, px, theme
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class RowsModel(QAbstractTableModel):
             return None
         row, column = index.row(), index.column() - 1
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return int(self._side(column) | Qt.AlignmentFlag.AlignVCenter)
+            return self._side(column)
         if column < 0:
             if role == Qt.ItemDataRole.DisplayRole:
                 return f"{row:,}"
@@ -198,9 +199,8 @@ class RowsModel(QAbstractTableModel):
             return QColor(theme().third)
         return None
 
-    def _side(self, column: int) -> Qt.AlignmentFlag:
-        right = column < 0 or self._kinds[column] == "number"
-        return Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+    def _side(self, column: int) -> int:
+        return AT_RIGHT if column < 0 or self._kinds[column] == "number" else AT_LEFT
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -214,7 +214,7 @@ class RowsModel(QAbstractTableModel):
             told = f"{name}\n{self._roles[section - 1]}, {self._kinds[section - 1]}"
             return tip_text(told if section else "Rows count from 0, as positions do everywhere.")
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return int(self._side(section - 1) | Qt.AlignmentFlag.AlignVCenter)
+            return self._side(section - 1)
         return None
 
     def widths(self, kinds: list[str]) -> list[int]:

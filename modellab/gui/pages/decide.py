@@ -124,13 +124,18 @@ class DecidePage(Page):
         self.up = SegmentedControl("Upwards", UP, changed=lambda _key: self._draw_scatter())
         self.scatter_card = PlotCard(SCATTER_NAME, "", self.scatter, actions=(self.across, self.up))
         self.scatter_card.setMinimumHeight(px(300))
+        self._grid.addWidget(self.scatter_card)
         yield
         self.bars = PriceBarsCard()
+        self._grid.addWidget(self.bars)
         yield
         self.prices = PriceFieldsCard()
+        self._grid.addWidget(self.prices)
         yield
         self.deeper = DeeperCard(self.session)
         self.take = TakeAwayCard(self.session)
+        for card in (self.deeper, self.take):
+            self._grid.addWidget(card)
         yield
         self._arrange()
         yield

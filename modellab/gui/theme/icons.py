@@ -8,7 +8,7 @@ Names are Phosphor's own: ``table`` is the regular drawing, ``table-fill`` the f
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPai
 
 from modellab.gui.theme import hub
 from modellab.gui.theme.tokens import mix
+
+_CENTRE = Qt.AlignmentFlag.AlignCenter
 
 
 @cache
@@ -51,15 +53,21 @@ def paint_icon(painter: QPainter, name: str, rect: QRectF, colour: str | QColor)
         There is no icon of that name.
     """
     family, table = _phosphor()
-    drawn = QFont(family)
     side = min(rect.width(), rect.height())
-    drawn.setPixelSize(max(1, round(side)))
-    drawn.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     painter.save()
-    painter.setFont(drawn)
+    painter.setFont(_drawn(family, max(1, round(side))))
     painter.setPen(QColor(colour))
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, table[name])
+    painter.drawText(rect, _CENTRE, table[name])
     painter.restore()
+
+
+@lru_cache(maxsize=64)
+def _drawn(family: str, side: int) -> QFont:
+    """Return the typeface of icons at `side` pixels."""
+    made = QFont(family)
+    made.setPixelSize(side)
+    made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    return made
 
 
 def role_colour(role: str) -> str:
