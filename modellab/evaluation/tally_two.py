@@ -141,15 +141,17 @@ class TwoTally:
         self._make_room(len(y))
         if len(self._logs) < len(y):
             self._logs = np.empty(len(y))
-        logs = self._logs[: 0 if proba is None else len(y)]
-        shares = _NOTHING if proba is None else proba
-        _two_classes.own_shares(y, guess, shares, CLIP, logs)
+        shares, logs = _NOTHING, self._logs[:0]
+        if proba is not None:
+            shares, logs = proba, self._logs[: len(y)]
+            _two_classes.own_shares(y, proba, CLIP, logs)
+            np.log(logs, out=logs)
         to = buckets or _NO_BUCKETS
         return self._core.add(
             y,
             guess,
             shares,
-            np.log(logs, out=logs),
+            logs,
             _UNKNOWN if majority is None else majority,
             _UNKNOWN if nochange is None else nochange,
             losses,

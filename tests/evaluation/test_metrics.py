@@ -389,6 +389,17 @@ def test_following_is_scoring_and_appending_to_the_histories(
     assert (followed.rows, followed.scored) == (told.rows, told.scored)
 
 
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_code_that_is_no_class_is_refused(k: int, missing: bool) -> None:
+    for where in ("label", "answer"):
+        codes = {"label": np.zeros(600, dtype=int), "answer": np.zeros(600, dtype=int)}
+        codes[where][500] = k
+        codes["label"][400:] = np.where(missing & (np.arange(200) != 100), -1, codes["label"][400:])
+        with pytest.raises(ValueError, match="not one of the classes"):
+            Scores(classes(k)).update(codes["label"], Prediction(codes["answer"]))
+
+
 def test_histories_that_have_rows_already_are_not_followed() -> None:
     y = np.zeros(10, dtype=int)
     for k in (2, 3):

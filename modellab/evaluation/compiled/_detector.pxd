@@ -404,8 +404,9 @@ cdef inline Py_ssize_t adwin_run(Parts *p, const double *values, Py_ssize_t n) n
     # Feed values up to the first alarm; its index, or -1.
     cdef int64_t clock = <int64_t>p.settings[AD_CLOCK], left = clock - p.counters[SEEN] % clock
     cdef double taken[AD_AT_ONCE]
+    cdef const double *some
     cdef Py_ssize_t i = 0, found, j
-    cdef int change
+    cdef int change, odd
     cdef Calm calm
     calm.there = False
     if p.counters[ALARMED]:
@@ -417,17 +418,24 @@ cdef inline Py_ssize_t adwin_run(Parts *p, const double *values, Py_ssize_t n) n
         adwin_reset(p)
         left = clock
     while i < n:
-        # As many as come before the next look.
-        found = 0
-        while i < n and found < min(left, AD_AT_ONCE):
-            taken[found] = values[i]
-            found += values[i] == values[i]
-            i += 1
+        # As many as come before the next look; they lie there already, unless some are missing.
+        some = values + i
+        found = min(min(left, AD_AT_ONCE), n - i)
+        odd = 0
         for j in range(found):
-            if not 0.0 <= taken[j] <= 1.0:
-                calm.there = False
+            odd |= not 0.0 <= some[j] <= 1.0
+        if not odd:
+            i += found
+        else:
+            found = 0
+            while i < n and found < min(left, AD_AT_ONCE):
+                taken[found] = values[i]
+                found += values[i] == values[i]
+                i += 1
+            some = taken
+            calm.there = False
         p.counters[SEEN] += found
-        adwin_insert(p, taken, found)
+        adwin_insert(p, some, found)
         left -= found
         if left:
             continue

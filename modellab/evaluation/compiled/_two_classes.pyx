@@ -17,36 +17,27 @@ from modellab.evaluation.compiled._two_rows cimport *
 from modellab.evaluation.compiled._two_sums cimport *
 
 def own_shares(
-    const int64_t[::1] y,
-    const int64_t[::1] guess,
-    const double[:, ::1] proba,
-    double clip,
-    double[::1] out,
+    const int64_t[::1] y, const double[:, ::1] proba, double clip, double[::1] out
 ):
     """Write the probability of each row's label, clipped; 1 where there are none.
 
-    What is written for a row without a label means nothing. `proba` (n, 2); or without a column,
-    and then nothing is written. Raises `ValueError` if a label or an answer is not a class.
+    What is written for a row without a label means nothing. `proba`: (n, 2).
     """
-    cdef Py_ssize_t n = y.shape[0], k = proba.shape[1], i, done = 0, take
-    cdef double high = 1.0 - clip
-    cdef int64_t beyond = 0
-    if guess.shape[0] != n or (k and (proba.shape[0] != n or out.shape[0] != n)):
-        raise ValueError("the rows differ in number")
-    if k not in (0, 2):
-        raise ValueError("there are probabilities of other classes")
+    cdef Py_ssize_t n = y.shape[0], done = 0, take
+    if proba.shape[0] != n or out.shape[0] != n or proba.shape[1] != 2:
+        raise ValueError("the rows differ in number, or there are other classes")
     with nogil:
-        for i in range(n):
-            beyond |= (1 - y[i]) | (1 - guess[i])
-        while k and done < n:
+        while done < n:
             take = min(n - done, PIECE)
-            clip_own(&y[done], &proba[done, 0], take, clip, high, &out[done])
+            clip_own(&y[done], &proba[done, 0], take, clip, 1.0 - clip, &out[done])
             done += take
-    if beyond < 0:
-        raise ValueError("a label or a prediction is not one of the classes")
 
 
 # ------------------------------------------------------------------ one lane
+
+
+cdef enum:
+    MANY = 65536    # rows of a window up to which its means are looked up, not divided
 
 
 cdef class Core:
@@ -75,6 +66,7 @@ cdef class Core:
     cdef double[::1] ones
     cdef double[:, ::1] bits
     cdef double[:, ::1] places
+    cdef double[::1] parts      # of the window: so many wrong rows make such a mean
     cdef double tile_weight
     cdef int64_t window
 
@@ -99,6 +91,7 @@ cdef class Core:
         self.codes = np.zeros(TILE, dtype=np.uint8)
         self.shares = np.zeros((3, TILE))
         self.before = np.zeros((2, LABEL + 6))
+        self.parts = np.arange(min(window, MANY) + 1) / float(window)
         self.bits = np.empty((CODES, 4))
         for code in range(CODES):
             self.bits[code, 0] = wrong_of(<unsigned char>code)
@@ -137,17 +130,19 @@ cdef class Core:
 
         `proba` has no column where there are no probabilities, and `majority` and `nochange`
         (whether they are right) no entry where that is not known. `logs`: logarithms of
-        `own_shares`, which must have looked at the rows. `out` (2, n) takes the mean losses over
+        `own_shares`. `out` (2, n) takes the mean losses over
         the window and over all rows, (3, n) the fading ones, too; without a column they are not
         written. `error` and `cumulative` (5, m) are the buckets of the histories that take them,
         `width` rows wide, the first with number `base`; or have no column. `start`: position of the
         first row.
 
-        Returns how many rows have no label, and how many a label, but no answer.
+        Returns how many rows have no label, and how many a label, but no answer. Raises
+        `ValueError` if a label or an answer is not a class; rows before it may have been added.
         """
         cdef Py_ssize_t n = y.shape[0], k = proba.shape[1], done = 0, take, m, slot, i
         cdef Py_ssize_t unlabelled = 0, unanswered = 0
-        cdef int64_t signs
+        cdef int64_t bits
+        cdef bint beyond = False
         cdef double values[3][PIECE]
         cdef double *told
         cdef Rows rows
@@ -183,15 +178,20 @@ cdef class Core:
                 rows.logs = &logs[done] if k else NULL
                 rows.majority = &majority[done] if majority.shape[0] else NULL
                 rows.nochange = &nochange[done] if nochange.shape[0] else NULL
-                signs = 0
+                bits = 0
                 for i in range(take):
-                    signs |= rows.y[i] | rows.guess[i]
+                    bits |= rows.y[i] | rows.guess[i]
                 m = take
-                if signs < 0:
+                if bits < 0:
                     for i in range(take):
+                        beyond = beyond or rows.y[i] > 1 or rows.guess[i] > 1
                         unlabelled += rows.y[i] < 0
                         unanswered += rows.y[i] >= 0 and rows.guess[i] < 0
                     m = keep_scored(&rows, take, &kept)
+                elif bits > 1:
+                    beyond = True
+                if beyond:
+                    break
                 slot = <Py_ssize_t>(self.count % self.codes.shape[0])
                 code_rows(&rows, m, &self.codes[slot])
                 if k:
@@ -220,6 +220,8 @@ cdef class Core:
                         values[0], values[1], take, m < take,
                     )
                 done += take
+        if beyond:
+            raise ValueError("a label or a prediction is not one of the classes")
         return unlabelled, unanswered
 
     cdef check_room(self):
@@ -277,9 +279,14 @@ cdef class Core:
         most = <double>self.window
         # Whole numbers: all of this is exact but the division.
         for j in range(<int>n):
-            x = before + <double>(<int>j)
-            out[1][j] = (in_all + <double>total[j]) / x
-            out[0][j] = (in_window + <double>recent[j]) / (x if x < most else most)
+            out[1][j] = (in_all + <double>total[j]) / (before + <double>(<int>j))
+        if before >= most and self.window <= MANY:
+            for j in range(n):
+                out[0][j] = self.parts[self.recent + recent[j]]
+        else:
+            for j in range(<int>n):
+                x = before + <double>(<int>j)
+                out[0][j] = (in_window + <double>recent[j]) / (x if x < most else most)
         self.wrong += came
         self.recent += came - went
         self.within, self.place = w, place
