@@ -431,9 +431,6 @@ class DeployPage(DeployReasons, Page):
     def show_all(self) -> None:
         """Bring everything on the page up to date at once (for pictures and tests)."""
         self._structure()
-        for part in self._number_parts:
-            if self.session.deployment is not None:
-                part()
         self.plots.draw_now()
 
     def _show_timeline(self) -> None:

@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from modellab.gui.kit import count_text, describe, number_text, one_line, short_number
+from modellab.gui.plots.cividis import cividis
 from modellab.gui.plots.live import LivePlot
 from modellab.gui.plots.parts import HeatMap, LiveLine
 from modellab.gui.plots.text import cut, elided, font, write
@@ -32,15 +43,6 @@ BAR = "#10141A"
 """The bar of an alarm: dark on yellow in both themes."""
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-
-
-@cache
-def cividis() -> NDArray[np.uint32]:
-    """Return 256 colours as ARGB, dark blue to yellow."""
-    import pyqtgraph as pg
-
-    table = pg.colormap.get("cividis").getLookupTable(nPts=256, alpha=False).astype(np.uint32)
-    return np.asarray((255 << 24) | (table[:, 0] << 16) | (table[:, 1] << 8) | table[:, 2])
 
 
 def score_colours(values: NDArray[np.float64], _limit: float) -> NDArray[np.uint32]:
@@ -252,6 +254,13 @@ class DriftMap(LivePlot):
             painter.drawText(inner, int(_LEFT), text)
 
 
+@cache
+def _scale() -> QPixmap:
+    """The colours as a strip, a pixel each."""
+    colours = np.ascontiguousarray(cividis())
+    return QPixmap.fromImage(QImage(colours.data, 256, 1, 1024, QImage.Format.Format_ARGB32))
+
+
 class ScaleKey(QWidget):
     """What the colours mean: from 0 over the threshold to twice of it, and the bar of an alarm."""
 
@@ -284,10 +293,7 @@ class ScaleKey(QWidget):
         painter.drawText(full, int(_LEFT), words[0])
         painter.drawText(full, int(_RIGHT), words[1])
         band = QRectF(left, full.center().y() - px(5), right - left, px(10))
-        steps = max(1, int(band.width()))
-        for step in range(steps):
-            colour = QColor.fromRgba(int(cividis()[round(step / steps * 255)]))
-            painter.fillRect(QRectF(band.left() + step, band.top(), 1.5, band.height()), colour)
+        painter.drawPixmap(band.toRect(), _scale())
         middle = band.center()
         painter.setPen(QPen(QColor(tokens.surface), 1.5))
         painter.drawLine(

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPixmap
 
 from modellab.gui.theme import hub
@@ -75,6 +75,26 @@ def role_colour(role: str) -> str:
     return role if role.startswith("#") else str(getattr(hub.theme(), role))
 
 
+def _paint(painter: QPainter, rect: QRect, name: str, colour: str) -> None:
+    painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+    side = min(rect.width(), rect.height())
+    # A wider rectangle is an icon with its gap to the text after it.
+    paint_icon(painter, name, QRectF(rect.x(), rect.y(), side, rect.height()), colour)
+
+
+@lru_cache(maxsize=512)
+def _picture(name: str, colour: str, wide: int, high: int) -> QPixmap:
+    """Paint an icon once: buttons ask for its picture whenever they are painted."""
+    made = QPixmap(wide, high)
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    try:
+        _paint(painter, QRect(0, 0, wide, high), name, colour)
+    finally:
+        painter.end()
+    return made
+
+
 class _Engine(QIconEngine):
     """Paints one icon with the colours of the moment, so that nothing has to be replaced."""
 
@@ -82,26 +102,22 @@ class _Engine(QIconEngine):
         super().__init__()
         self._name, self._role, self._on_name = name, role, on_name
 
-    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+    def _look(self, mode: QIcon.Mode, state: QIcon.State) -> tuple[str, str]:
+        """Return the name of the drawing and its colour."""
         colour = role_colour(self._role)
         if mode == QIcon.Mode.Disabled:
             # On a button of ink, which is pale when it is off, a paler icon would not be seen.
             tokens = hub.theme()
             off = self._role == "on_ink"
             colour = tokens.third if off else mix(colour, tokens.surface, 0.55)
-        name = self._on_name if state == QIcon.State.On and self._on_name else self._name
-        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
-        side = min(rect.width(), rect.height())
-        # A wider rectangle is an icon with its gap to the text after it.
-        paint_icon(painter, name, QRectF(rect.x(), rect.y(), side, rect.height()), colour)
+        on = state == QIcon.State.On and self._on_name
+        return self._on_name if on and self._on_name else self._name, colour
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        _paint(painter, rect, *self._look(mode, state))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
-        pixmap = QPixmap(size)
-        pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
-        painter.end()
-        return pixmap
+        return _picture(*self._look(mode, state), size.width(), size.height())
 
     def clone(self) -> QIconEngine:
         return _Engine(self._name, self._role, self._on_name)
