@@ -21,15 +21,26 @@ if TYPE_CHECKING:
     from modellab.learners.base import Floats, Ints
 
 
-def _before(upto: Ints) -> Ints:
+def _before(rows: int, upto: Ints | None) -> Ints:
     """How many labels were known before each row: what arrives after row i serves row i + 1."""
-    known = np.zeros(len(upto), dtype=np.int64)
+    if upto is None:
+        return np.arange(rows, dtype=np.int64)
+    known = np.zeros(rows, dtype=np.int64)
     known[1:] = upto[:-1]
     return known
 
 
+def _arrived(y: NDArray[Any], rows: int, upto: Ints | None) -> NDArray[Any]:
+    """Labels that are known after the last row."""
+    return y[: rows if upto is None else int(upto[-1]) if rows else 0]
+
+
 def _codes(values: NDArray[Any]) -> Ints:
     return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def _ends(upto: Ints | None) -> Ints | None:
+    return None if upto is None else _codes(upto)
 
 
 class Baseline:
@@ -56,8 +67,11 @@ class Baseline:
         """Learn labels in order of arrival."""
         raise NotImplementedError
 
-    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
-        """Predict each row, then learn what has arrived: the labels of `y` before ``upto[i]``."""
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints | None) -> Prediction:
+        """Predict each row, then learn what has arrived: the labels of `y` before ``upto[i]``.
+
+        None: each row's own, right after it.
+        """
         raise NotImplementedError
 
     fit_passes = 1
@@ -118,8 +132,7 @@ class Baseline:
             here._take(y[done:rows_learned])
             looks.append(here)
             done = rows_learned
-        upto = np.arange(1, len(y) + 1, dtype=np.int64)
-        return self._along(len(rows), y, upto), len(y), looks
+        return self._along(len(rows), y, None), len(y), looks
 
     def set(self, name: str, value: float | str | bool) -> None:
         """A baseline has no settings."""
@@ -157,13 +170,13 @@ class MajorityClass(Baseline):
         if new:
             self._seen = self._seen + sorted(new, key=lambda code: int(np.argmax(y == code)))
 
-    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints | None) -> Prediction:
         counts = self._counts.copy()
         late = np.full(len(counts), -1, dtype=np.int64)
         late[self._seen] = np.arange(len(self._seen))
         value = np.empty(rows, dtype=np.int64)
         proba = np.empty((rows, len(counts)))
-        _baselines.majorities(_codes(y), _codes(upto), counts, late, value, proba)
+        _baselines.majorities(_codes(y), _ends(upto), counts, late, value, proba)
         self._counts = counts
         order = np.argsort(late, kind="stable")
         self._seen = order[late[order] >= 0].tolist()
@@ -202,9 +215,9 @@ class NoChange(Baseline):
         if len(y):
             self._last = int(y[-1])
 
-    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints | None) -> Prediction:
         value = np.empty(rows, dtype=np.int64)
-        self._last = _baselines.last_labels(_codes(y), _codes(upto), self._last, value)
+        self._last = _baselines.last_labels(_codes(y), _ends(upto), self._last, value)
         return Prediction(value)
 
     def parameters(self) -> dict[str, float]:
@@ -237,11 +250,11 @@ class RunningMean(Baseline):
         self._sum = float(self._sums(y)[-1])
         self._count += len(y)
 
-    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
-        known = _before(upto)
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints | None) -> Prediction:
+        known = _before(rows, upto)
         with np.errstate(invalid="ignore"):
             found = Prediction(self._sums(y)[known] / (self._count + known))
-        self._take(y[: int(upto[-1]) if rows else 0])
+        self._take(_arrived(y, rows, upto))
         return found
 
     def parameters(self) -> dict[str, float]:
@@ -269,9 +282,9 @@ class LastValue(Baseline):
         if len(y):
             self._last = float(y[-1])
 
-    def _along(self, rows: int, y: NDArray[Any], upto: Ints) -> Prediction:
-        found = Prediction(np.concatenate([[self._last], y])[_before(upto)])
-        self._take(y[: int(upto[-1]) if rows else 0])
+    def _along(self, rows: int, y: NDArray[Any], upto: Ints | None) -> Prediction:
+        found = Prediction(np.concatenate([[self._last], y])[_before(rows, upto)])
+        self._take(_arrived(y, rows, upto))
         return found
 
     def parameters(self) -> dict[str, float]:

@@ -5,10 +5,10 @@ Ints = NDArray[np.int64]
 
 def majorities(
     y: Ints,
-    upto: Ints,
+    upto: Ints | None,
     counts: Ints,
     late: Ints,
     value: Ints,
     proba: NDArray[np.float64],
 ) -> None: ...
-def last_labels(y: Ints, upto: Ints, last: int, value: Ints) -> int: ...
+def last_labels(y: Ints, upto: Ints | None, last: int, value: Ints) -> int: ...

@@ -1,7 +1,8 @@
 """The baselines of a classification along the stream: the inner loops.
 
 Row `i` knows the labels before ``upto[i - 1]``, the first row none of them: what arrives after a
-row serves the next one. `upto` must not decrease; all labels are classes.
+row serves the next one. `upto` must not decrease, and is None where each label arrives right after
+its row; all labels are classes.
 """
 from libc.stdint cimport int64_t
 
@@ -11,14 +12,18 @@ cdef enum:
     PROMPT = 2  # each label arrives right after its row
 
 
-cdef int arrivals(const int64_t[::1] y, const int64_t[::1] upto) noexcept nogil:
+cdef int arrivals(
+    const int64_t[::1] y, const int64_t[::1] upto, Py_ssize_t n, bint told
+) noexcept nogil:
     # How labels arrive; 0 if not in order, or some of them are not there.
-    cdef Py_ssize_t n = upto.shape[0], i
+    cdef Py_ssize_t i
     cdef int64_t before = 0, wrong = 0, apart = 0
-    for i in range(n):
+    for i in range(n if told else 0):
         apart |= upto[i] ^ (i + 1)
     if apart == 0 and n <= y.shape[0]:
         return PROMPT
+    if not told:
+        return 0
     for i in range(n):
         wrong |= upto[i] - before
         before = upto[i]
@@ -75,16 +80,18 @@ def majorities(
     `late` (K,): how many classes were seen before it, -1 for one not seen yet. Both are brought to
     where the labels before ``upto[-1]`` are known. The shares are NaN before the first label.
     """
-    cdef Py_ssize_t n = upto.shape[0], k = counts.shape[0], i, j = 0, c
+    cdef Py_ssize_t n = value.shape[0], k = counts.shape[0], i, j = 0, c
     cdef int64_t seen = 0, total = 0, best = -1, most = -1, key, label
     cdef double rows
     cdef int come
-    cdef bint good
-    if late.shape[0] != k or value.shape[0] != n or proba.shape[0] != n or proba.shape[1] != k:
+    cdef bint good, told = upto is not None
+    if told and upto.shape[0] != n:
+        raise ValueError("there is no room for the answers")
+    if late.shape[0] != k or proba.shape[0] != n or proba.shape[1] != k:
         raise ValueError("there is no room for the answers")
     with nogil:
-        come = arrivals(y, upto)
-        good = come > 0 and are_classes(y, upto[n - 1] if n > 0 else 0, k)
+        come = arrivals(y, upto, n, told)
+        good = come > 0 and are_classes(y, n if come == PROMPT else upto[n - 1], k)
         for c in range(k):
             total += counts[c]
             seen += late[c] >= 0
@@ -100,7 +107,7 @@ def majorities(
             rows = <double>total
             for c in range(k):
                 proba[i, c] = <double>counts[c] / rows
-            while j < upto[i]:
+            while j < (i + 1 if come == PROMPT else upto[i]):
                 label = y[j]
                 if late[label] < 0:
                     late[label] = seen
@@ -120,14 +127,15 @@ def last_labels(
     const int64_t[::1] y, const int64_t[::1] upto, int64_t last, int64_t[::1] value
 ):
     """Write the last label before each row, `last` before all of `y`; return that after them."""
-    cdef Py_ssize_t n = upto.shape[0], i
+    cdef Py_ssize_t n = value.shape[0], i
     cdef int come
-    if value.shape[0] != n:
+    cdef bint told = upto is not None
+    if told and upto.shape[0] != n:
         raise ValueError("there is no room for the answers")
     if n == 0:
         return last
     with nogil:
-        come = arrivals(y, upto)
+        come = arrivals(y, upto, n, told)
         if come == PROMPT:
             value[0] = last
             for i in range(1, n):
