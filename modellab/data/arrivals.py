@@ -52,7 +52,10 @@ class RowArrivals:
     def upto(self, start: int, stop: int) -> Ints:
         """For each row in [start, stop), the exclusive end of the labels known after it."""
         ends = np.arange(start + 1 - self.delay, stop + 1 - self.delay, dtype=np.int64)
-        return np.maximum(ends, self._train_rows)
+        # They rise: where the first is not before the deployment point, none is.
+        if len(ends) and ends[0] < self._train_rows:
+            np.maximum(ends, self._train_rows, out=ends)
+        return ends
 
     def upto_at(self, positions: Ints) -> Ints:
         """Return the same for any non-decreasing positions."""

@@ -146,8 +146,10 @@ class Dataset:
             return np.asarray(found, np.int64)
         values = self.store.column_as(self.target, kind, start, stop)
         codes = values.indices if kind == "category" else pc.cast(values, "int8")
-        filled = pc.fill_null(pc.cast(codes, "int64"), -1)
-        return np.asarray(filled.to_numpy(zero_copy_only=False), np.int64)
+        found = pc.cast(codes, "int64")
+        if found.null_count:  # else it would be copied
+            found = pc.fill_null(found, -1)
+        return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
 
     def times(self, start: int, stop: int) -> NDArray[np.int64] | None:
         """Return event times of rows ``[start, stop)`` in nanoseconds since 1970 UTC.
