@@ -53,7 +53,7 @@ PAGES = (
         "What is in the data, what is predicted, and where training ends.",
         f"{_ROOM}.data",
         "DataPage",
-        ("modellab.replay.protocol", "modellab.gui.data.reading_dialog"),
+        ("modellab.replay.protocol", "modellab.gui.data.reading_dialog", "modellab.data.compare"),
     ),
     PageSpec(
         "train",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import psutil
 from PySide6.QtCore import QElapsedTimer, QPointF, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
+from modellab.gui.kit.bars import QuietBar
 from modellab.gui.kit.buttons import LinkButton
 from modellab.gui.kit.text import ElidedLabel, Label, duration_text, size_text, tip_text
 from modellab.gui.theme import px, set_height, theme
@@ -65,8 +66,7 @@ class StatusBar(QFrame):
         set_height(self, HEIGHT)
         self._dot = Dot()
         self._state = Label("Ready", 12, 400)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
+        self._bar = QuietBar()
         self._bar.setFixedWidth(px(120))
         self._bar.setAccessibleName("Progress")
         self._left = Label("", 12, 400, "second")
@@ -167,7 +167,7 @@ class StatusBar(QFrame):
         if job is None:
             self._say_state()
             return
-        # A bar paints itself, and all that is under it, at once: people need no sixty a second.
+        # People need no sixty a second.
         if self._since.isValid() and self._since.elapsed() < _PROGRESS_MS and self._told is job:
             if not self._again.isActive():
                 self._again.start()
@@ -177,10 +177,7 @@ class StatusBar(QFrame):
         more = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
         words = f"{job.title}: {job.text}" if job.text else job.title
         self._say("warning", f"{words}{more}")
-        share = job.fraction
-        self._bar.setRange(0, 0 if share is None else 1000)
-        if share is not None:
-            self._bar.setValue(round(share * 1000))
+        self._bar.set_share(job.fraction)
         rest = job.seconds_left()
         _set_text(self._left, "" if rest is None else f"{duration_text(rest)} left")
         if self.cancel.isEnabled() == job.cancelling:

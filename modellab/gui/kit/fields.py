@@ -12,11 +12,11 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 
+from modellab.gui.kit.bars import QuietBar
 from modellab.gui.kit.buttons import PlainButton
 from modellab.gui.kit.text import MINUS, ElidedLabel, Label, describe, duration_text, short_number
 from modellab.gui.theme import px
@@ -254,9 +254,7 @@ class ProgressLine(QWidget):
         super().__init__(parent)
         self._label = ElidedLabel("", 12, 500)
         self._rest = Label("", 12, 400, "second")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setRange(0, 1000)
+        self._bar = QuietBar()
         self.cancel = PlainButton("Cancel", "Stop this work; what was there before stays.")
         """The cancel button."""
         self.cancel.clicked.connect(self._cancel)
@@ -281,7 +279,7 @@ class ProgressLine(QWidget):
         self._began, self._active = monotonic(), True
         self._label.setText(label)
         self._rest.setText("")
-        self._bar.setRange(0, 0)
+        self._bar.set_share(None)
         self._bar.setAccessibleName(label)
         self.cancel.setVisible(can_cancel)
         self.cancel.set_text("Cancel")
@@ -290,21 +288,22 @@ class ProgressLine(QWidget):
 
     def set_progress(self, fraction: float | None, label: str | None = None) -> None:
         """Show the share done, 0 to 1 (None: not known), and the estimate that follows from it."""
-        if label is not None:
+        if label is not None and label != self._label.text():
             self._label.setText(label)
         if fraction is None or not math.isfinite(fraction):
-            self._bar.setRange(0, 0)
+            self._bar.set_share(None)
             self._rest.setText("")
             return
         share = min(1.0, max(0.0, fraction))
-        self._bar.setRange(0, 1000)
-        self._bar.setValue(round(share * 1000))
+        self._bar.set_share(share)
         passed = monotonic() - self._began
         estimate = ""
         # The first half second says nothing about the rest.
         if 0.02 < share < 1.0 and passed > 0.5:
             estimate = f" · {duration_text(passed / share * (1 - share))} left"
-        self._rest.setText(f"{share * 100:.0f} %{estimate}")
+        rest = f"{share * 100:.0f} %{estimate}"
+        if rest != self._rest.text():
+            self._rest.setText(rest)
 
     def finish(self) -> None:
         """End: the line hides itself."""

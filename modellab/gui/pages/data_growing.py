@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from modellab.gui.kit import ElidedLabel, Label, LinkButton, PlainButton, count_text, duration_text
+from modellab.gui.kit.bars import QuietBar
 from modellab.gui.theme import px
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ class GrowingBanner(QWidget):
         self._session = session
         self._used = ElidedLabel("", 13, 500)
         self._far = Label("", 12, 400, "second")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setRange(0, 1000)
+        self._bar = QuietBar()
         self._bar.setAccessibleName("Rows read")
         self.take = LinkButton(
             "Use what is read",
@@ -86,9 +85,7 @@ class GrowingBanner(QWidget):
         left = job.seconds_left() if job is not None else None
         rest = f" \N{MIDDLE DOT} {duration_text(left)} left" if left is not None else ""
         self._far.setText(growth.words() + rest)
-        self._bar.setRange(0, 0 if share is None else 1000)
-        if share is not None:
-            self._bar.setValue(round(share * 1000))
+        self._bar.set_share(share)
         stopping = job is not None and job.cancelling
         self.stop.set_text("Stopping\N{HORIZONTAL ELLIPSIS}" if stopping else "Stop reading")
         self.stop.setEnabled(not stopping)
