@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+_AT_ONCE = np.empty(0, dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class ReferencePredictions:
@@ -108,6 +110,21 @@ class References:
         self._common, self._last = common[-1].item(), last[-1].item()
         self.known = int(upto[-1])
         return found
+
+    def right_at_once(self, labels: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether both are right at the next rows, where each label arrives right after its row.
+
+        What ``right(upto, labels, labels)`` tells, with `upto` going up by one; for rows from
+        `known` on.
+        """
+        right = np.empty((2, len(labels)), dtype=np.uint8)
+        if len(labels):
+            late, now = self._places()
+            codes = np.ascontiguousarray(labels, dtype=np.int64)
+            _scoring.both_right(codes, _AT_ONCE, 0, codes, self._counts, late, now, right)
+            self._take_over(late, now)
+            self.known += len(labels)
+        return right[0].view(np.bool_), right[1].view(np.bool_)
 
     def right(
         self, upto: Ints, y: Ints, labels: Ints

@@ -70,6 +70,12 @@ def test_each_row_is_predicted_from_the_labels_known_before_it(
         refs = again
         arrived = y[refs.known : int(upto[stop - 1])]
         found = refs.predict(upto[start:stop], arrived)
+        if k and delay == 0:
+            prompt = References(task_of(k))
+            prompt.load_state(at_once.state())
+            both = prompt.right_at_once(y[start:stop])
+            assert np.array_equal(both, found.correct(y[start:stop]))
+            assert repr(prompt.state()) == repr(refs.state())
         if k:
             told = at_once.right(upto[start:stop], arrived, y[start:stop])
             assert np.array_equal(told, found.correct(y[start:stop]))
@@ -101,6 +107,11 @@ def test_a_cold_start_gives_no_answer_before_the_first_label() -> None:
 
 
 def test_labels_that_do_not_fit_are_refused() -> None:
+    for seen in ([], [0, 1]):
+        refs = References(task_of(2))
+        refs.learn(np.array(seen, dtype=np.int64))
+        with pytest.raises(ValueError, match="not one of the classes"):
+            refs.right_at_once(np.array([0, 2, 1]))
     refs = References(task_of(2))
     with pytest.raises(ValueError, match=r"labels \[0, 2\) are wanted, 1 were given"):
         refs.predict(np.array([1, 2]), np.array([0]))

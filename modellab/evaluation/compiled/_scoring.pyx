@@ -261,11 +261,23 @@ cdef bint two_right(
     unsigned char[:, ::1] right,
 ) noexcept nogil:
     # `both_right` of two classes that were both seen; returns whether something is wrong.
-    cdef Py_ssize_t n = upto.shape[0], m = y.shape[0], i, j = 0, end
+    cdef Py_ssize_t n = labels.shape[0], m = y.shape[0], i, j = 0, end
     # How far the second class is ahead; where both are as frequent, the one that was seen first.
     cdef int64_t ahead = 2 * (counts[1] - counts[0]) + late[0] - late[1], before = ahead
-    cdef int64_t newest = now[1], taken = 0, c, label
-    for i in range(n + 1):
+    cdef int64_t newest = now[1], taken = 0, c, label, beyond = 0
+    if upto.shape[0] == 0:
+        for i in range(n):
+            label = labels[i]
+            beyond |= 1 - label
+            right[0, i] = label == <int64_t>(ahead > 0)
+            right[1, i] = label == newest
+            # Without a branch: a label that is missing changes nothing.
+            ahead += 4 * label - 2 if label >= 0 else 0
+            newest = label if label >= 0 else newest
+            taken += label >= 0
+        if beyond < 0:
+            return True
+    for i in range(n + 1 if upto.shape[0] else 0):
         end = 0 if i == 0 else m if i == n else <Py_ssize_t>(upto[i - 1] - first)
         while j < end:
             if j >= m or y[j] >= 2:
@@ -302,12 +314,14 @@ def both_right(
     """Write whether majority class and last label are right at rows with these `labels`.
 
     Row `i` knows the labels of `y` before ``upto[i - 1] - first``, the first row none of them; the
-    other arguments are as for `majorities`. Nothing is right where there is no label (< 0).
+    other arguments are as for `majorities`. Nothing is right where there is no label (< 0). Without
+    an entry in `upto`, each label is known after its own row, and `y` are the `labels`.
     """
-    cdef Py_ssize_t n = upto.shape[0], m = y.shape[0], k = counts.shape[0], i, j = 0, end
+    cdef Py_ssize_t n = labels.shape[0], m = y.shape[0], k = counts.shape[0], i, j = 0, end
+    cdef bint prompt = upto.shape[0] == 0
     cdef Known known
     cdef bint bad = False
-    if late.shape[0] != k or now.shape[0] != 2 or labels.shape[0] != n:
+    if late.shape[0] != k or now.shape[0] != 2 or (m if prompt else upto.shape[0]) != n:
         raise ValueError("there is no room for the answers")
     if right.shape[0] != 2 or right.shape[1] != n:
         raise ValueError("there is no room for the answers")
@@ -320,7 +334,7 @@ def both_right(
     with nogil:
         known = known_of(counts, late, now)
         for i in range(n + 1):
-            end = 0 if i == 0 else m if i == n else upto[i - 1] - first
+            end = 0 if i == 0 else i if prompt else m if i == n else upto[i - 1] - first
             while j < end:
                 if j >= m or y[j] >= k:
                     bad = True
