@@ -28,7 +28,7 @@ from modellab.data.arrow import arrow
 from modellab.evaluation.compiled import _cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -86,10 +86,11 @@ class WatchedColumn(Protocol):
         `expected`: shares (K,) to compare with, those of the training window unless given.
         """
 
-    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats]:
-        """Test statistic and population stability index (m,), (m,) of windows.
+    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats, Floats]:
+        """Test statistic (m,) of windows, and what their PSI is of: see `stability`.
 
-        `counts` (m, K) of cells, `rows` (m,) in all.
+        `counts` (m, K) of cells, `rows` (m,) in all. Returned are counts (m, c) of coarser cells,
+        and those of the training window (c,), too.
         """
 
     def least(self) -> tuple[float, float]:
@@ -149,13 +150,21 @@ def _numbers(values: Any) -> Floats:
     return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
 
-def _psi(counts: Floats, expected: Floats) -> Floats:
-    # Counts are whole numbers: their sum is exact in any order.
-    cells = counts.shape[1]
-    p = (counts + 0.5) / (counts.sum(axis=1) + 0.5 * cells)[:, None]
-    q = (expected + 0.5) / (expected.sum() + 0.5 * cells)
-    found: Floats = ((p - q) * np.log(p / q)).sum(axis=1)
-    return found
+def stability(counts: Sequence[Floats], expected: Sequence[Floats]) -> list[Floats]:
+    """Population stability index (m,) of each of d columns in m windows.
+
+    `counts` of cells, d times (m, c), and of the training window, d times (c,); c may differ.
+    """
+    found: dict[int, Floats] = {}
+    cells = np.array([len(own) for own in expected])
+    for c in np.unique(cells).tolist():
+        of = np.flatnonzero(cells == c).tolist()
+        n, own = np.stack([counts[k] for k in of]), np.stack([expected[k] for k in of])
+        # Counts are whole numbers: their sum is exact in any order.
+        p = (n + 0.5) / (n.sum(axis=2) + 0.5 * c)[:, :, None]
+        q = ((own + 0.5) / (own.sum(axis=1) + 0.5 * c)[:, None])[:, None, :]
+        found.update(zip(of, ((p - q) * np.log(p / q)).sum(axis=2), strict=True))
+    return [found[k] for k in range(len(counts))]
 
 
 class _Number:
@@ -204,10 +213,10 @@ class _Number:
         found: Floats = np.abs(np.cumsum(apart, axis=1)[:, :-1]).max(axis=1)
         return found
 
-    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats]:
+    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats, Floats]:
         statistic = np.empty(len(counts))
         _cells.furthest_apart(counts, rows, self._expected, statistic)
-        return statistic, _psi(self._tenths(counts), self._counts)
+        return statistic, self._tenths(counts), self._counts
 
     def least(self) -> tuple[float, float]:
         return 2.0 / self._window, 4.0 / self._window
@@ -283,9 +292,9 @@ class _Category:
         found: Floats = (apart / np.maximum(expected, 1.0)).sum(axis=1)
         return found
 
-    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats]:
+    def compared(self, counts: Ints, rows: Floats) -> tuple[Floats, Floats, Floats]:
         found = counts.astype(np.float64)
-        return self.statistic(found / rows[:, None]), _psi(found, self._counts)
+        return self.statistic(found / rows[:, None]), found, self._counts
 
     def least(self) -> tuple[float, float]:
         return 1.0, 3.0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modellab.evaluation.calibration import calibrate
-from modellab.evaluation.feature_columns import WatchedColumn, only_moves_on, watch
+from modellab.evaluation.feature_columns import WatchedColumn, only_moves_on, stability, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ REFERENCE_CELLS = 64 * 2**20
 _RUNS = 16
 _KEPT_CHECKS = 2048
 _PIECE = 65_536
-_CELLS = 2**21
+_CELLS = 2**20
 """About so many values are looked at together: a few milliseconds."""
 _COUNTS = 2**21
 """At most about so many counts are kept of what is looked at together."""
@@ -203,14 +203,15 @@ class FeatureDrift:
         stops = np.array(positions, np.int64)
         starts = np.maximum(stops - self.window, 0)
         rows = np.maximum(stops - starts, 1).astype(np.float64)
-        statistic, psi = (np.zeros((len(positions), len(self.columns))) for _ in range(2))
         counts = [np.zeros((len(positions), c.cells), np.int64) for c in self._watched]
         # Windows that touch are read together.
         runs = np.split(np.arange(len(stops)), np.flatnonzero(starts[1:] > stops[:-1]) + 1)
         for run in runs:
             self._count(starts[run], stops[run], [c[run[0] : run[-1] + 1] for c in counts])
-        for k, column in enumerate(self._watched):
-            statistic[:, k], psi[:, k] = column.compared(counts[k], rows)
+        compared = [c.compared(n, rows) for c, n in zip(self._watched, counts, strict=True)]
+        found, coarse, expected = zip(*compared, strict=True)
+        statistic = np.stack(found, axis=1)
+        psi = np.stack(stability(coarse, expected), axis=1)
         score = statistic / self.thresholds
         for values in (statistic, score, psi):
             values.flags.writeable = False
