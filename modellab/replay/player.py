@@ -57,6 +57,7 @@ FEW_ROWS, LONG_SECONDS = 64, 0.1
 On a busy machine slices would otherwise shrink to single rows, and never get anywhere."""
 MORE_ROWS = 4
 """At full speed a slice may have so many times as many rows: long steps cost less."""
+MOST_STARVED = 2.5
 TICK_SECONDS = 1 / 60
 FRAME_SECONDS = 1 / 60
 MOST_REPORTS = 2
@@ -242,8 +243,12 @@ class Player:
         return min(waits, default=None)
 
     def _interval(self) -> float:
-        """Seconds between two reports: a screen's rate, or slower where they are costly."""
-        return max(FRAME_SECONDS, 4 * self._cost)
+        """Seconds between two reports: a screen's rate, or slower where they are costly.
+
+        At a speed that was set there is time left between the rows; at full speed reports take it.
+        """
+        paced = self._pace is not None and self._pace.mode != "max"
+        return max(FRAME_SECONDS, (1.5 if paced else 4.0) * self._cost)
 
     @property
     def _playing(self) -> bool:
@@ -281,6 +286,7 @@ class Player:
 
     def _advance(self, replay: Replay, to: int, begin: float) -> bool:
         rows = to - replay.position
+        worked = time.process_time()
         try:
             replay.advance(to)
         except Exception as error:  # noqa: BLE001  # told to the person; the engine goes on
@@ -294,6 +300,10 @@ class Player:
             if self._pace is not None and self._pace.mode == "max":
                 most *= MORE_ROWS
             wanted = SLICE_SECONDS if rows > FEW_ROWS else LONG_SECONDS
+            if not _workers(replay):
+                # Where others take the processor, fewer rows at a time are not done sooner.
+                work = time.process_time() - worked
+                seconds = min(seconds, max(work, seconds / MOST_STARVED))
             self._rows = paced(rows, seconds, wanted, most)
         self._speed.append((begin + seconds, replay.position))
         self._news = True
@@ -532,7 +542,7 @@ class Player:
     # ------------------------------------------------------------------ reports
 
     def _report(self, *, talk: bool = True) -> None:
-        begin = time.monotonic()
+        begin, worked = time.monotonic(), time.thread_time()
         with self._wake:
             due = (
                 self._credit > 0
@@ -564,7 +574,7 @@ class Player:
         self._out.send(told)
         self._news = self._news or self._reporter.more
         self._sent = time.monotonic()
-        self._cost = 0.5 * self._cost + 0.5 * (self._sent - begin)
+        self._cost = 0.5 * self._cost + 0.5 * (time.thread_time() - worked)
 
     def _rows_per_second(self) -> float:
         if len(self._speed) < 2 or not self._playing:
@@ -573,14 +583,18 @@ class Player:
         return (high - low) / (last - first) if last > first else 0.0
 
 
+def _workers(replay: Replay) -> list[subprocess.Popen[bytes]]:
+    """Other processes in which lanes run, whose work this one cannot tell."""
+    found = (getattr(host, "process", None) for host in replay.hosts)
+    return [process for process in found if process is not None]
+
+
 def _lane_worker_lost(replay: Replay) -> bool:
     """Whether a lane worker has ended; waits a little, as its pipes close before it is gone."""
-    for host in replay.hosts:
-        process = getattr(host, "process", None)
-        if process is not None:
-            try:
-                process.wait(GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-            return True
+    for process in _workers(replay):
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return True
     return False
