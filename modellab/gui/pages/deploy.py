@@ -339,11 +339,16 @@ class DeployPage(DeployReasons, Page):
     def _state(self) -> None:
         """What can be done, and what to say above the plots."""
         if self.session.deployment is None:
-            self.start.refresh()
+            self._refresh_start()
             return
         self.transport.show_state()
         self.offer.refresh()
         self._say()
+
+    def _refresh_start(self) -> None:
+        # Another page is on screen while a file is opened; `shown` brings this up to date.
+        if self.isVisible() or self.isWindow():
+            self.start.refresh()
 
     def _say(self) -> None:
         session = self.session
@@ -383,7 +388,7 @@ class DeployPage(DeployReasons, Page):
 
     def _jobs(self) -> None:
         if self.session.deployment is None:
-            self.start.refresh()
+            self._refresh_start()
             return
         job = self.session.job_of("deploy", "seek", "lane")
         if job is None:
