@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Work = Callable[[], None]
 
-_MOST = 2
+_MOST = 3
 """So much work may wait: then whoever brings more does some of it, or waits until some is done."""
 
 

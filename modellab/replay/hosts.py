@@ -99,7 +99,7 @@ class LaneHost:
                 ahead = self._encode_ahead(views, end, min(stop, end + rows), lanes)
                 self._advance_all(lanes, end, out if collect else None, beside)
                 if ahead is not None:
-                    ahead.finish()
+                    self._until(ahead, beside)
                 at = end
         finally:
             self._finish(beside.values())
@@ -164,13 +164,19 @@ class LaneHost:
                         beside[lane.spec.name].finish()
                     self._advance(lane, stop, out)
             for errand in begun:
-                errand.run()
-            for aside in beside.values():
-                if all(errand.done for errand in begun):
-                    break
-                aside.help()
+                self._until(errand, beside)
         finally:
             self._finish(begun)
+
+    @staticmethod
+    def _until(errand: Errand, beside: dict[str, Beside]) -> None:
+        """Return when an errand is done, doing other work meanwhile if somebody is at it."""
+        errand.run()
+        for aside in beside.values():
+            if errand.done:
+                break
+            aside.help()
+        errand.finish()
 
     def _advance(
         self,
