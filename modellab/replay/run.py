@@ -271,6 +271,7 @@ def _play(
     checks: ChecksBeside,
 ) -> None:
     from modellab.replay.predictions import PredictionFile
+    from modellab.replay.process import SWITCH_SECONDS
     from modellab.replay.strides import STRIDE
 
     total = replay.stop - replay.train_rows
@@ -281,6 +282,8 @@ def _play(
     sink = None
     if predictions is not None:
         sink = PredictionFile(predictions, replay.context.task, replay.train_rows)
+    turns = sys.getswitchinterval()
+    sys.setswitchinterval(min(turns, SWITCH_SECONDS))  # threads that compute wait for each other
     try:
         while not replay.finished and not (cancel is not None and cancel.is_set()):
             begin = time.perf_counter()
@@ -297,6 +300,7 @@ def _play(
                 done = replay.position - replay.train_rows
                 tell(RunProgress("replay", done, total, lanes=replay.lanes(size=False)))
     finally:
+        sys.setswitchinterval(turns)
         if sink is not None:
             sink.close()
 
