@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from modellab.gui.kit import (
     MINUS,
     ElidedLabel,
+    FigureLabel,
     Label,
     StatFigure,
     count_text,
@@ -23,6 +24,7 @@ from modellab.gui.kit import (
     size_text,
     tip_text,
 )
+from modellab.gui.theme import set_font
 
 pytestmark = pytest.mark.usefixtures("looks")
 
@@ -185,3 +187,24 @@ def test_tone_is_a_property_that_the_style_sheet_sees(qtbot):
     assert label.palette().windowText().color().name() == LIGHT.second.lower()
     label.set_tone("alarm")
     assert label.palette().windowText().color().name() == LIGHT.alarm.lower()
+
+
+def test_a_figure_keeps_its_width_while_it_has_room(qtbot):
+    label = FigureLabel("12,345", 20, 600)
+    qtbot.addWidget(label)
+    label.setText("10,000")
+    wide = label.width()
+    for text in ("12,346", "12,399", "12,111"):
+        label.setText(text)
+        needed = label.fontMetrics().horizontalAdvance(text)
+        assert needed <= label.minimumWidth() == label.maximumWidth() <= needed + 18
+    assert abs(label.width() - wide) <= 14
+    label.setText("1,234,567")
+    longer = label.minimumWidth()
+    assert longer > wide
+    label.setText("1")
+    assert label.minimumWidth() < wide
+    label.setText("1,234,567")
+    set_font(label, 32, 600)
+    assert label.minimumWidth() > longer
+    assert label.minimumHeight() >= label.fontMetrics().height()

@@ -378,6 +378,29 @@ class TestLivePlot:
         plot.refresh()
         assert [curve.key for curve in plot._curves] == ["b"]
 
+    def test_labels_wait_only_while_rows_run_by(self, plot: Any) -> None:
+        told: list[float] = []
+
+        def words(value: float) -> str:
+            told.append(value)
+            return f"{value:.3f}"
+
+        plot.words = words
+
+        def shown(level: float, *, hurried: bool, turn: bool = False) -> list[float]:
+            told.clear()
+            plot.hurried, plot.label_turn = hurried, turn
+            plot.set_lines([line("a", level, "#008763"), line("b", 0.4, "#1668b3")])
+            plot.refresh()
+            plot.grab()
+            return list(told)
+
+        assert shown(0.2, hurried=False) == [0.2, 0.4]
+        assert shown(0.21, hurried=True) == []
+        assert shown(0.22, hurried=False) == [0.22, 0.4]
+        # Another range: what was written stands elsewhere now.
+        assert shown(0.9, hurried=True) == [0.9, 0.4]
+
     def test_a_missing_value_breaks_the_line(self, plot: Any) -> None:
         gap = line("a", 0.2, "#008763")
         gap.y[300:400] = np.nan

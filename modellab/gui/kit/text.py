@@ -162,8 +162,13 @@ class FigureLabel(Label):
             super().setText(text)
             self._hold()
 
+    def _needed(self) -> QSize:
+        """Return the size of the text: a label's own hint is never less than what it was given."""
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height())
+
     def _hold(self) -> None:
-        wanted = self.sizeHint()
+        wanted = self._needed()
         have = self.minimumWidth()
         fits = wanted.width() <= have <= wanted.width() + self._SLACK
         if not fits or wanted.height() != self.minimumHeight():
@@ -172,7 +177,7 @@ class FigureLabel(Label):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and self.text():
-            self.setFixedSize(self.sizeHint())
+            self.setFixedSize(self._needed())
 
 
 class ElidedLabel(Label):
