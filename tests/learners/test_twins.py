@@ -24,7 +24,7 @@ CASES: list[dict[str, Any]] = [
     {"loss": "huber", "scale": "online", "track_rates": True, "fit_intercept": False},
     {"outputs": 3, "multiclass": "softmax", "schedule": "ftrl"},
 ]
-COLUMNS = (1, 4, 10, 13)
+COLUMNS = (1, 7, 10, 13, 20)  # one to four groups of four, which stay in registers, and more
 OF_MAPS = ("scale", "penalty", "schedule", "alpha", "loss", "clip", "average", "multiclass")
 
 

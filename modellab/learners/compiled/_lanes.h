@@ -28,6 +28,14 @@ LAB_INLINE void lab_twelve_store(double *p, lab_twelve t)
     vec_store(p + 8, t.c);
 }
 
+LAB_INLINE lab_twelve lab_twelve_add(lab_twelve s, lab_twelve t)
+{
+    s.a = vec_add(s.a, t.a);
+    s.b = vec_add(s.b, t.b);
+    s.c = vec_add(s.c, t.c);
+    return s;
+}
+
 /* s + w x */
 LAB_INLINE lab_twelve lab_twelve_more(lab_twelve s, lab_twelve w, vec x)
 {
@@ -184,24 +192,32 @@ LAB_INLINE void lab_rates_any_step(double *w, double *s, const double *gradient,
         lab_any_steps(w, s, gradient, n, share, eta, shrink, l1, l2, 0, 0);
 }
 
-/* Whether the sign of each of nine scores is wrong, for the label y (0 or 1). */
-LAB_INLINE void lab_rates_wrong(const double *score, double y, double *wrong)
+/* For which of nine scores the sign is wrong, for the label y (0 or 1): nine bits. */
+LAB_INLINE int lab_rates_wrong(lab_twelve score, double y)
 {
-    const vec none = vec_all(0.0), above = vec_all(y == 1.0 ? 0.0 : 1.0);
-    const vec below = vec_all(y == 0.0 ? 0.0 : 1.0);
-    vec_store(wrong, vec_above(vec_load(score), none, above, below));
-    vec_store(wrong + 4, vec_above(vec_load(score + 4), none, above, below));
-    wrong[8] = (score[8] > 0.0 ? 1.0 : 0.0) == y ? 0.0 : 1.0;
+    const vec none = vec_all(0.0);
+    const int above = vec_bits_above(score.a, none) | vec_bits_above(score.b, none) << 4
+                      | vec_bits_above(score.c, none) << 8;
+    return (above ^ -(int)y) & 511;
 }
 
-/* Slopes of the log loss at four scores between -709 and 660, for the label y (0 or 1), cut off at
-   `limit`. */
+/* Slopes of the log loss from e to the power of minus each score, for the label y (0 or 1), cut off
+   at `limit`: (1 - y - y e) / (1 + e), which never is beyond 1. */
+LAB_INLINE vec vec_log_slope_of(vec e, double y, double limit)
+{
+    const vec one = vec_all(1.0);
+    vec g = vec_div(vec_above(vec_all(y), vec_all(0.5), vec_minus(e), one), vec_add(one, e));
+    if (limit < 1.0) {
+        g = vec_above(vec_all(-limit), g, vec_all(-limit), g);
+        g = vec_above(g, vec_all(limit), vec_all(limit), g);
+    }
+    return g;
+}
+
+/* The same of four scores between -709 and 660. */
 LAB_INLINE vec vec_log_slopes(vec p, double y, double limit)
 {
-    const vec e = vec_exp(vec_mul(p, vec_all(-1.0)));
-    vec g = vec_div(vec_sub(vec_all(1.0 - y), vec_mul(vec_all(y), e)), vec_add(vec_all(1.0), e));
-    g = vec_above(vec_all(-limit), g, vec_all(-limit), g);
-    return vec_above(g, vec_all(limit), vec_all(limit), g);
+    return vec_log_slope_of(vec_exp(vec_minus(p)), y, limit);
 }
 
 /* The same; 0, and nothing written, where a score is not between `lowest` and 660: that takes
@@ -229,27 +245,6 @@ LAB_INLINE int lab_far_log_slopes(const double *score, double y, double limit, d
     g = vec_div(vec_sub(vec_all(1.0 - y), vec_mul(vec_all(y), e)), vec_add(one, e));
     g = vec_above(vec_all(-limit), g, vec_all(-limit), g);
     vec_store(steep, vec_above(g, vec_all(limit), vec_all(limit), g));
-    return 1;
-}
-
-/* The same for the carried rates, and in a place that is free among them for the model itself: its
-   score is `own`. */
-LAB_INLINE int lab_rates_log_slopes(const double *score, double own, double y, double limit,
-                                    double *steep, double *own_steep)
-{
-    const vec p = vec_load(score), q = vec_load(score + 4);
-    const vec r = vec_put_second(vec_load(score + 8), own);
-    if (!(own > -37.0 && vec_within(p, -700.0, 660.0) && vec_within(q, -700.0, 660.0)
-          && vec_within(r, -700.0, 660.0)))
-        return 0;
-    {
-        const vec f = vec_log_slopes(p, y, limit), g = vec_log_slopes(q, y, limit);
-        const vec h = vec_log_slopes(r, y, limit);
-        *own_steep = vec_second(h);
-        vec_store(steep, f);
-        vec_store(steep + 4, g);
-        vec_store(steep + 8, h);
-    }
     return 1;
 }
 

@@ -3,17 +3,17 @@
 `Core` works on the arrays of a state made by `modellab.learners.compiled.kernel`, which also says
 what everything means; nothing here allocates, and no loop holds the interpreter lock.
 """
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from modellab.learners.compiled._math cimport sigmoid_
 from modellab.learners.compiled._model cimport *
+from modellab.learners.compiled._plain cimport plain, run_plain
 from modellab.learners.compiled._rates cimport *
 from modellab.learners.compiled._steps cimport *
 
 cdef extern from "_vector.h" nogil:
     bint lab_near_shares(const double *score, double *shares)
-
 
 # ------------------------------------------------------------------ steps
 
@@ -127,30 +127,16 @@ cdef inline void arrive(
 
 
 cdef struct Rule:
-    # What `Model` says of a plain step, read once.
-    int64_t loss
-    double epsilon, clip, eta, shrink, l1, l2
-    bint falls, regression, intercept, carry, put_off, together, scales
+    # What `Model` says of a step, read once.
+    bint falls, carry, put_off
 
 
-cdef inline bint read_rule(Model *m, Rule *rule) noexcept nogil:
-    rule.loss = m.choices[LOSS]
-    rule.epsilon = m.settings[EPSILON]
-    rule.clip = m.settings[CLIP]
+cdef inline void read_rule(Model *m, Rule *rule) noexcept nogil:
     rule.falls = m.choices[SCHEDULE] != CONSTANT
-    rule.regression = m.choices[REGRESSION]
-    rule.intercept = m.choices[INTERCEPT]
     rule.carry = m.choices[CARRY]
     rule.put_off = rule.carry and rates_step_plainly(m)
-    rule.scales = m.choices[SCALE] == ONLINE
-    rule.l1 = l1_part(m)
-    rule.l2 = l2_part(m)
-    rule.eta = m.settings[ETA]
-    rule.shrink = max(1.0 - rule.eta * rule.l2, 0.0)
-    rule.together = rule.put_off and m.k == 1 and rule.loss == LOG
     if rule.put_off:
         size_rates(m)
-    return m.k == 1 and not m.choices[AVERAGE] and m.choices[SCHEDULE] < ADAGRAD
 
 
 cdef inline void ask_carried(
@@ -211,50 +197,6 @@ cdef inline void ask_and_follow(
     finish_step(m)
 
 
-cdef inline void ask_and_follow_one(
-    Model *m, const Rule *rule, const double *x, const double *own, double y, double *before,
-    double *after, double *scores
-) noexcept nogil:
-    # The same for one vector of weights that takes plain steps; what one row needs to know of the
-    # one before it stays in registers.
-    cdef double asked = 0.0, score = 0.0, eta = rule.eta, shrink = rule.shrink, g = 0.0
-    cdef double steep[LANES]
-    cdef Py_ssize_t j
-    cdef bint taught = not rule.carry
-    cdef bint same = own == x and not rule.scales
-    if rule.falls:
-        eta = step_size(m)
-        shrink = max(1.0 - eta * rule.l2, 0.0)
-    if same:
-        after = before
-    if rule.carry:
-        ask_carried(m, rule, x, own, y, before, after)
-    if same:
-        asked = score = lab_dot(m.weights, before, m.span) + m.bias[0]
-    else:
-        lab_two_dots(m.weights, before, after, m.span, &asked, &score)
-        asked += m.bias[0]
-        score += m.bias[0]
-    scores[0] = asked
-    if rule.together and lab_rates_log_slopes(m.rate_score, score, y, rule.clip, steep, &g):
-        if rule.falls:
-            size_rates(m)
-        put_off_rate(m, 0, steep, after)
-        taught = True
-    else:
-        g = slope(rule.loss, y if rule.regression else y + y - 1.0, score, rule.epsilon)
-        g = -rule.clip if g < -rule.clip else (rule.clip if g > rule.clip else g)
-    lab_step(m.weights, after, m.span, shrink, -eta * g)
-    if rule.l1 > 0.0:
-        for j in range(m.span):
-            m.weights[j] = towards_zero(m.weights[j], eta * rule.l1)
-    if rule.intercept:
-        m.bias[0] -= eta * g
-    if not taught:
-        teach_carried(m, rule, y, after, same)
-    m.counters[STEPS] += 1
-
-
 cdef Py_ssize_t run_ahead(
     Model *m, const double *rows, const double *own, const double *y, const int64_t *upto,
     int64_t arrived, Py_ssize_t n, double *scores
@@ -266,8 +208,11 @@ cdef Py_ssize_t run_ahead(
     cdef double *after = m.ahead + 4 * m.width
     cdef Py_ssize_t i = 0, d = m.d, side = 0, coming = 0, width = m.width
     cdef Rule rule
-    cdef bint one = read_rule(m, &rule)
-    cdef bint more = (
+    cdef bint more
+    read_rule(m, &rule)
+    if plain(m):
+        return run_plain(m, rows, own, y, upto, arrived, n, scores)
+    more = (
         n > 0 and (upto == NULL or upto[0] == arrived + 1)
         and take_in(m, rows, own, y[0], before, after)
     )
@@ -279,16 +224,10 @@ cdef Py_ssize_t run_ahead(
             i < n and (upto == NULL or upto[i] == arrived + i + 1)
             and take_in(m, rows + i * d, own + i * d, y[i], before + coming, after + coming)
         )
-        if one:
-            ask_and_follow_one(
-                m, &rule, rows + (i - 1) * d, own + (i - 1) * d, y[i - 1], before + side,
-                after + side, scores + i - 1
-            )
-        else:
-            ask_and_follow(
-                m, &rule, rows + (i - 1) * d, own + (i - 1) * d, y[i - 1], before + side,
-                after + side, scores + (i - 1) * m.k
-            )
+        ask_and_follow(
+            m, &rule, rows + (i - 1) * d, own + (i - 1) * d, y[i - 1], before + side, after + side,
+            scores + (i - 1) * m.k
+        )
     settle_rates(m)
     m.z = z
     m.at_hand = NULL
@@ -408,6 +347,7 @@ cdef class Core:
         cdef double[:, ::1] waiting = state["waiting"]
         cdef uint64_t[::1] asked_key = state["asked_key"]
         cdef double[:, ::1] errors = state["errors"]
+        cdef uint16_t[::1] wrong = state["wrong"]
         cdef double[::1] flat
         self._state = dict(state)  # keeps the arrays alive
         self.m.counters = &counters[0]
@@ -423,7 +363,8 @@ cdef class Core:
         self.m.asked_key = &asked_key[0]
         self.m.asked_room = asked_key.shape[0]
         self.m.errors = &errors[0, 0]
-        self.m.window = errors.shape[0]
+        self.m.wrong = &wrong[0]
+        self.m.window = max(errors.shape[0], wrong.shape[0])
         self.m.at_hand = NULL
         flat = state["bias"]
         self.m.bias = &flat[0]

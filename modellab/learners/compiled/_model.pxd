@@ -1,7 +1,7 @@
 # One linear model as plain C: its arrays, and the pieces that its loops are made of. Inline, so that
 # each loop is compiled as a whole. kernel.py says what everything means.
 from libc.math cimport fabs, sqrt
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
 
 from modellab.learners.compiled._math cimport exp_
 
@@ -144,7 +144,8 @@ cdef struct Model:
     uint64_t *asked_key   # (asked_room)
     double *asked_value   # (asked_room, RATES)
     Py_ssize_t asked_room
-    double *errors        # (window, RATES)
+    double *errors        # (window, RATES): numbers
+    uint16_t *wrong       # (window): classes, nine bits each
     Py_ssize_t window
     double *z             # (width): the row at hand, as the weights see it
     double *ahead         # (8, width): rows on their way, before and after the scaler took them in

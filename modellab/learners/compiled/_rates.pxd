@@ -2,7 +2,7 @@
 # taught by the rows that teach the model itself. Inline, for the loops of _linear.pyx; kernel.py
 # says what everything means.
 from libc.math cimport fabs, sqrt
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint16_t, uint64_t
 from libc.string cimport memcpy
 
 from modellab.learners.compiled._math cimport double_to_bits, exp_
@@ -27,9 +27,6 @@ cdef extern from "_lanes.h" nogil:
         const double *back, const double *steep, double *update, double *bias, bint intercept
     )
     bint lab_far_log_slopes(const double *score, double y, double limit, double *steep)
-    bint lab_rates_log_slopes(
-        const double *score, double own, double y, double limit, double *steep, double *own_steep
-    )
     void lab_rates_gradient(
         double *g, const double *z, Py_ssize_t d, const double *steep, bint fresh
     )
@@ -37,7 +34,6 @@ cdef extern from "_lanes.h" nogil:
         double *w, double *s, const double *gradient, Py_ssize_t d, double share,
         const double *eta, const double *shrink, double l1, double l2, bint adagrad
     )
-    void lab_rates_wrong(const double *score, double y, double *wrong)
 
 
 # ------------------------------------------------------------------ what they say, and how they do
@@ -102,24 +98,20 @@ cdef inline void ask_rates(Model *m, const double *x) noexcept nogil:
     keep_answers(m, x, m.rate_score)
 
 
-cdef inline double *next_errors(Model *m) noexcept nogil:
-    cdef double *error = m.errors + m.counters[ERRORS_NEXT] * RATES
-    m.counters[ERRORS_NEXT] = wrapped(m.counters[ERRORS_NEXT] + 1, m.window)
+cdef inline void note_errors(Model *m, const double *value, double y) noexcept nogil:
+    # What each rate answered, against the label: how far off it was, or nine bits, 1 if it was wrong.
+    cdef Py_ssize_t l, place = m.counters[ERRORS_NEXT]
+    cdef uint16_t wrong = 0
+    m.counters[ERRORS_NEXT] = wrapped(place + 1, m.window)
     if m.counters[ERRORS] < m.window:
         m.counters[ERRORS] += 1
-    return error
-
-
-cdef inline void note_errors(Model *m, const double *value, double y) noexcept nogil:
-    # What each rate answered, against the label.
-    cdef double *error = next_errors(m)
-    cdef Py_ssize_t l
     if m.choices[REGRESSION]:
         for l in range(RATES):
-            error[l] = fabs(value[l] - y)
+            m.errors[place * RATES + l] = fabs(value[l] - y)
     else:
         for l in range(RATES):
-            error[l] = 0.0 if value[l] == y else 1.0
+            wrong |= <uint16_t>(value[l] != y) << l
+        m.wrong[place] = wrong
 
 
 cdef inline void grade_rates(Model *m, const double *x, double y) noexcept nogil:
@@ -144,11 +136,8 @@ cdef inline void ask_and_grade_rates(
         keep_answers(m, x, score)
         grade_rates(m, own, y)
         return
-    if m.k == 1 and not m.choices[REGRESSION]:
-        lab_rates_wrong(score, y, next_errors(m))
-    else:
-        answer_rates(m, score, value)
-        note_errors(m, value, y)
+    answer_rates(m, score, value)
+    note_errors(m, value, y)
     m.counters[ASKED_FIRST] = wrapped(m.counters[ASKED_FIRST] + 1, m.asked_room)
 
 
@@ -165,6 +154,18 @@ cdef inline void far_slopes(const Model *m, double z, const double *score, doubl
         steep[l] = -limit if steep[l] < -limit else (limit if steep[l] > limit else steep[l])
 
 
+cdef inline void four_slopes(
+    const Model *m, double y, const double *score, double *steep
+) noexcept nogil:
+    # `clipped_slope` at four scores, for y as `side` says it.
+    cdef Py_ssize_t l
+    if m.choices[LOSS] != LOG:
+        for l in range(4):
+            steep[l] = clipped_slope(m, y, score[l])
+    elif not lab_far_log_slopes(score, 0.5 + 0.5 * y, m.settings[CLIP], steep):
+        far_slopes(m, 0.5 + 0.5 * y, score, steep)
+
+
 cdef inline void rate_slopes(const Model *m, Py_ssize_t c, double y, double *steep) noexcept nogil:
     # `clipped_slope` for every carried rate.
     cdef const double *score = m.rate_score + c * LANES
@@ -177,13 +178,8 @@ cdef inline void rate_slopes(const Model *m, Py_ssize_t c, double y, double *ste
             g = -limit if g < -limit else g
             steep[l] = limit if g > limit else g
         return
-    if m.choices[LOSS] != LOG:
-        for l in range(LANES):
-            steep[l] = clipped_slope(m, y, score[l])
-        return
     for l in range(0, LANES, 4):
-        if not lab_far_log_slopes(score + l, 0.5 + 0.5 * y, limit, steep + l):
-            far_slopes(m, 0.5 + 0.5 * y, score + l, steep + l)
+        four_slopes(m, y, score + l, steep + l)
 
 
 # ------------------------------------------------------------------ plain steps, put off
@@ -201,23 +197,17 @@ cdef inline void size_rates(Model *m) noexcept nogil:
     lab_rates_sizes(m.rates, schedule_divisor(m), l2_part(m), m.rate_shrink, m.rate_back)
 
 
-cdef inline void put_off_rate(
-    Model *m, Py_ssize_t c, const double *steep, const double *z
-) noexcept nogil:
-    # One step of vector c along the row z; `z` must stay until it is made.
-    lab_rates_update(
-        m.rate_back, steep, m.rate_update + c * LANES, m.rate_bias + c * LANES, m.choices[INTERCEPT]
-    )
-    m.due = z
-
-
 cdef inline void put_off_rates(Model *m, double y, const double *z) noexcept nogil:
-    # The same for all vectors, whose scores are known.
+    # One step along the row z, whose scores are known; `z` must stay until it is made.
     cdef double steep[LANES]
     cdef Py_ssize_t c
     for c in range(m.k):
         rate_slopes(m, c, y, steep)
-        put_off_rate(m, c, steep, z)
+        lab_rates_update(
+            m.rate_back, steep, m.rate_update + c * LANES, m.rate_bias + c * LANES,
+            m.choices[INTERCEPT]
+        )
+    m.due = z
 
 
 cdef inline void settle_rates(Model *m) noexcept nogil:

@@ -46,20 +46,46 @@ LAB_INLINE int vec_within(vec x, double low, double high)
     return _mm256_movemask_pd(_mm256_and_pd(_mm256_cmp_pd(x, vec_all(low), _CMP_GT_OQ),
                                             _mm256_cmp_pd(x, vec_all(high), _CMP_LT_OQ))) == 15;
 }
-LAB_INLINE vec vec_put_second(vec a, double x)
+/* whether all of them are nearer to 0 than `limit` */
+LAB_INLINE int vec_near(vec a, vec b, vec c, double limit)
 {
-    return _mm256_blend_pd(a, _mm256_set1_pd(x), 2);
-}
-LAB_INLINE double vec_second(vec a)
-{
-    const __m128d low = _mm256_castpd256_pd128(a);
-    return _mm_cvtsd_f64(_mm_unpackhi_pd(low, low));
+    const vec most = vec_all(limit), sign = vec_all(-0.0);
+    const vec first = _mm256_cmp_pd(_mm256_andnot_pd(sign, a), most, _CMP_LT_OQ);
+    const vec second = _mm256_cmp_pd(_mm256_andnot_pd(sign, b), most, _CMP_LT_OQ);
+    const vec third = _mm256_cmp_pd(_mm256_andnot_pd(sign, c), most, _CMP_LT_OQ);
+    return _mm256_movemask_pd(_mm256_and_pd(_mm256_and_pd(first, second), third)) == 15;
 }
 LAB_INLINE double vec_sum(vec a, vec b)
 {
     vec pairs = _mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
     __m128d both = _mm_add_pd(_mm256_castpd256_pd128(pairs), _mm256_extractf128_pd(pairs, 1));
     return _mm_cvtsd_f64(_mm_add_sd(both, _mm_unpackhi_pd(both, both)));
+}
+/* the same in all four places */
+LAB_INLINE vec vec_sum_all(vec a, vec b)
+{
+    const vec pairs = _mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+    const vec both = _mm256_add_pd(pairs, _mm256_permute2f128_pd(pairs, pairs, 1));
+    return _mm256_add_pd(both, _mm256_permute_pd(both, 5));
+}
+LAB_INLINE vec vec_minus(vec a) { return _mm256_xor_pd(a, _mm256_set1_pd(-0.0)); }
+LAB_INLINE double vec_first(vec a) { return _mm256_cvtsd_f64(a); }
+LAB_INLINE void vec_store_first(double *p, vec a) { _mm_store_sd(p, _mm256_castpd256_pd128(a)); }
+LAB_INLINE vec vec_all_second(vec a)
+{
+    return _mm256_broadcastsd_pd(_mm_permute_pd(_mm256_castpd256_pd128(a), 1));
+}
+/* a0, b0, a0, b0 */
+LAB_INLINE vec vec_twice(vec a, vec b)
+{
+    const __m128d pair
+        = _mm_unpacklo_pd(_mm256_castpd256_pd128(a), _mm256_castpd256_pd128(b));
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(pair), pair, 1);
+}
+/* which of them are above those of b: four bits */
+LAB_INLINE int vec_bits_above(vec a, vec b)
+{
+    return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ));
 }
 /* a0, b0, a1, b1, ... */
 LAB_INLINE void vec_store_pairs(double *p, vec a, vec b)
@@ -85,6 +111,31 @@ LAB_INLINE vec vec_table(vec k, vec *rest)
     *rest = _mm256_unpacklo_pd(a, b);
     return _mm256_castsi256_pd(
         _mm256_add_epi64(_mm256_castpd_si256(_mm256_unpackhi_pd(a, b)), power));
+}
+/* the same where all four are equal, and where the last two are the first two */
+LAB_INLINE vec vec_table_all(vec k, vec *rest)
+{
+    const uint64_t bits = (uint64_t)_mm_cvtsi128_si64(
+        _mm_castpd_si128(_mm256_castpd256_pd128(k))) - 0x4338000000000000u;
+    const uint64_t *entry = modellab_exp_table + 2 * (bits & 127);
+    *rest = _mm256_broadcast_sd((const double *)entry);
+    return _mm256_castsi256_pd(_mm256_set1_epi64x((int64_t)(entry[1] + ((bits >> 7) << 52))));
+}
+LAB_INLINE vec vec_table_pair(vec k, vec *rest)
+{
+    const __m128i low = _mm_set1_epi64x(127);
+    const __m128i bits = _mm_castpd_si128(_mm256_castpd256_pd128(k));
+    const __m128i index = _mm_slli_epi64(_mm_and_si128(bits, low), 1);
+    const double *table = (const double *)modellab_exp_table;
+    const __m128d a = _mm_loadu_pd(table + _mm_cvtsi128_si64(index));
+    const __m128d b = _mm_loadu_pd(table + _mm_extract_epi64(index, 1));
+    const __m128i power = _mm_slli_epi64(
+        _mm_srli_epi64(_mm_sub_epi64(bits, _mm_set1_epi64x(0x4338000000000000)), 7), 52);
+    const __m128d found = _mm_castsi128_pd(
+        _mm_add_epi64(_mm_castpd_si128(_mm_unpackhi_pd(a, b)), power));
+    const __m128d left = _mm_unpacklo_pd(a, b);
+    *rest = _mm256_insertf128_pd(_mm256_castpd128_pd256(left), left, 1);
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(found), found, 1);
 }
 
 #else
@@ -178,17 +229,35 @@ LAB_INLINE int vec_within(vec x, double low, double high)
     int fourth = pair_at(x.hi, 1) > low && pair_at(x.hi, 1) < high;
     return first & second & third & fourth;
 }
-/* the second of the four: put in its place, and taken out */
-LAB_INLINE vec vec_put_second(vec a, double x)
+/* whether all of them are nearer to 0 than `limit` */
+LAB_INLINE int vec_near(vec a, vec b, vec c, double limit)
 {
-    return vec_join(pair_of(pair_at(a.lo, 0), x), a.hi);
+    return vec_within(a, -limit, limit) & vec_within(b, -limit, limit)
+           & vec_within(c, -limit, limit);
 }
-LAB_INLINE double vec_second(vec a) { return pair_at(a.lo, 1); }
 /* ((a0 + a1) + (a2 + a3)) + ((b0 + b1) + (b2 + b3)) */
 LAB_INLINE double vec_sum(vec a, vec b)
 {
     return ((pair_at(a.lo, 0) + pair_at(a.lo, 1)) + (pair_at(a.hi, 0) + pair_at(a.hi, 1)))
            + ((pair_at(b.lo, 0) + pair_at(b.lo, 1)) + (pair_at(b.hi, 0) + pair_at(b.hi, 1)));
+}
+LAB_INLINE vec vec_sum_all(vec a, vec b) { return vec_all(vec_sum(a, b)); }
+LAB_INLINE vec vec_minus(vec a) { return vec_mul(a, vec_all(-1.0)); }
+LAB_INLINE double vec_first(vec a) { return pair_at(a.lo, 0); }
+LAB_INLINE void vec_store_first(double *p, vec a) { *p = pair_at(a.lo, 0); }
+LAB_INLINE vec vec_all_second(vec a) { return vec_all(pair_at(a.lo, 1)); }
+/* a0, b0, a0, b0 */
+LAB_INLINE vec vec_twice(vec a, vec b)
+{
+    const pair both = pair_of(pair_at(a.lo, 0), pair_at(b.lo, 0));
+    return vec_join(both, both);
+}
+/* which of them are above those of b: four bits */
+LAB_INLINE int vec_bits_above(vec a, vec b)
+{
+    return (pair_at(a.lo, 0) > pair_at(b.lo, 0)) | (pair_at(a.lo, 1) > pair_at(b.lo, 1)) << 1
+           | (pair_at(a.hi, 0) > pair_at(b.hi, 0)) << 2
+           | (pair_at(a.hi, 1) > pair_at(b.hi, 1)) << 3;
 }
 /* a0, b0, a1, b1, ... */
 LAB_INLINE void vec_store_pairs(double *p, vec a, vec b)
@@ -214,6 +283,9 @@ LAB_INLINE vec vec_table(vec k, vec *rest)
     *rest = vec_load(low);
     return vec_load(high);
 }
+/* the same where all four are equal, and where the last two are the first two */
+LAB_INLINE vec vec_table_all(vec k, vec *rest) { return vec_table(k, rest); }
+LAB_INLINE vec vec_table_pair(vec k, vec *rest) { return vec_table(k, rest); }
 #endif
 
 /* the first `left` of four, and 0 */
@@ -225,12 +297,15 @@ LAB_INLINE vec vec_part(const double *p, ptrdiff_t left)
 }
 
 /* e to the power of each, as `exp_` of _math.pxd to the bit; all within (-660, 709). */
-LAB_INLINE vec vec_exp(vec x)
+#define LAB_EXP_SHIFT 6755399441055744.0 /* 1.5 * 2^52: adding it rounds to a whole number */
+LAB_INLINE vec vec_exp_steps(vec x)
 {
-    const double shift = 6755399441055744.0; /* 1.5 * 2^52: adding it rounds to a whole number */
-    vec k = vec_add(vec_mul(x, vec_all(MODELLAB_EXP_STEPS_PER_UNIT)), vec_all(shift));
-    vec r, r2, part, rest, scale = vec_table(k, &rest);
-    k = vec_sub(k, vec_all(shift));
+    return vec_add(vec_mul(x, vec_all(MODELLAB_EXP_STEPS_PER_UNIT)), vec_all(LAB_EXP_SHIFT));
+}
+LAB_INLINE vec vec_exp_of(vec x, vec k, vec scale, vec rest)
+{
+    vec r, r2, part;
+    k = vec_sub(k, vec_all(LAB_EXP_SHIFT));
     r = vec_sub(vec_sub(x, vec_mul(k, vec_all(MODELLAB_EXP_STEP_HIGH))),
                 vec_mul(k, vec_all(MODELLAB_EXP_STEP_LOW)));
     r2 = vec_mul(r, r);
@@ -241,6 +316,25 @@ LAB_INLINE vec vec_exp(vec x)
                         vec_add(vec_all(0.041666666666666664),
                                 vec_mul(r, vec_all(0.008333333333333333))))));
     return vec_add(scale, vec_mul(scale, part));
+}
+LAB_INLINE vec vec_exp(vec x)
+{
+    const vec k = vec_exp_steps(x);
+    vec rest, scale = vec_table(k, &rest);
+    return vec_exp_of(x, k, scale, rest);
+}
+/* The same where all four are equal, and where the last two are the first two. */
+LAB_INLINE vec vec_exp_all(vec x)
+{
+    const vec k = vec_exp_steps(x);
+    vec rest, scale = vec_table_all(k, &rest);
+    return vec_exp_of(x, k, scale, rest);
+}
+LAB_INLINE vec vec_exp_pair(vec x)
+{
+    const vec k = vec_exp_steps(x);
+    vec rest, scale = vec_table_pair(k, &rest);
+    return vec_exp_of(x, k, scale, rest);
 }
 
 /* ------------------------------------------------------------------ one model */
@@ -362,26 +456,34 @@ LAB_INLINE void lab_copy(const double *x, ptrdiff_t d, double *z)
         vec_store(z + j, vec_part(x + j, d - j));
 }
 
+/* Four columns of `lab_scaler_learns`. */
+LAB_INLINE void lab_scale_four(vec x, vec share, double *mean, double *variance, double *inverse,
+                               double *before, double *z)
+{
+    const vec none = vec_all(0.0);
+    vec m = vec_load(mean), s = vec_load(variance), delta = vec_sub(x, m), i = vec_load(inverse);
+    vec apart;
+    vec_store(before, vec_mul(delta, i));
+    m = vec_add(m, vec_mul(delta, share));
+    apart = vec_sub(x, m);
+    s = vec_add(s, vec_mul(vec_sub(vec_mul(delta, apart), s), share));
+    i = vec_above(s, none, vec_div(vec_all(1.0), vec_sqrt(s)), none);
+    vec_store(mean, m);
+    vec_store(variance, s);
+    vec_store(inverse, i);
+    vec_store(z, vec_mul(apart, i));
+}
+
 /* Welford's running mean and variance take in x: `before` is x on the old statistics, `z` on the
    new ones. */
 LAB_INLINE void lab_scaler_learns(const double *x, ptrdiff_t d, double share, double *mean,
                                   double *variance, double *inverse, double *before, double *z)
 {
-    const vec none = vec_all(0.0), one = vec_all(1.0), part = vec_all(share);
+    const vec part = vec_all(share);
     ptrdiff_t j;
-    for (j = 0; j < d; j += 4) {
-        vec v = vec_part(x + j, d - j), m = vec_load(mean + j), s = vec_load(variance + j);
-        vec delta = vec_sub(v, m), i = vec_load(inverse + j), apart;
-        vec_store(before + j, vec_mul(delta, i));
-        m = vec_add(m, vec_mul(delta, part));
-        apart = vec_sub(v, m);
-        s = vec_add(s, vec_mul(vec_sub(vec_mul(delta, apart), s), part));
-        i = vec_above(s, none, vec_div(one, vec_sqrt(s)), none);
-        vec_store(mean + j, m);
-        vec_store(variance + j, s);
-        vec_store(inverse + j, i);
-        vec_store(z + j, vec_mul(apart, i));
-    }
+    for (j = 0; j < d; j += 4)
+        lab_scale_four(vec_part(x + j, d - j), part, mean + j, variance + j, inverse + j,
+                       before + j, z + j);
 }
 
 /* ------------------------------------------------------------------ answers of two classes */

@@ -87,6 +87,10 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
+BITS = 1 << np.arange(len(RATES), dtype=np.uint16)
+"""The bit of each carried rate in what is kept of a row: 1 where its answer was wrong."""
+
+
 class LinearKernel:
     """A linear model and everything needed to go on learning it.
 
@@ -393,7 +397,7 @@ class LinearKernel:
         count = self._count("errors")
         if count == 0:
             return np.array(RATES), np.full(len(RATES), math.nan), 0
-        return np.array(RATES), self._arrays["errors"][:count].mean(axis=0), count
+        return np.array(RATES), self._errors().mean(axis=0), count
 
     def best_rate(self) -> float | None:
         """Return the carried step size with the least error, the smallest of equals, if known."""
@@ -425,8 +429,7 @@ class LinearKernel:
         if carries(self._parameters):
             for name in RATE_ARRAYS:
                 state[name] = self._arrays[name].copy()
-            errors = self._arrays["errors"][: self._count("errors")]
-            state["errors"] = errors.astype(np.float64 if self.regression else np.uint8)
+            state["errors"] = self._errors()
             ring = self._asked_in_order()
             state["asked_key"] = self._arrays["asked_key"][ring]
             state["asked_value"] = self._arrays["asked_value"][ring]
@@ -465,7 +468,11 @@ class LinearKernel:
         if carries(parameters):
             for name in RATE_ARRAYS:
                 arrays[name][..., : np.shape(state[name])[-1]] = state[name]
-            arrays["errors"][: len(state["errors"])] = state["errors"]
+            errors = np.asarray(state["errors"])
+            if self.regression:
+                arrays["errors"][: len(errors)] = errors
+            else:
+                arrays["wrong"][: len(errors)] = errors.astype(np.uint16) @ BITS
             self._resize_ring(max(len(state["asked_key"]), 1))
             arrays["asked_key"][: len(state["asked_key"])] = state["asked_key"]
             arrays["asked_value"][: len(state["asked_key"])] = state["asked_value"]
@@ -522,7 +529,9 @@ class LinearKernel:
             arrays[name] = np.zeros((k, LANES))
         for name in ("rate_score", "rate_asked", "rate_update"):
             arrays[name] = np.zeros((k, LANES))
-        arrays["errors"] = np.zeros((self.rates_window if carried else 1, len(RATES)))
+        window = self.rates_window if carried else 1
+        arrays["errors"] = np.zeros((window if self.regression else 1, len(RATES)))
+        arrays["wrong"] = np.zeros(1 if self.regression else window, np.uint16)
         arrays["asked_key"] = np.zeros(1, np.uint64)
         arrays["asked_value"] = np.zeros((1, len(RATES)))
         for name in ("asked_first", "asked", "errors_next", "errors"):
@@ -533,6 +542,14 @@ class LinearKernel:
             arrays["rate_bias"][...] = arrays["bias"][:, None]
             arrays["rate_bias_squares"][...] = arrays["bias_squares"][:, None]
         self._core = None
+
+    def _errors(self) -> NDArray[Any]:
+        """Copy of the errors of the carried rates, (rows, 9): distances, or 0 and 1 as uint8."""
+        count = self._count("errors")
+        if self.regression:
+            return self._arrays["errors"][:count].copy()
+        wrong: NDArray[Any] = self._arrays["wrong"][:count, None] & BITS
+        return (wrong > 0).astype(np.uint8)
 
     def _make_room(self, arriving: int, every: int, asking: int) -> None:
         """Enough room for the rows that can come to wait in one call (never more than needed)."""
