@@ -58,7 +58,7 @@ class Online(Policy):
         self._stretch = None
         if stop - start <= BLOCK:
             return
-        rows = self.around.rows(self.learner.view, start, stop)
+        rows = self._rows(start, stop)
         labels = self.around.labels(start, stop)
         counts = np.arange(1, stop - start + 1, dtype=np.int64)
         self._stretch = Stretch(start, stop, rows, labels, counts)
@@ -225,15 +225,21 @@ class Online(Policy):
     def _go_back(self, own: tuple[int, int, int, int]) -> None:
         self.next_row, self.counters.updates, self.waiting, self.trained_to = own
 
+    def _rows(self, start: int, stop: int) -> Rows:
+        """Encoded rows; nothing is encoded for a learner that looks at the labels alone."""
+        if getattr(self.learner, "labels_only", False):
+            return np.empty((stop - start, 0))
+        return self.around.rows(self.learner.view, start, stop)
+
     def _step_compiled(self, start: int, stop: int) -> Prediction:
         learner: Any = self.learner
-        rows = self.around.rows(learner.view, start, stop)
+        rows = self._rows(start, stop)
         mask, counts, end = self._arrivals(start, stop)
         whole = bool(mask.all())
         if (self.next_row, end) == (start, stop) and whole:
             learn_rows = rows
         else:
-            learn_rows = pick(self.around.rows(learner.view, self.next_row, end), mask)
+            learn_rows = pick(self._rows(self.next_row, end), mask)
         learn_y = self.around.labels(self.next_row, end)
         learn_y = learn_y if whole else learn_y[mask]
         spec: OnlinePolicy = self.spec

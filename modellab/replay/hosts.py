@@ -92,7 +92,7 @@ class LaneHost:
         beside: dict[str, Beside] = {}
         try:
             while at < stop:
-                views: list[View] = list(dict.fromkeys(lane.learner.view for lane in lanes))
+                views = self._views(lanes)
                 rows = stream.page_rows(views)
                 end = min(stop, (at // rows + 1) * rows)
                 stream.soon(at, end)
@@ -105,6 +105,13 @@ class LaneHost:
             self._finish(beside.values())
         stream.soon(0, 0)
         return out if collect else {}
+
+    @staticmethod
+    def _views(lanes: list[LaneRunner]) -> list[View]:
+        """In what views lanes look at rows; some look at labels alone."""
+        found = [lane.learner for lane in lanes]
+        looking = [learner for learner in found if not getattr(learner, "labels_only", False)]
+        return list(dict.fromkeys(learner.view for learner in looking or found))
 
     def _encode_ahead(
         self, views: list[View], start: int, stop: int, lanes: list[LaneRunner]
