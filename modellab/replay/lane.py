@@ -209,14 +209,19 @@ class LaneRunner:
         stop = start + len(prediction)
         majority, nochange = self._references_right(start, stop)
         due = self.samples.due_between(start, stop)
-        rows = self.scores.update(
-            labels, prediction, majority, nochange, fading=False, samples=due - start
+        rows = self.scores.follow(
+            start,
+            labels,
+            prediction,
+            majority,
+            nochange,
+            error=self.error,
+            cumulative=self.cumulative,
+            samples=due - start,
         )
         for position, window in zip(due.tolist(), rows.samples, strict=True):
             known = {name: np.nan if v is None else v for name, v in window.items()}
             self.samples.record(position, known)
-        self.error.append(start, rows.window)
-        self.cumulative.append(start, rows.cumulative)
         alarms = self.watch.note(start, prediction, rows.losses, then, told)
         # An alarm comes with the row that ends at its position; what a policy does there, after.
         self.events += sorted([*alarms, *told], key=lambda e: e.position) if alarms else told

@@ -129,9 +129,12 @@ class Shared:
             if found is None:
                 stream = self._context.stream
                 labels = stream.labels(start, stop)
-                upto = np.maximum(stream.label_upto(start, stop), references.known)
-                arrived = stream.seen(references.known, int(upto[-1]))
-                right = references.right(upto, arrived, labels)
+                if stream.prompt and stream.truthful and references.known == start:
+                    right = references.right_at_once(labels)
+                else:
+                    upto = np.maximum(stream.label_upto(start, stop), references.known)
+                    arrived = stream.seen(references.known, int(upto[-1]))
+                    right = references.right(upto, arrived, labels)
                 self._right[key] = right, references.state()
                 self._rows += stop - start
                 while self._rows > _KEPT and len(self._right) > 1:
