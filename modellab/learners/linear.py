@@ -412,7 +412,7 @@ class LinearLearner:
             "rates": rates.tolist(),
             "errors": [None if math.isnan(e) else e * self._unit for e in errors.tolist()],
             "rows": rows,
-            "best": self._kernel.best_rate(),
+            "best": float(rates[int(np.argmin(errors))]) if rows else None,
         }
 
     @property

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from modellab.policies.base import PolicyEvent
     from modellab.replay.lane_state import LaneState, Snapshots
 
+GRACE_SECONDS = 0.5
 _WORTH_THREADS = 16_384
 """Rows of all lanes together below which threads would cost more than they bring."""
 Pieces = list[tuple[int, NDArray[Any], Prediction]]
@@ -305,14 +306,11 @@ class LaneHost:
         return {n: lane.describe(metrics=metrics, size=size) for n, lane in self.lanes.items()}
 
     def curves(self, since: dict[str, dict[str, int]]) -> dict[str, dict[str, SeriesDelta]]:
-        """News of the curves of all lanes since the versions that the asker has."""
+        """News of the curves that are drawn since the versions that the asker has."""
         out = {}
         for name, lane in self.lanes.items():
             have = since.get(name, {})
-            out[name] = {
-                "error": lane.error.delta(have.get("error", 0)),
-                "cumulative": lane.cumulative.delta(have.get("cumulative", 0)),
-            }
+            out[name] = {"error": lane.error.delta(have.get("error", 0))}
         return out
 
     def parameters(self, name: str) -> Snapshots:
@@ -457,6 +455,22 @@ class RemoteHost:
 Host = LaneHost | RemoteHost
 
 
+def worker_processes(hosts: Iterable[Host]) -> list[subprocess.Popen[bytes]]:
+    """Other processes in which lanes run."""
+    return [host.process for host in hosts if isinstance(host, RemoteHost)]
+
+
+def worker_lost(hosts: Iterable[Host]) -> bool:
+    """Whether such a process has ended; waits a little, as its pipes close before it is gone."""
+    for process in worker_processes(hosts):
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return True
+    return False
+
+
 def serve(source: BinaryIO, sink: BinaryIO, open_store: Callable[[Path], Store]) -> None:
     """Serve one `RemoteHost` until it goes away (the body of ``--worker host``)."""
     host: LaneHost | None = None
@@ -495,4 +509,12 @@ def serve(source: BinaryIO, sink: BinaryIO, open_store: Callable[[Path], Store])
             send(sink, ("done", result))
 
 
-__all__ = ["Host", "LaneHost", "Pieces", "RemoteHost", "serve"]
+__all__ = [
+    "Host",
+    "LaneHost",
+    "Pieces",
+    "RemoteHost",
+    "serve",
+    "worker_lost",
+    "worker_processes",
+]

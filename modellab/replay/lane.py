@@ -92,6 +92,7 @@ class LaneRunner:
         self._memory: dict[str, Any] = {}
         self._memory_score: tuple[int, float | None] = (-1, None)  # of which version
         self._bytes = (-1, 0)
+        self._rates: dict[str, Any] | None = None
         self._shown_parameters: tuple[int, dict[str, float]] = (-1, {})
         self._blob: tuple[int, bytes] | None = None
 
@@ -396,9 +397,20 @@ class LaneRunner:
     # -- telling
 
     def describe(self, *, metrics: bool = False, size: bool = True) -> LaneState:
-        """Tell the present state."""
+        """Tell the present state.
+
+        Parameters
+        ----------
+        metrics
+            Whether all metrics are told.
+        size
+            Whether the model is measured; else it is told as large as it was last. Without either,
+            the carried learning rates are told as they last were, too.
+        """
         window, cumulative = self.scores.error(), self.scores.error("cumulative")
         rates = getattr(self.learner, "rates", None)
+        if metrics or size:
+            self._rates = rates() if callable(rates) else None
         counters = self._counters()
         return LaneState(
             spec=self.spec,
@@ -420,7 +432,7 @@ class LaneRunner:
                 self.context.prices,
             ),
             forgetting=self.forgetting.value,
-            rates=rates() if callable(rates) else None,
+            rates=self._rates,
             metrics=cast("Metrics", self.scores.values()) if metrics else None,
             rows_stored=self.watch.pace.stored(self.position, self.policy),
             staleness=self._staleness(),

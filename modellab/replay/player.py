@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from modellab.errors import ExperimentError, LabError
 from modellab.experiment import Intervention
 from modellab.replay.engine_out import PROGRESS_SECONDS
 from modellab.replay.failure import as_log, as_sentence
+from modellab.replay.hosts import worker_lost, worker_processes
 from modellab.replay.pace import Pace
 from modellab.replay.protocol import (
     AddLane,
@@ -62,8 +62,9 @@ TICK_SECONDS = 1 / 60
 FRAME_SECONDS = 1 / 60
 MOST_REPORTS = 2
 """So many reports may be on their way: one is shown while the next is made."""
+NOT_YET = 0.002
+"""What is due so soon is done at once: rows and their report share a turn."""
 SAFE_SECONDS = 5.0
-GRACE_SECONDS = 0.5
 LANE_LOST = 70
 
 NOTHING_DEPLOYED = "Nothing is deployed yet."
@@ -210,7 +211,7 @@ class Player:
                 self._work(*work)
             elif self._rolling is not None:
                 self._roll_on(self._rolling)
-            elif self._playing:
+            elif self._playing and self._tick() == 0.0:
                 self._slice()
             self._report()
 
@@ -233,14 +234,18 @@ class Player:
         waits = []
         now = time.monotonic()
         if self._playing and self.replay is not None:
-            pace = self._pace if self._target is None else None
-            if pace is None or pace.mode == "max":
-                return 0.0
-            tick = self._sliced + TICK_SECONDS - now
-            waits.append(max(pace.wait(self.replay.position, now), tick, 0.0))
+            waits.append(self._tick())
         if self._credit and (self._news or self._reset_wanted):
             waits.append(max(self._sent + self._interval() - now, 0.0))
         return min(waits, default=None)
+
+    def _tick(self) -> float:
+        """Seconds until more rows are to be played."""
+        pace, now = self._pace, time.monotonic()
+        if self.replay is None or pace is None or pace.mode == "max" or self._target is not None:
+            return 0.0
+        tick = self._sliced + TICK_SECONDS - NOT_YET - now
+        return max(pace.wait(self.replay.position, now), tick, 0.0)
 
     def _interval(self) -> float:
         """Seconds between two reports: a screen's rate, or slower where they are costly.
@@ -300,7 +305,7 @@ class Player:
             if self._pace is not None and self._pace.mode == "max":
                 most *= MORE_ROWS
             wanted = SLICE_SECONDS if rows > FEW_ROWS else LONG_SECONDS
-            if not _workers(replay):
+            if not worker_processes(replay.hosts):
                 # Where others take the processor, fewer rows at a time are not done sooner.
                 work = time.process_time() - worked
                 seconds = min(seconds, max(work, seconds / MOST_STARVED))
@@ -329,7 +334,7 @@ class Player:
     def _failed(self, error: BaseException) -> None:
         print(as_log(error), file=sys.stderr)  # noqa: T201  # the engine's log
         replay = self.replay
-        if replay is not None and _lane_worker_lost(replay):
+        if replay is not None and worker_lost(replay.hosts):
             # A lane worker is gone with the state of its lanes: only a checkpoint brings them back,
             # and the window knows how to go on from one when this process ends.
             sys.stderr.flush()
@@ -547,7 +552,7 @@ class Player:
             due = (
                 self._credit > 0
                 and (self._news or self._reset_wanted)
-                and begin - self._sent >= self._interval()
+                and begin - self._sent >= self._interval() - NOT_YET
             )
             if not due:
                 return
@@ -573,7 +578,7 @@ class Player:
             return
         self._out.send(told)
         self._news = self._news or self._reporter.more
-        self._sent = time.monotonic()
+        self._sent = begin
         self._cost = 0.5 * self._cost + 0.5 * (time.thread_time() - worked)
 
     def _rows_per_second(self) -> float:
@@ -581,20 +586,3 @@ class Player:
             return 0.0
         (first, low), (last, high) = self._speed[0], self._speed[-1]
         return (high - low) / (last - first) if last > first else 0.0
-
-
-def _workers(replay: Replay) -> list[subprocess.Popen[bytes]]:
-    """Other processes in which lanes run, whose work this one cannot tell."""
-    found = (getattr(host, "process", None) for host in replay.hosts)
-    return [process for process in found if process is not None]
-
-
-def _lane_worker_lost(replay: Replay) -> bool:
-    """Whether a lane worker has ended; waits a little, as its pipes close before it is gone."""
-    for process in _workers(replay):
-        try:
-            process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return True
-    return False
