@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from modellab.replay.services import Services
 
 PAGE_ROWS = 1000
+CHECKPOINT_SECONDS = 4.0
+"""Between two checkpoints of play: each holds up rows and answers, and to replay what lies between
+takes less time than it was played in."""
 MOST_REST = 0.5
 """Seconds that work beside a replay rests at most between two pieces."""
 
@@ -271,6 +274,8 @@ class Jobs:
             progress=job.progress,
             find=self._verdicts.finder(store, job),
         )
+        if replay.checkpoints is not None:
+            replay.checkpoints.pause = CHECKPOINT_SECONDS
         try:
             if resume and rows is not None and rows < store.n_rows:
                 forget_unsettled(replay, rows)
