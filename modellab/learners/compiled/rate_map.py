@@ -14,6 +14,7 @@ import numpy as np
 from modellab.learners.compiled.kernel import LinearKernel
 from modellab.learners.compiled.linear_arrays import blank_arrays, write_settings
 from modellab.learners.compiled.linear_settings import COUNTERS, SETTINGS
+from modellab.learners.compiled.rate_errors import RateErrors
 from modellab.learners.compiled.twins import loops
 
 if TYPE_CHECKING:
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
 _OF_EACH = ("weights", "squares", "moments", "average")
 _BIAS_OF_EACH = ("bias", "bias_squares", "bias_moments", "bias_average")
 _SHARED = ("counters", "mean", "variance", "inverse")
-_NO_RATE = ("optimal", "pa")
 
 
-class RateMap:
+class RateMap(RateErrors):
     """Linear models side by side, one for each learning rate.
 
     Parameters
@@ -52,18 +52,12 @@ class RateMap:
     def __init__(
         self, features: int, outputs: int, rates: Sequence[float] | Floats, **parameters: Any
     ) -> None:
-        self.rates = np.array(rates, np.float64)
-        if self.rates.ndim != 1 or not len(self.rates):
-            raise ValueError("at least one learning rate is needed")
-        if "learning_rate" in parameters:
-            raise ValueError("the learning rates are given by rates")
+        super().__init__(rates, parameters)
         parameters = {**parameters, "track_rates": False}
         every = [
             LinearKernel(1, outputs, **{**parameters, "learning_rate": rate}).parameters
             for rate in self.rates.tolist()
         ]
-        if every[0]["schedule"] in _NO_RATE:
-            raise ValueError(f"the schedule {every[0]['schedule']} has no learning rate")
         self.features, self.outputs = features, outputs
         self._every = every
         self._arrays: dict[str, Any] = {}
@@ -104,24 +98,9 @@ class RateMap:
         return np.array(self._arrays["bias_average" if self._every[0]["average"] else "bias"])
 
     @property
-    def asked(self) -> int:
-        """Rows answered and scored so far."""
-        return self._asked
-
-    @property
     def skipped(self) -> int:
         """Rows never learned: a value that is not finite, or a label out of range."""
         return int(self._arrays["counters"][COUNTERS.index("skipped")])
-
-    @property
-    def errors(self) -> Floats:
-        """Mean error of each rate over the rows scored: error rate, or absolute error; (R,)."""
-        return self._errors / self._asked if self._asked else np.full(len(self.rates), np.nan)
-
-    @property
-    def best(self) -> float | None:
-        """The rate with the least error, the smallest of equals; None before the first row."""
-        return float(self.rates[int(np.argmin(self._errors))]) if self._asked else None
 
     def learn(self, rows: Floats, y: Floats) -> None:
         """Learn rows (n, d) with labels (n,) in order, without scoring."""
@@ -143,9 +122,7 @@ class RateMap:
         """
         errors = np.zeros(len(self.rates))
         asked = self._run(rows, y, errors, True)
-        self._errors += errors
-        self._asked += asked
-        return errors / asked if asked else np.full(len(self.rates), np.nan)
+        return self._scored(errors, asked)
 
     def _run(self, rows: Floats, y: Floats, errors: Floats, ask: bool) -> int:
         rows = np.ascontiguousarray(rows, np.float64)

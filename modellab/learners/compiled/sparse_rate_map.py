@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modellab.learners.compiled.rate_errors import RateErrors
 from modellab.learners.compiled.sparse_kernel import SparseKernel
 
 if TYPE_CHECKING:
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
 
 CHUNK = 1024
 """Rows that all models take in before the next."""
-_NO_RATE = ("optimal", "pa")
 _LARGEST = 1e100
 
 
-class SparseRateMap:
+class SparseRateMap(RateErrors):
     """Linear models on sparse rows, one for each learning rate.
 
     Parameters
@@ -55,18 +55,12 @@ class SparseRateMap:
         rates: Sequence[float] | Floats,
         **parameters: Any,
     ) -> None:
-        self.rates = np.array(rates, np.float64)
-        if self.rates.ndim != 1 or not len(self.rates):
-            raise ValueError("at least one learning rate is needed")
-        if parameters.get("schedule") in _NO_RATE:
-            raise ValueError(f"the schedule {parameters['schedule']} has no learning rate")
+        super().__init__(rates, parameters)
         settings = {**parameters, "track_rates": False}
         self._models = [
             SparseKernel(features, outputs, dense, **{**settings, "learning_rate": rate})
             for rate in self.rates.tolist()
         ]
-        self._errors = np.zeros(len(self.rates))
-        self._asked = 0
 
     @property
     def weights(self) -> Floats:
@@ -79,24 +73,9 @@ class SparseRateMap:
         return np.array([model.intercept for model in self._models])
 
     @property
-    def asked(self) -> int:
-        """Rows answered and scored so far."""
-        return self._asked
-
-    @property
     def skipped(self) -> int:
         """Rows never learned: a value that is not finite, or a label out of range."""
         return self._models[0].skipped
-
-    @property
-    def errors(self) -> Floats:
-        """Mean error of each rate over the rows scored: error rate, or absolute error; (R,)."""
-        return self._errors / self._asked if self._asked else np.full(len(self.rates), np.nan)
-
-    @property
-    def best(self) -> float | None:
-        """The rate with the least error, the smallest of equals; None before the first row."""
-        return float(self.rates[int(np.argmin(self._errors))]) if self._asked else None
 
     def learn(self, rows: SparseRows, y: Floats) -> None:
         """Learn rows with labels (n,) in order, without scoring."""
@@ -135,9 +114,7 @@ class SparseRateMap:
                 losses = self._losses(model.run(part, part, labels, upto), labels)[good]
                 # One after the other, so that no cut into calls changes a bit.
                 errors[i] = np.add.accumulate(np.concatenate([errors[i : i + 1], losses]))[-1]
-        self._errors += errors
-        self._asked += asked
-        return errors / asked if asked else np.full(len(self.rates), np.nan)
+        return self._scored(errors, asked)
 
     def _labelled(self, y: Floats) -> NDArray[np.bool_]:
         model = self._models[0]
