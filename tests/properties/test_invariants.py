@@ -347,21 +347,21 @@ def test_the_encoder_sees_the_training_window_only(csv: Path, store: Store, tmp_
 def test_memory_does_not_grow_with_the_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once the caches and histories are full (70,000 rows), twice the rows take no more.
+    """Once all caches and histories are full (two pages, 140,000 rows), more rows take no more.
 
     Single losses would go on being kept up to 131,072 rows: here fewer.
     """
     fewer = functools.partial(lane_watch.LossTrack, sample=16_384)
     monkeypatch.setattr(lane_watch, "LossTrack", fewer)
-    path = make_csv(tmp_path / "long.csv", 145_000)
+    path = make_csv(tmp_path / "long.csv", 215_000)
     store = import_dataset([str(path)], cache=tmp_path / "cache")
-    lanes, whole = [LANES[0], LANES[2]], ReplaySpec(limit=140_000)
+    lanes, whole = [LANES[0], LANES[2]], ReplaySpec(limit=210_000)
     experiment = make(path, lane=lanes, intervention=[], replay=whole)
     replay = Replay(experiment, store, checkpoints=False)
     replay.prepare()
     peaks = []
     tracemalloc.start()
-    for stop in (replay.train_rows + 70_000, replay.stop):
+    for stop in (replay.train_rows + 140_000, replay.stop):
         tracemalloc.reset_peak()
         replay.advance(stop)
         peaks.append(tracemalloc.get_traced_memory()[1])
