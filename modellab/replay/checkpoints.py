@@ -17,11 +17,22 @@ KEEP = 24
 SPACING = 32_768
 
 
+FORMAT = 2
+"""What states are made of: those of another number cannot be read, and the replay is done again."""
+
+
 class Checkpoint(msgspec.Struct):
     """Where each lane's two blobs are (by their hash), at a position."""
 
     position: int
     lanes: dict[str, dict[str, str]]
+
+
+class Index(msgspec.Struct):
+    """The checkpoints of a folder."""
+
+    format: int
+    points: list[Checkpoint]
 
 
 class CheckpointStore:
@@ -55,10 +66,12 @@ class CheckpointStore:
             return False
         try:
             text = (self.folder / "checkpoints.json").read_bytes()
-            points = msgspec.json.decode(text, type=list[Checkpoint])
+            index = msgspec.json.decode(text, type=Index)
         except (OSError, msgspec.MsgspecError):
             return False
-        self.points = [p for p in points if all(self._whole(b) for b in p.lanes.values())]
+        if index.format != FORMAT:
+            return False
+        self.points = [p for p in index.points if all(self._whole(b) for b in p.lanes.values())]
         return bool(self.points)
 
     def _whole(self, blobs: dict[str, str]) -> bool:
@@ -168,7 +181,7 @@ class CheckpointStore:
             self._memory = {h: self._memory[h] for h in sorted(used)}
             return
         part = self.folder / "checkpoints.json.part"
-        part.write_bytes(msgspec.json.encode(self.points))
+        part.write_bytes(msgspec.json.encode(Index(FORMAT, self.points)))
         part.replace(self.folder / "checkpoints.json")
         for path in (self.folder / "blobs").iterdir():
             if path.name not in used:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modellab.replay import checkpoints
 from modellab.replay.checkpoints import KEEP, SPACING, CheckpointStore
 
 
@@ -87,7 +88,33 @@ def test_a_checkpoint_with_a_lost_blob_is_not_offered(tmp_path: Path) -> None:
     assert [p.position for p in again.points] == [0]
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[1]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'[{"position": 7, "lanes": {"a": {}}}]',  # as the first version wrote it
+        b'{"format": 1, "points": [{"position": 7, "lanes": {"a": {}}}]}',
+    ],
+)
 def test_a_broken_index_is_no_index(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "checkpoints.json").write_bytes(text)
     assert not CheckpointStore(tmp_path).load_index()
+
+
+def test_those_that_fall_due_soon_after_another_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now)
+    store = CheckpointStore()
+    store.pause = 4.0
+    assert store.due(7, 7)
+    store.save(7, {"a": {"rest": b"x"}})
+    now += 3.9
+    assert not store.due(SPACING, 7)
+    assert store.due(7, 7)  # the deployment point is always kept
+    now += 0.2
+    assert store.due(SPACING, 7)
+    assert not store.due(SPACING + 1, 7)
